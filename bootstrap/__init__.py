@@ -1,0 +1,1 @@
+"""First contact for nodes: a directory server for operators, with no DICOM in it."""

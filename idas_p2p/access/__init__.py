@@ -1,0 +1,1 @@
+"""Federations, users, policy, tickets and audit: who may see what."""

@@ -1,0 +1,1 @@
+"""Arguments to node calls; prints answers and errors for people and for programs."""

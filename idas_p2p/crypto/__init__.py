@@ -1,0 +1,1 @@
+"""Keys, signed records, handshake and cipher stream: the only importer of nacl."""

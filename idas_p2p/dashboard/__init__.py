@@ -1,0 +1,1 @@
+"""Node status to rich renderables."""

@@ -1,0 +1,1 @@
+"""The hospital side: DICOM services, query matching, data set scanning."""

@@ -1,0 +1,1 @@
+"""The distributed hash table: who holds what, without ever seeing a patient."""

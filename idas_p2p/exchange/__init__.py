@@ -1,0 +1,1 @@
+"""Two nodes speak about studies over a secure channel: find and fetch."""

@@ -1,0 +1,34 @@
+"""Every number of the protocol and every bound of ours, with its unit, source and owner.
+
+Belongs here: numbers that two rooms share or a peer can see. A number only one module uses may live there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Secure channel, docs/spec/transport.md
+MAX_MESSAGE_SIZE: Final = 1_048_576 + 65_536  # bytes of one channel message; a chunk of 1 MiB and its header
+MAX_CONTROL_MESSAGE_SIZE: Final = 262_144  # bytes; protocol
+HANDSHAKE_TIMEOUT: Final = 10.0  # seconds for all three messages; ours
+DIAL_TIMEOUT: Final = 10.0  # seconds for TCP connect and handshake; ours
+MAX_CHANNELS: Final = 512  # open at once on one node; ours: caps memory
+
+# Directory, docs/spec/directory.md
+MAX_DATAGRAM_SIZE: Final = 1_280  # bytes; the smallest IPv6 MTU, RFC 8200 section 5, without headers counted by us
+MAX_RECORD_SIZE: Final = 1_000  # bytes; protocol
+RECORD_LIFETIME: Final = 86_400.0  # seconds from signing to expiry; protocol
+REPUBLISH_INTERVAL: Final = 36_000.0  # seconds between publications of the same record; ours, well under half its life
+BLIND_PERIOD: Final = 7 * 86_400  # seconds; a federation's parameter, this is its default
+MAX_CLOCK_SKEW: Final = 120.0  # seconds tolerated between two nodes' clocks; protocol
+
+# Exchange, docs/spec/exchange.md
+CHUNK_SIZE: Final = 262_144  # bytes of a data set carried by one message; protocol: 256 KiB to 1 MiB
+FIND_TIMEOUT: Final = 10.0  # seconds a holder may take for one query; ours
+MAX_HITS: Final = 10_000  # studies in the answer of one holder; protocol
+TICKET_LIFETIME: Final = 3_600.0  # seconds; ours
+MAX_INSTANCE_SIZE: Final = 4_294_967_294  # bytes; the largest even length of PS3.5 7.1.1
+
+# DICOM
+MAX_ASSOCIATIONS: Final = 64  # served at once; ours: a thread each
+MEMORY_INSTANCE_SIZE: Final = 16_777_216  # bytes; an instance larger than this is kept in a file, not in memory

@@ -1,0 +1,1 @@
+"""Joins the wings: one file for each thing a user asks."""

@@ -1,0 +1,1 @@
+"""The node's database and its files on disk."""

@@ -1,0 +1,1 @@
+"""A secure byte channel to a named node."""

@@ -1,0 +1,1 @@
+"""Benchmarks, laboratory and demonstration; run from a checkout."""
