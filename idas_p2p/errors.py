@@ -15,7 +15,8 @@
     │   ├── TicketRefused
     │   ├── ArchiveFailed
     │   ├── DestinationFailed
-    │   └── MalformedInstance
+    │   ├── MalformedInstance
+    │   └── CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration
     │   ├── BadCode
@@ -147,6 +148,15 @@ class MalformedInstance(RemoteError):
     """A data set cannot be read as DICOM. It was not delivered; check the object in its archive."""
 
     code = "remote.malformed"
+
+
+class CannotConvert(RemoteError):
+    """The destination did not accept the image's own coding, and there is no lossless way to one it accepts.
+
+    Let the destination accept more transfer syntaxes, or install the decoder that is named.
+    """
+
+    code = "remote.cannot_convert"
 
 
 class UserError(IdasError):

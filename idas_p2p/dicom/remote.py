@@ -1,0 +1,41 @@
+"""Another application entity as we call it: its AE title, where it listens, and the title we give as our own.
+
+Belongs here: the value. Not here: talking to it (client.py, deliver.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from idas_p2p.errors import BadConfiguration
+from idas_p2p.wire.address import Address
+
+MAX_AET_SIZE = 16  # characters; PS3.5 section 6.2 (AE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteAE:
+    """An archive or a workstation. AE titles identify: never log them.
+
+    Args:
+        aet: its AE title, 1 to 16 characters.
+        address: where it accepts associations.
+        calling_aet: the title this node gives as its own, 1 to 16 characters.
+
+    Raises:
+        BadConfiguration: one of the two is no AE title.
+    """
+
+    aet: str
+    address: Address
+    calling_aet: str
+
+    def __post_init__(self) -> None:
+        for title in (self.aet, self.calling_aet):
+            if not is_aet(title):
+                raise BadConfiguration("an AE title has 1 to 16 printable ASCII characters and no backslash")
+
+
+def is_aet(text: str) -> bool:
+    """Whether a text can be an AE title: PS3.5 section 6.2, without leading or trailing spaces."""
+    return 0 < len(text) <= MAX_AET_SIZE and text == text.strip() and all(" " <= c <= "~" and c != "\\" for c in text)
