@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from idas_p2p.blob import Blob
+from idas_p2p.errors import IdasError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -39,3 +40,25 @@ class Selection:
         return (not self.series_uids or series_uid in self.series_uids) and (
             not self.sop_instance_uids or sop_instance_uid in self.sop_instance_uids
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many instances a retrieval will bring; comes first and may be corrected later."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class InstanceFailed:
+    """An instance that cannot be brought, and why; never prints itself."""
+
+    sop_instance_uid: str
+    reason: IdasError
+
+    def __repr__(self) -> str:
+        return f"InstanceFailed({self.reason.code})"
+
+
+RetrieveEvent = Total | Instance | InstanceFailed
+"""What a retrieval yields, in order of arrival."""
