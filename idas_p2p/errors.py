@@ -35,6 +35,7 @@
         ├── DirectoryUnreachable
         ├── ChannelClosed
         ├── SpoolFull
+        ├── NodeStopping
         └── Busy
 
 The docstring of a class is what the user reads: what happened, then what to do next. The text given when raising says
@@ -265,6 +266,12 @@ class SpoolFull(Unreachable):
     """The disk or the spool is full. Free space in the node's folder, then retrieve the study again."""
 
     code = "unreachable.spool_full"
+
+
+class NodeStopping(Unreachable):
+    """This node is being stopped. Repeat the request when it runs again."""
+
+    code = "unreachable.stopping"
 
 
 class Busy(Unreachable):

@@ -32,3 +32,11 @@ MAX_INSTANCE_SIZE: Final = 4_294_967_294  # bytes; the largest even length of PS
 # DICOM
 MAX_ASSOCIATIONS: Final = 64  # served at once; ours: a thread each
 MEMORY_INSTANCE_SIZE: Final = 16_777_216  # bytes; an instance larger than this is kept in a file, not in memory
+
+# DICOM associations, PS3.8
+MAX_PDU_SIZE: Final = 131_072  # bytes of the variable field of a P-DATA-TF we accept; ours, the most DCMTK sends
+DICOM_CONNECT_TIMEOUT: Final = 5.0  # seconds for TCP connect to an archive or a workstation; ours
+DICOM_ACSE_TIMEOUT: Final = 10.0  # seconds for an answer to an association request or release; ours (ARTIM)
+DICOM_RESPONSE_TIMEOUT: Final = 60.0  # seconds for a DIMSE response, pending ones included; ours
+DICOM_IDLE_TIMEOUT: Final = 120.0  # seconds an association may stay silent before it is aborted; ours
+PENDING_INTERVAL: Final = 0.9  # seconds between pending responses of C-MOVE and C-GET; ours: at least one a second

@@ -1,0 +1,133 @@
+"""Sockets and application entities as every association here uses them: no Nagle, no delayed ACK, no talk in logs.
+
+Belongs here: what makes pynetdicom fast, bounded and silent at the transport. Not here: messages (assembly.py).
+Law: every pynetdicom AE of this package comes from `make_ae`; nothing else makes one.
+Source: measured figures of Nagle and delayed ACK are in docs/decisions; PS3.8 section 9.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import suppress
+from typing import Any, Final
+
+from pynetdicom import AE, _config
+from pynetdicom.association import Association
+from pynetdicom.transport import AddressInformation, AssociationSocket
+
+from idas_p2p import limits
+
+IMPLEMENTATION_CLASS_UID: Final = "2.25.290373529391734582331176312013"  # PS3.7 D.3.3.2; ours, UUID-derived
+IMPLEMENTATION_VERSION: Final = "IDAS_P2P_01"  # at most 16 characters
+LARGEST_PDU: Final = 1_048_576  # bytes; larger than announced is tolerated up to here, PS3.8 D.1
+RECEIVE_SIZE: Final = 262_144  # bytes asked of the kernel at once; ours
+
+_config.LOG_HANDLER_LEVEL = "none"  # its handlers log identifiers and PDUs
+_config.LOG_REQUEST_IDENTIFIERS = False
+_config.LOG_RESPONSE_IDENTIFIERS = False
+for _name in ("pynetdicom", "pydicom"):
+    _logger = logging.getLogger(_name)
+    _logger.setLevel(logging.CRITICAL + 1)  # their texts and tracebacks quote AE titles, UIDs and values
+    _logger.propagate = False
+    _logger.addHandler(logging.NullHandler())
+
+
+class QuickSocket(AssociationSocket):  # type: ignore[misc]
+    """An association's socket that neither waits to send nor lets its peer wait for an ACK.
+
+    Several threads may send: each call's bytes stay together.
+    """
+
+    def __init__(
+        self,
+        assoc: Association,
+        client_socket: socket.socket | None = None,
+        address: AddressInformation | None = None,
+    ) -> None:
+        super().__init__(assoc, client_socket, address)
+        self._sending = threading.Lock()
+        if self.socket is not None:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self.socket.settimeout(assoc.network_timeout)
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Read exactly `nr_bytes`, fewer only when the peer closed.
+
+        Raises:
+            OSError: the connection broke, or nothing came for the network timeout.
+        """
+        received = bytearray(min(nr_bytes, LARGEST_PDU))
+        view = memoryview(received)
+        count = 0
+        while count < len(received):
+            self._acknowledge()
+            size = self.socket.recv_into(view[count : count + RECEIVE_SIZE])
+            if size == 0:
+                break
+            count += size
+        view.release()
+        del received[count:]
+        return received
+
+    def send(self, bytestream: bytes) -> None:
+        """Send all the bytes; a broken connection ends the association instead of raising."""
+        self.send_pieces(bytestream)
+
+    def send_pieces(self, *parts: bytes | memoryview) -> bool:
+        """Send the parts one after the other, nothing in between; False when the connection is broken."""
+        try:
+            with self._sending:
+                for part in parts:
+                    self.socket.sendall(part)
+        except (OSError, ValueError, AttributeError):  # broken, or closed meanwhile by the reactor
+            self.event_queue.put("Evt17")
+            return False
+        return True
+
+    def connect(self, primitive: Any) -> None:
+        """Connect, then bound every later wait by the network timeout instead of none at all."""
+        super().connect(primitive)
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.settimeout(self.assoc.network_timeout)
+
+    def _acknowledge(self) -> None:
+        """The kernel forgets TCP_QUICKACK after a while, so it is asked again before each receive."""
+        with suppress(OSError, AttributeError):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+class QuickAE(AE):  # type: ignore[misc]
+    """An application entity whose associations use QuickSocket."""
+
+    def associate(
+        self, addr: Any, port: int, *args: Any, max_pdu: int = limits.MAX_PDU_SIZE, **kwargs: Any
+    ) -> Association:
+        """Request an association as pynetdicom does, announcing our PDU size unless told otherwise."""
+        return super().associate(addr, port, *args, max_pdu=max_pdu, **kwargs)
+
+    def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: Any) -> QuickSocket:
+        sock = QuickSocket(assoc, address=address)
+        if tls_args:
+            sock.tls_args = tls_args
+        return sock
+
+
+def make_ae(aet: str) -> AE:
+    """Return an application entity with this title, our time-outs, PDU size and sockets.
+
+    Args:
+        aet: 1 to 16 characters, PS3.5 section 6.2 (AE).
+    """
+    entity = QuickAE(ae_title=aet)
+    entity.maximum_pdu_size = limits.MAX_PDU_SIZE
+    entity.connection_timeout = limits.DICOM_CONNECT_TIMEOUT
+    entity.acse_timeout = limits.DICOM_ACSE_TIMEOUT
+    entity.dimse_timeout = limits.DICOM_RESPONSE_TIMEOUT
+    entity.network_timeout = limits.DICOM_IDLE_TIMEOUT
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION
+    return entity
