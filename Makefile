@@ -1,0 +1,44 @@
+# One command each. What a target needs is set up first, and only once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RATE ?= 200
+RTT ?= 80
+LOSS ?= 0
+
+.PHONY: demo test check lab bench fuzz clean
+
+demo: $(VENV)/.demo ## the main job on real images, told as it happens
+	$(BIN)/python -m tools.demo
+
+test: $(VENV)/.test tools-of-the-system lint ## everything; sets up DCMTK and Orthanc as well
+	IDAS_REQUIRE_PEERS=1 $(BIN)/python -m pytest
+
+check: $(VENV)/.test lint ## under a minute
+	$(BIN)/python -m pytest -q -m "not slow and not interop and not nat"
+
+.PHONY: lint tools-of-the-system
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+tools-of-the-system:
+	tools/setup system
+
+lab: $(VENV)/.test ## a shell between two hospitals with a WAN link: make lab RATE=200 RTT=80 LOSS=0
+	$(BIN)/python -m tools.lab --rate $(RATE) --rtt $(RTT) --loss $(LOSS)
+
+bench: $(VENV)/.test ## times over a WAN link, beside what others reach
+	$(BIN)/python -m tools.bench --rate $(RATE) --rtt $(RTT) --loss $(LOSS)
+
+fuzz: $(VENV)/.test ## every decoder, with many more examples than `make test` takes
+	IDAS_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q -k "any_bytes or decodes" tests
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.%: pyproject.toml tools/setup
+	PYTHON=$(PYTHON) tools/setup python $(VENV) $*
