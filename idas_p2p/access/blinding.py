@@ -1,0 +1,92 @@
+"""Blind places in the directory: where members find a term's holders, and where others see only noise.
+
+    seed   = KDF(S_write, field | value | period)      place = Ed25519(seed)      key = BLAKE2b-160(place)
+    writer = Ed25519(KDF(our own secret, place))       a pseudonym, different at every place
+    payload = seal(KDF(S_read, place), Claim)          the true signature is inside
+
+Belongs here: places, claims, and which claims to believe. Not here: what a term is (wire/terms.py).
+Source: docs/spec/directory.md section 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from idas_p2p.crypto.box import open_sealed, seal
+from idas_p2p.crypto.kdf import derive
+from idas_p2p.crypto.keys import SigningKey, verify
+from idas_p2p.crypto.records import sign_record
+from idas_p2p.errors import BadSignature, WireError
+from idas_p2p.limits import BLIND_PERIOD, RECORD_LIFETIME, REPUBLISH_INTERVAL
+from idas_p2p.wire.canonical import pack
+from idas_p2p.wire.federation import Claim, Secrets
+from idas_p2p.wire.records import Record
+from idas_p2p.wire.schema import decode, encode
+from idas_p2p.wire.terms import Term
+
+CLAIM_CONTEXT = b"idas claim 1"  # domain separation of the inner signature; protocol
+PAYLOAD_BLOCK = 64  # bytes; payloads are padded to a multiple of this; protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Blinder:
+    """The secrets of one epoch, used to find places and read claims.
+
+    Args:
+        secrets: of the epoch.
+        period: seconds after which every place moves.
+    """
+
+    secrets: Secrets
+    period: int = BLIND_PERIOD
+
+    def place(self, term: Term, *, now: float) -> SigningKey:
+        """The place of a term in the period of `now` (Unix seconds)."""
+        return SigningKey(derive(self.secrets.write, "idas place", str(term.field), term.value, self._period(now)))
+
+    def places_to_write(self, term: Term, *, now: float) -> list[SigningKey]:
+        """The current place, and the next period's too when it begins before the record is due again."""
+        here = self.place(term, now=now)
+        soon = now + 2 * REPUBLISH_INTERVAL
+        return [here] if self._period(soon) == self._period(now) else [here, self.place(term, now=soon)]
+
+    def _period(self, now: float) -> int:
+        return int(now // self.period)
+
+    def claim_record(
+        self, identity: SigningKey, place: SigningKey, *, count: int, withdrawn: bool = False, now: float
+    ) -> Record:
+        """A signed record of our claim at a place."""
+        writer = SigningKey(derive(identity.x25519_secret(), "idas writer", place.public))
+        expires = int(now + RECORD_LIFETIME)
+        signature = identity.sign(_claim_bytes(place.public, writer.public, withdrawn, count, expires))
+        claim = Claim(holder=identity.node_id, withdrawn=withdrawn, count=count, expires=expires, signature=signature)
+        payload = seal(self._payload_key(place.public), encode(claim), pad_to=PAYLOAD_BLOCK)
+        return sign_record(place, writer, payload, now=now)
+
+    def read_claim(self, record: Record) -> Claim:
+        """Open a record found at a place.
+
+        Raises:
+            BadSignature: not sealed by a member of the epoch, or not signed by the holder it names.
+        """
+        try:
+            message = open_sealed(self._payload_key(record.location), record.payload, padded=True)
+            claim = decode(Claim, message, max_size=1_024)
+        except WireError:
+            raise BadSignature("not a claim") from None
+        if claim.expires != record.expires:
+            raise BadSignature("claim and record expire at different times")
+        verify(
+            claim.holder.raw,
+            _claim_bytes(record.location, record.writer, claim.withdrawn, claim.count, claim.expires),
+            claim.signature,
+        )
+        return claim
+
+    def _payload_key(self, place: bytes) -> bytes:
+        return derive(self.secrets.read, "idas payload", place)
+
+
+def _claim_bytes(place: bytes, writer: bytes, withdrawn: bool, count: int, expires: int) -> bytes:
+    return CLAIM_CONTEXT + pack([place, writer, withdrawn, count, expires])

@@ -1,0 +1,143 @@
+"""Invitation codes: everything a joining machine needs, short enough to read over the telephone.
+
+A code holds a secret and one contact of the directory. From the secret follow the place in the directory where the
+inviter left its address, the key that opens it, and the pre-shared key of the joining handshake.
+Source: docs/spec/federation.md section 3; alphabet: Crockford's base 32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+
+from idas_p2p.crypto.box import open_sealed, seal
+from idas_p2p.crypto.kdf import derive
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.errors import BadCode, BadSignature, WireError
+from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.federation import InviteRecord
+from idas_p2p.wire.ids import NODE_ID_SIZE, NodeId
+from idas_p2p.wire.records import Record
+from idas_p2p.wire.schema import decode, encode
+
+PREFIX = "IDAS1"
+SECRET_SIZE = 16  # bytes; protocol
+_CHECK_SIZE = 3  # bytes; one mistyped code in 16 million passes
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_READ_AS = str.maketrans("OIL", "011")
+_GROUP = 6  # characters between hyphens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Invitation:
+    """What a code says; never prints itself.
+
+    Raises:
+        BadCode: the secret has not 16 bytes.
+    """
+
+    secret: bytes
+    contact: Contact  # a bootstrap node, or the inviter itself
+
+    def __post_init__(self) -> None:
+        if len(self.secret) != SECRET_SIZE:
+            raise BadCode("wrong length")
+
+    def __repr__(self) -> str:
+        return "Invitation(…)"
+
+    @property
+    def location(self) -> SigningKey:
+        """The key of the place in the directory where the inviter's record lies."""
+        return SigningKey(derive(self.secret, "idas inv place"))
+
+    @property
+    def psk(self) -> bytes:
+        """The pre-shared key of the joining handshake: 32 bytes."""
+        return derive(self.secret, "idas inv psk")
+
+    def seal_record(self, record: InviteRecord) -> bytes:
+        """The payload to leave at `location`."""
+        return seal(self._record_key, encode(record), pad_to=64)
+
+    def open_record(self, record: Record) -> InviteRecord:
+        """Read what the inviter left.
+
+        Raises:
+            BadCode: it was not left by who made the code.
+        """
+        try:
+            return decode(InviteRecord, open_sealed(self._record_key, record.payload, padded=True), max_size=1_024)
+        except (BadSignature, WireError):
+            raise BadCode("the invitation's record is damaged") from None
+
+    @property
+    def _record_key(self) -> bytes:
+        return derive(self.secret, "idas inv record")
+
+    def to_code(self) -> str:
+        """The text to hand over."""
+        host = self.contact.address.host.encode()
+        try:
+            host = ipaddress.ip_address(self.contact.address.host).packed
+            kind = len(host)
+        except ValueError:
+            kind = 64 + len(host)
+        port = self.contact.address.port.to_bytes(2, "big")
+        body = self.secret + self.contact.node_id.raw + port + bytes((kind,)) + host
+        digits = _to_base32(body + _check(body))
+        groups = [digits[i : i + _GROUP] for i in range(0, len(digits), _GROUP)]
+        return "-".join([PREFIX, *groups])
+
+    @classmethod
+    def from_code(cls, code: str) -> Invitation:
+        """Read a code; case, spaces and hyphens do not matter, and O, I, L are read as 0, 1, 1.
+
+        Raises:
+            BadCode: not a code, or mistyped.
+        """
+        text = "".join(code.upper().replace("-", "").split())
+        if not text.startswith(PREFIX):
+            raise BadCode(f"a code begins with {PREFIX}")
+        data = _from_base32(text.removeprefix(PREFIX).translate(_READ_AS))
+        body, check = data[:-_CHECK_SIZE], data[-_CHECK_SIZE:]
+        if len(body) < SECRET_SIZE + NODE_ID_SIZE + 3 or _check(body) != check:
+            raise BadCode("mistyped or incomplete")
+        node_id, rest = body[SECRET_SIZE:][:NODE_ID_SIZE], body[SECRET_SIZE + NODE_ID_SIZE :]
+        try:
+            address = Address(_host(rest[2], rest[3:]), int.from_bytes(rest[:2], "big"))
+            return cls(secret=body[:SECRET_SIZE], contact=Contact(address, NodeId(node_id)))
+        except (WireError, ValueError):
+            raise BadCode("it holds no address") from None
+
+
+def _host(kind: int, raw: bytes) -> str:
+    if kind in (4, 16) and len(raw) == kind:
+        return str(ipaddress.ip_address(raw))
+    if kind != 64 + len(raw):
+        raise BadCode("it holds no address")
+    return raw.decode("ascii")
+
+
+def _check(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_CHECK_SIZE, person=b"idas code").digest()
+
+
+def _to_base32(data: bytes) -> str:
+    size = -(-len(data) * 8 // 5)
+    number = int.from_bytes(data, "big") << (size * 5 - len(data) * 8)
+    return "".join(_ALPHABET[number >> 5 * i & 31] for i in reversed(range(size)))
+
+
+def _from_base32(digits: str) -> bytes:
+    if len(digits) > 600 or any(digit not in _ALPHABET for digit in digits):
+        raise BadCode("it holds a character that no code has")
+    number = 0
+    for digit in digits:
+        number = number << 5 | _ALPHABET.index(digit)
+    size = len(digits) * 5 // 8
+    spare = len(digits) * 5 - size * 8
+    if number & (1 << spare) - 1:
+        raise BadCode("mistyped or incomplete")
+    return (number >> spare).to_bytes(size, "big")
