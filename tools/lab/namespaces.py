@@ -1,0 +1,160 @@
+"""Sites as network namespaces, joined by WAN links, and all of it gone afterwards.
+
+Every namespace is named `idas-PID-NAME`, so that what a killed laboratory left behind is recognised and swept away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tools.lab.wan import Wan, start_link
+
+_PREFIX = "idas-"
+_SPACES = Path("/run/netns")
+_MTU = 1_500  # bytes
+
+
+@dataclass(slots=True)
+class Site:
+    """One hospital's network: loopback and, once connected, an address on each of its links."""
+
+    name: str
+    namespace: str
+    addresses: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        """Where the others reach it: its address on the first link."""
+        return self.addresses[0]
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """The same command, to be run inside this site."""
+        return ["ip", "netns", "exec", self.namespace, *arguments]
+
+
+class Lab:
+    """Makes sites and links; leaving the `with` block ends what was started in it and removes them."""
+
+    def __init__(self) -> None:
+        self._sites: list[Site] = []
+        self._links: list[subprocess.Popen[str]] = []
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._networks = 0
+        self._on_term: signal._HANDLER = None
+
+    def __enter__(self) -> Self:
+        sweep()
+        self._on_term = signal.signal(signal.SIGTERM, _interrupt)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in reversed(self._started):
+            _end(process)
+        for link in self._links:
+            _end(link)
+        for site in self._sites:
+            subprocess.run(["ip", "netns", "delete", site.namespace], check=False, capture_output=True)
+        signal.signal(signal.SIGTERM, self._on_term)
+
+    def site(self, name: str) -> Site:
+        """Make a namespace with its loopback up. Names have at most 8 letters."""
+        site = Site(name, f"{_PREFIX}{os.getpid()}-{name}")
+        _ip("netns", "add", site.namespace)
+        self._sites.append(site)
+        _ip("-n", site.namespace, "link", "set", "lo", "up")
+        return site
+
+    def connect(self, near: Site, far: Site, *, wan: Wan) -> None:
+        """Join two sites by one link; each gets an address in a network of their own."""
+        self._networks += 1
+        network = self._networks
+        devices = (f"wan{network}n", f"wan{network}f")
+        self._links.append(start_link(((near.namespace, devices[0]), (far.namespace, devices[1])), wan))
+        ends = ((near, devices[0], f"10.99.{network}.1"), (far, devices[1], f"10.99.{network}.2"))
+        for site, device, address in ends:
+            _ip("-n", site.namespace, "address", "add", f"{address}/24", "dev", device)
+            _ip("-n", site.namespace, "link", "set", device, "mtu", str(_MTU), "up")
+            site.addresses.append(address)
+
+    def internet(self, sites: Sequence[Site], *, wan: Wan) -> Site:
+        """Join any number of sites through one router in their middle, where a bootstrap node may live.
+
+        Between two sites lie two links of half the round trip and half the loss each, so that `wan` tells what they
+        see of one another.
+
+        Returns:
+            The router: a site as well.
+        """
+        router = self.site("inet")
+        half = Wan(rate=wan.rate, rtt=wan.rtt / 2, loss=wan.loss / 2, backlog=wan.backlog, seed=wan.seed)
+        _run(router.command(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]))
+        for site in sites:
+            self.connect(site, router, wan=half)
+            _ip("-n", site.namespace, "route", "add", "default", "via", router.addresses[-1])
+        return router
+
+    def run(self, site: Site, arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        """Run a command inside a site, in the foreground, and return its exit status."""
+        return subprocess.run(site.command(arguments), env=env, check=False).returncode
+
+    def start(self, site: Site, arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+        """Start a command inside a site; it is ended with the laboratory."""
+        self._started.append(subprocess.Popen(site.command(arguments), env=env))
+
+
+def why_not() -> str | None:
+    """Why there can be no laboratory here, in one sentence; None when there can."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    if shutil.which("ip") is None:
+        return "the command `ip` is missing: apt-get install iproute2"
+    if not Path("/dev/net/tun").exists():
+        return "/dev/net/tun is missing: this kernel or container offers no TUN devices"
+    probe = f"{_PREFIX}{os.getpid()}-probe"
+    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
+    subprocess.run(["ip", "netns", "delete", probe], capture_output=True, check=False)
+    return None if made.returncode == 0 else f"network namespaces are not allowed here: {made.stderr.strip()}"
+
+
+def sweep() -> None:
+    """Remove namespaces of laboratories whose process is gone."""
+    for space in _SPACES.glob(f"{_PREFIX}*-*") if _SPACES.exists() else ():
+        process = space.name.removeprefix(_PREFIX).split("-")[0]
+        if process.isdigit() and not Path(f"/proc/{process}").exists():
+            subprocess.run(["ip", "netns", "delete", space.name], check=False, capture_output=True)
+
+
+def _interrupt(signal_number: int, frame: object) -> None:
+    raise SystemExit(128 + signal_number)
+
+
+def _end(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _ip(*arguments: str) -> None:
+    _run(["ip", *arguments])
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
