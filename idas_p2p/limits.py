@@ -23,7 +23,7 @@ BLIND_PERIOD: Final = 7 * 86_400  # seconds; a federation's parameter, this is i
 MAX_CLOCK_SKEW: Final = 120.0  # seconds tolerated between two nodes' clocks; protocol
 
 # Exchange, docs/spec/exchange.md
-CHUNK_SIZE: Final = 262_144  # bytes of a data set carried by one message; protocol: 256 KiB to 1 MiB
+CHUNK_SIZE: Final = 1_048_576  # bytes of a data set carried by one message, before coding; protocol
 FIND_TIMEOUT: Final = 10.0  # seconds a holder may take for one query; ours
 MAX_HITS: Final = 10_000  # studies in the answer of one holder; protocol
 TICKET_LIFETIME: Final = 3_600.0  # seconds; ours

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Protocol
 
 from idas_p2p.access.blinding import Blinder
-from idas_p2p.access.invitation import Invitation
+from idas_p2p.access.invitation import Invitation, invitation_psk
 from idas_p2p.access.manifest import (
     ManifestRefusal,
     check_manifest,
@@ -24,7 +24,7 @@ from idas_p2p.access.policy import Requester
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import BadCode, BadConfiguration, NoSuchThing, NotAMember, NotAnAdmin
-from idas_p2p.limits import MAX_CLOCK_SKEW
+from idas_p2p.limits import MAX_CLOCK_SKEW, RECORD_LIFETIME
 from idas_p2p.wire.federation import MAX_MANIFEST_SIZE, MAX_MEMBERS, Manifest, Secrets
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import U64, Limit, decode, encode
@@ -63,11 +63,6 @@ class _Invitations:
 def psk_id(psk: bytes) -> bytes:
     """Eight bytes that tell the other side which pre-shared key is meant."""
     return derive(psk, "idas psk id")[:PSK_ID_SIZE]
-
-
-def invitation_psk(secret: bytes) -> bytes:
-    """The pre-shared key that belongs to the secret of a code."""
-    return derive(secret, "idas inv psk")
 
 
 class Federation:
@@ -148,10 +143,12 @@ class Federation:
             raise NotAMember("the asking node is not on the roster")
         return Requester(node_id=node_id, institution=institution, user=user)
 
-    def blinders(self) -> list[Blinder]:
-        """How to find places and read claims: the epoch in force, then the one before where its secrets differ."""
-        found_secrets = [s for s in (self._secrets, self._old_secrets) if s is not None]
-        return [Blinder(secrets) for secrets in dict.fromkeys(found_secrets)]
+    def blinders(self, *, now: float) -> list[Blinder]:
+        """How to find places and read claims: the epoch in force, then the one before while its records may live."""
+        in_force = [Blinder(self._secrets)] if self._secrets else []
+        if self._old_secrets and self.manifest and now < self.manifest.issued + RECORD_LIFETIME:
+            in_force.append(Blinder(self._old_secrets))
+        return in_force
 
     # -- keys for handshakes
 

@@ -55,7 +55,7 @@ class Invitation:
     @property
     def psk(self) -> bytes:
         """The pre-shared key of the joining handshake: 32 bytes."""
-        return derive(self.secret, "idas inv psk")
+        return invitation_psk(self.secret)
 
     def seal_record(self, record: InviteRecord) -> bytes:
         """The payload to leave at `location`."""
@@ -110,6 +110,11 @@ class Invitation:
             return cls(secret=body[:SECRET_SIZE], contact=Contact(address, NodeId(node_id)))
         except (WireError, ValueError):
             raise BadCode("it holds no address") from None
+
+
+def invitation_psk(secret: bytes) -> bytes:
+    """The pre-shared key of the joining handshake that belongs to a code's secret: 32 bytes."""
+    return derive(secret, "idas inv psk")
 
 
 def _host(kind: int, raw: bytes) -> str:

@@ -1,0 +1,179 @@
+"""The asker's side of a control link: many questions at once over one channel, each with its own answer.
+
+Belongs here: numbering requests and handing answers to who asked. Not here: whom to ask (find.py), dialling (node/links.py).
+Source: docs/spec/exchange.md section 2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from idas_p2p.errors import Busy, ChannelClosed, IdasError, WireError
+from idas_p2p.exchange.fetch import error_of
+from idas_p2p.exchange.interfaces import Channel
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.messages import (
+    EXCHANGE_VERSION,
+    CancelRequest,
+    FindRequest,
+    Hello,
+    Hit,
+    Hits,
+    ManifestOffer,
+    ManifestWanted,
+    Ping,
+    Pong,
+    RequestEnd,
+    decode_message,
+    encode_message,
+)
+from idas_p2p.wire.query import StudyQuery
+
+MAX_OPEN_REQUESTS = 256  # on one link; ours
+MAX_WAITING_ANSWERS = 256  # messages of one answer not yet taken; ours: over MAX_HITS / hits a message
+
+
+class ControlLink:
+    """Asks one node.
+
+    Args:
+        channel: a control channel we dialled.
+        tasks: owns the reading task.
+    """
+
+    def __init__(self, channel: Channel, *, tasks: TaskOwner) -> None:
+        self.channel = channel
+        self.remote_epoch = 0
+        self._tasks = tasks
+        self._answers: dict[int, asyncio.Queue[Any]] = {}
+        self._number = 0
+        self._reading: asyncio.Task[None] | None = None
+        self.is_open = True
+
+    async def open(self, epoch: int) -> None:
+        """Exchange Hellos and start reading.
+
+        Args:
+            epoch: of our newest manifest.
+
+        Raises:
+            UnsupportedVersion: the other node speaks another version.
+            ChannelClosed: it hung up, as it does when we are not admitted.
+        """
+        await self.channel.send(encode_message(Hello(version=EXCHANGE_VERSION, epoch=epoch)))
+        hello = decode_message(await self.channel.receive())
+        if not isinstance(hello, Hello):
+            raise WireError("a control link begins with Hello")
+        self.remote_epoch = hello.epoch
+        self._reading = self._tasks.start("control_link", self._read())
+
+    async def close(self) -> None:
+        """End the link; open requests see ChannelClosed."""
+        self._end()
+        await self.channel.close()
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def find(self, query: StudyQuery, *, user: str, limit: int) -> AsyncIterator[Hit]:
+        """Yield the other node's hits as they arrive.
+
+        Raises:
+            IdasError: the code it ended with, or ChannelClosed.
+        """
+        number, answers = self._begin()
+        finished = False
+        try:
+            await self._send(FindRequest(number=number, user=user, query=query, limit=limit))
+            while True:
+                message = await self._next(answers)
+                if isinstance(message, RequestEnd):
+                    finished = True
+                    if message.code:
+                        raise error_of(message.code)
+                    return
+                if not isinstance(message, Hits):
+                    raise WireError("not an answer to a find")
+                for hit in message.hits:
+                    yield hit
+        finally:
+            del self._answers[number]
+            if not finished and self.is_open:
+                await self._send(CancelRequest(number=number))
+
+    async def manifest(self) -> bytes:
+        """The other node's newest manifest, encoded.
+
+        Raises:
+            IdasError: it has none, or the link broke.
+        """
+        answer = await self._ask(lambda number: ManifestWanted(number=number))
+        if isinstance(answer, ManifestOffer):
+            return answer.manifest
+        raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
+
+    async def offer_manifest(self, manifest: bytes) -> None:
+        """Give the other node a manifest it does not have yet; returns when it answered.
+
+        Raises:
+            IdasError: it did not install it, or the link broke.
+        """
+        answer = await self._ask(lambda number: ManifestOffer(number=number, manifest=manifest))
+        if not isinstance(answer, RequestEnd) or answer.code:
+            raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
+
+    async def ping(self) -> None:
+        """Wait for one round trip.
+
+        Raises:
+            ChannelClosed: the link broke.
+        """
+        if not isinstance(await self._ask(lambda number: Ping(number=number)), Pong):
+            raise WireError("not an answer to a ping")
+
+    async def _ask(self, make: Callable[[int], Any]) -> Any:
+        number, answers = self._begin()
+        try:
+            await self._send(make(number))
+            return await self._next(answers)
+        finally:
+            del self._answers[number]
+
+    def _begin(self) -> tuple[int, asyncio.Queue[Any]]:
+        if not self.is_open:
+            raise ChannelClosed
+        if len(self._answers) >= MAX_OPEN_REQUESTS:
+            raise Busy("too many requests on one control link")
+        self._number = self._number % (2**32 - 1) + 1
+        answers = self._answers[self._number] = asyncio.Queue(maxsize=MAX_WAITING_ANSWERS)
+        return self._number, answers
+
+    async def _send(self, message: Any) -> None:
+        await self.channel.send(encode_message(message))
+
+    async def _next(self, answers: asyncio.Queue[Any]) -> Any:
+        message = await answers.get()
+        if isinstance(message, IdasError):
+            raise message
+        return message
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                message = decode_message(await self.channel.receive())
+                answers = self._answers.get(getattr(message, "number", 0))
+                if answers is not None:
+                    answers.put_nowait(message)
+        except asyncio.QueueFull:
+            raise WireError("an answer is longer than was asked for") from None
+        finally:
+            self._end()
+            await self.channel.close()
+
+    def _end(self) -> None:
+        self.is_open = False
+        for answers in self._answers.values():
+            while answers.full():
+                answers.get_nowait()
+            answers.put_nowait(ChannelClosed())

@@ -1,0 +1,85 @@
+"""One question to many nodes: hits as they come, each node under its own deadline, the silent ones named.
+
+Belongs here: asking in parallel, merging by study. Not here: whom to ask (node/find.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+
+from idas_p2p.errors import IdasError
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.messages import Hit
+
+MAX_NODES_AT_ONCE = 256  # asked by one query; ours
+_WAITING_HITS = 1_024  # hits not yet taken by the workstation; ours: then the links wait
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteHit:
+    """A hit and who holds it."""
+
+    holder: NodeId
+    hit: Hit
+
+
+@dataclass(slots=True)
+class Asked:
+    """What came of asking: filled while the hits are read."""
+
+    answered: set[NodeId] = field(default_factory=set)
+    unanswered: dict[NodeId, str] = field(default_factory=dict)  # node to error code
+
+
+Ask = Callable[[NodeId], AsyncIterator[Hit]]
+
+
+async def ask_all(
+    nodes: Iterable[NodeId], ask: Ask, *, per_node_timeout: float, asked: Asked
+) -> AsyncIterator[RemoteHit]:
+    """Ask every node at once and yield hits in order of arrival.
+
+    Args:
+        nodes: whom to ask.
+        ask: starts the question to one node.
+        per_node_timeout: seconds for the whole answer of one node.
+        asked: tells afterwards who answered and who did not.
+    """
+    wanted = list(dict.fromkeys(nodes))
+    tasks = TaskOwner(limit=max(1, len(wanted)))
+    arrived: asyncio.Queue[RemoteHit | NodeId] = asyncio.Queue(maxsize=_WAITING_HITS)
+    places = asyncio.Semaphore(MAX_NODES_AT_ONCE)
+
+    async def ask_one(node: NodeId) -> None:
+        reason = "local"
+        try:
+            async with places, asyncio.timeout(per_node_timeout):
+                async for hit in ask(node):
+                    await arrived.put(RemoteHit(node, hit))
+            reason = ""
+        except TimeoutError:
+            reason = "unreachable.timeout"
+        except IdasError as error:
+            reason = error.code
+        finally:
+            if reason:
+                asked.unanswered[node] = reason
+            else:
+                asked.answered.add(node)
+            await arrived.put(node)
+
+    try:
+        for node in wanted:
+            tasks.start("ask_node", ask_one(node))
+        left = len(wanted)
+        while left:
+            item = await arrived.get()
+            if isinstance(item, RemoteHit):
+                yield item
+            else:
+                left -= 1
+    finally:
+        await tasks.stop()
