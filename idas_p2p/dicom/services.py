@@ -1,0 +1,73 @@
+"""What the node offers to the LAN, as the DICOM side needs it: one interface, implemented by node/.
+
+Belongs here: who calls, and what may be asked of the node. Not here: how it is asked (the *_service.py modules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from idas_p2p.dicom.remote import RemoteAE
+from idas_p2p.dicom.retrieve import RetrieveEvent
+from idas_p2p.wire.instance import Instance, Selection
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Caller:
+    """Who opened an association; never prints itself.
+
+    Args:
+        aet: Calling AE Title as given; the caller's own claim.
+        called_aet: Called AE Title as given.
+        address: IP address it comes from.
+        local_address: IP address of ours it connected to.
+        user_name: from User Identity Negotiation of type 1 or 2, PS3.7 D.3.3.7, else None.
+        password: from type 2, else None.
+    """
+
+    aet: str
+    called_aet: str
+    address: str
+    local_address: str
+    user_name: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return "Caller(…)"
+
+
+class Services(Protocol):
+    """The node's side. All of it runs on the event loop, for many callers at once; any of it may raise IdasError."""
+
+    async def admit(self, caller: Caller) -> None:
+        """Let a caller in, once per association.
+
+        Raises:
+            UnknownCaller: it is not known here.
+            AccessDenied: it is known, but not welcome.
+        """
+        ...
+
+    def find(self, caller: Caller, query: StudyQuery) -> AsyncIterator[Study]:
+        """Yield studies as they are found; closed when the caller cancels or goes away."""
+        ...
+
+    async def destination(self, caller: Caller, aet: str) -> RemoteAE:
+        """Find the destination of a C-MOVE.
+
+        Raises:
+            UnknownDestination: no workstation of that AE title.
+        """
+        ...
+
+    def retrieve(self, caller: Caller, selections: Sequence[Selection]) -> AsyncIterator[RetrieveEvent]:
+        """Yield a Total first, then instances as they arrive; closed when the caller cancels or goes away."""
+        ...
+
+    async def store(self, caller: Caller, instance: Instance) -> None:
+        """Take an instance; it is durable when this returns."""
+        ...
