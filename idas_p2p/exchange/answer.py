@@ -7,13 +7,16 @@ Source: docs/spec/exchange.md section 2.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from idas_p2p.access.policy import Requester
 from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, WireError
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.exchange.interfaces import Channel, FindSource
 from idas_p2p.limits import FIND_TIMEOUT, MAX_HITS
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
     CancelRequest,
@@ -56,6 +59,10 @@ class Membership(Protocol):
         ...
 
 
+RequesterOf = Callable[[NodeId, str], Requester]
+"""Makes the requester of a proved peer and the user it names; NotAMember when it is not on the roster."""
+
+
 class ControlServer:
     """Answers one peer.
 
@@ -66,7 +73,9 @@ class ControlServer:
         requester_of: makes the requester of a proved peer and the user it names.
     """
 
-    def __init__(self, channel: Channel, *, membership: Membership, source: FindSource, requester_of: Any) -> None:
+    def __init__(
+        self, channel: Channel, *, membership: Membership, source: FindSource, requester_of: RequesterOf
+    ) -> None:
         self._channel, self._membership, self._source = channel, membership, source
         self._requester_of = requester_of
         self._tasks = TaskOwner(limit=MAX_ANSWERS_AT_ONCE)

@@ -1,6 +1,7 @@
 """The asker's side of a control link: many questions at once over one channel, each with its own answer.
 
-Belongs here: numbering requests and handing answers to who asked. Not here: whom to ask (find.py), dialling (node/links.py).
+Belongs here: numbering requests and handing answers to who asked. Not here: whom to ask
+(find.py), dialling (node/links.py).
 Source: docs/spec/exchange.md section 2.
 """
 

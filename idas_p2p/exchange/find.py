@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 
-from idas_p2p.errors import IdasError
+from idas_p2p.errors import IdasError, LocalError, PeerUnreachable
+from idas_p2p.events import log_failure
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import Hit
@@ -54,22 +55,19 @@ async def ask_all(
     places = asyncio.Semaphore(MAX_NODES_AT_ONCE)
 
     async def ask_one(node: NodeId) -> None:
-        reason = "local"
         try:
             async with places, asyncio.timeout(per_node_timeout):
                 async for hit in ask(node):
                     await arrived.put(RemoteHit(node, hit))
-            reason = ""
+            asked.answered.add(node)
         except TimeoutError:
-            reason = "unreachable.timeout"
+            asked.unanswered[node] = PeerUnreachable.code
         except IdasError as error:
-            reason = error.code
-        finally:
-            if reason:
-                asked.unanswered[node] = reason
-            else:
-                asked.answered.add(node)
-            await arrived.put(node)
+            asked.unanswered[node] = error.code
+        except Exception as error:  # a bug with one node costs only its answer
+            log_failure("ask_failed", error, peer=node.short)
+            asked.unanswered[node] = LocalError.code
+        await arrived.put(node)
 
     try:
         for node in wanted:
