@@ -1,0 +1,143 @@
+"""`idas archive add|list|remove|check`: where this node's studies come from."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from idas_p2p.cli import arguments, client
+from idas_p2p.cli.arguments import UsageError
+from idas_p2p.cli.configuration import changed, open_settings
+from idas_p2p.cli.parser import Commands, add_command, add_family
+from idas_p2p.cli.render import Output
+from idas_p2p.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from idas_p2p.store.settings import Archive
+
+DEFAULT_POLL = 60.0  # seconds between two looks at an archive; ours
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    family = add_family(commands, "archive", summary="The archives whose studies this node offers.")
+    add = add_command(
+        family,
+        "add",
+        run_add,
+        summary="Offer the studies of a DICOM archive, or of the DICOM files in a folder.",
+        example="idas archive add /srv/idas pacs --aet ORTHANC --address 192.0.2.10:4242 --poll 60s\n"
+        "idas archive add /srv/idas shelf --folder /srv/images",
+    )
+    add.add_argument("name", metavar="NAME", type=arguments.name, help="what this archive is called here")
+    add.add_argument("--aet", type=arguments.aet, help="the archive's AE title")
+    add.add_argument("--address", metavar="HOST:PORT", type=arguments.address, help="where the archive listens")
+    add.add_argument("--folder", dest="path", metavar="PATH", type=arguments.folder, help="a folder of DICOM files")
+    add.add_argument(
+        "--poll", metavar="TIME", type=arguments.duration, default=DEFAULT_POLL, help="time between looks (60s)"
+    )
+    add.add_argument(
+        "--prefer", choices=("move", "get"), default="move", help="how images are asked for: C-MOVE (default) or C-GET"
+    )
+    add_command(
+        family,
+        "list",
+        run_list,
+        summary="List the archives of this node.",
+        example="idas archive list /srv/idas",
+    )
+    remove = add_command(
+        family,
+        "remove",
+        run_remove,
+        summary="Stop offering the studies of an archive.",
+        example="idas archive remove /srv/idas pacs",
+    )
+    remove.add_argument("name", metavar="NAME", type=arguments.name, help="an archive's name, see `idas archive list`")
+    check = add_command(
+        family,
+        "check",
+        run_check,
+        summary="Let the running node ask an archive whether it answers (C-ECHO).",
+        example="idas archive check /srv/idas pacs",
+    )
+    check.add_argument("name", metavar="NAME", type=arguments.name, help="an archive's name, see `idas archive list`")
+
+
+def run_add(args: argparse.Namespace, output: Output) -> int:
+    """Add one archive."""
+    archive = _archive_of(args)
+    with open_settings(args.folder) as settings:
+        settings.add_archive(archive)
+    return changed(args.folder, output, f"archive {archive.name} added", {"archive": _document(archive)})
+
+
+def run_list(args: argparse.Namespace, output: Output) -> int:
+    """Print every archive."""
+    with open_settings(args.folder) as settings:
+        documents = [_document(archive) for archive in settings.archives()]
+    from idas_p2p.dashboard.configuration import archives_table
+
+    output.answer({"archives": documents}, lambda: archives_table(documents))
+    return 0
+
+
+def run_remove(args: argparse.Namespace, output: Output) -> int:
+    """Remove one archive."""
+    with open_settings(args.folder) as settings:
+        settings.remove_archive(args.name)
+    return changed(args.folder, output, f"archive {args.name} removed", {"removed": args.name})
+
+
+def run_check(args: argparse.Namespace, output: Output) -> int:
+    """Ask one archive whether it answers; an error says what is wrong."""
+    client.call(args.folder, "archive_echo", {"name": args.name})
+    output.say(f"archive {args.name} answers")
+    if output.as_json:
+        output.document({"name": args.name, "answers": True})
+    return 0
+
+
+def _archive_of(args: argparse.Namespace) -> Archive:
+    """The archive that the options describe.
+
+    Raises:
+        UsageError: neither or both of the two kinds.
+        BadConfiguration: the folder does not exist.
+    """
+    from idas_p2p.store.settings import Archive
+
+    poll: float = args.poll
+    if args.path is not None:
+        if args.aet is not None or args.address is not None:
+            raise UsageError("give either --folder, or --aet and --address")
+        if not args.path.is_dir():
+            raise BadConfiguration(f"archive {args.name}: there is no folder {args.path}")
+        return Archive(
+            name=args.name,
+            kind="folder",
+            aet="",
+            address=None,
+            folder=str(args.path),
+            poll_seconds=poll,
+            prefers_get=False,
+        )
+    if args.aet is None or args.address is None:
+        raise UsageError("give --aet and --address of a DICOM archive, or --folder")
+    return Archive(
+        name=args.name,
+        kind="dicom",
+        aet=args.aet,
+        address=args.address,
+        folder="",
+        poll_seconds=poll,
+        prefers_get=args.prefer == "get",
+    )
+
+
+def _document(archive: Archive) -> dict[str, Any]:
+    common = {"name": archive.name, "kind": archive.kind, "poll_seconds": archive.poll_seconds}
+    if archive.kind == "folder":
+        return {**common, "folder": archive.folder}
+    prefer = "get" if archive.prefers_get else "move"
+    return {**common, "aet": archive.aet, "address": str(archive.address or ""), "prefer": prefer}

@@ -1,0 +1,124 @@
+"""Words of a command line to values; each function is an argparse `type`.
+
+A text that is no such value raises ArgumentTypeError, which argparse reports as a usage error (exit status 2).
+Belongs here: the form of one argument. Not here: whether the thing it names exists.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from pathlib import Path
+
+from idas_p2p.errors import IdasError
+from idas_p2p.wire.address import Address, Contact
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h|d|)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+_NAME = re.compile(r"\w[\w .-]{0,62}\w|\w")
+_UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 section 9.1
+MAX_AET = 16  # characters; PS3.5 section 6.2 (AE)
+MAX_INSTITUTION = 64  # characters; NodeInfo in wire/records.py
+MAX_DURATION = 10 * 365 * 86_400  # seconds; ours: a longer one is a slip of the finger
+
+
+class UsageError(Exception):
+    """Arguments that are each well-formed but do not fit together; shown like argparse's own errors."""
+
+
+def folder(text: str) -> Path:
+    """A path, made absolute so that it means the same to the running node."""
+    if not text:
+        raise ArgumentTypeError("a folder's path is empty")
+    return Path(text).expanduser().absolute()
+
+
+def address(text: str) -> Address:
+    """HOST:PORT or [IPv6]:PORT."""
+    try:
+        return Address.parse(text)
+    except IdasError as error:
+        raise ArgumentTypeError(error.detail) from None
+
+
+def contact(text: str) -> Contact:
+    """HOST:PORT/ID, as `python -m bootstrap init` prints it."""
+    try:
+        return Contact.parse(text)
+    except IdasError as error:
+        raise ArgumentTypeError(error.detail) from None
+
+
+def aet(text: str) -> str:
+    r"""An AE title: 1 to 16 characters of ASCII, no backslash, no control characters; PS3.5 section 6.2."""
+    title = text.strip(" ")
+    if not 0 < len(title) <= MAX_AET or not title.isascii() or not title.isprintable() or "\\" in title:
+        raise ArgumentTypeError(f"an AE title has 1 to {MAX_AET} ASCII characters and no backslash")
+    return title
+
+
+def name(text: str) -> str:
+    """A name of a thing configured here: 1 to 64 letters, digits, inner spaces, dots, hyphens, underscores."""
+    if not _NAME.fullmatch(text):
+        raise ArgumentTypeError("a name has 1 to 64 letters, digits, dots, hyphens, underscores or inner spaces")
+    return text
+
+
+def institution(text: str) -> str:
+    """The name under which the other institutions know this one."""
+    title = text.strip()
+    if not 0 < len(title) <= MAX_INSTITUTION or not title.isprintable():
+        raise ArgumentTypeError(f"an institution's name has 1 to {MAX_INSTITUTION} printable characters")
+    return title
+
+
+def uid(text: str) -> str:
+    """A DICOM unique identifier."""
+    if not _UID.fullmatch(text):
+        raise ArgumentTypeError("a UID has 1 to 64 digits and dots")
+    return text
+
+
+def duration(text: str) -> float:
+    """Seconds from `90`, `60s`, `5m`, `12h` or `7d`."""
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if not 0 < seconds <= MAX_DURATION:
+        raise ArgumentTypeError("a duration is a number above 0 and s, m, h or d, such as 60s or 7d")
+    return seconds
+
+
+def count(text: str) -> int:
+    """A whole number from 1 to a million."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:8]) <= 1_000_000:
+        raise ArgumentTypeError("a count is a whole number from 1 to 1000000")
+    return int(text)
+
+
+def query_key(text: str) -> tuple[str, str]:
+    """KEY=VALUE; the key is checked with all others by `StudyQuery.of`."""
+    keyword, equals, pattern = text.partition("=")
+    if not equals or not keyword.isidentifier():
+        raise ArgumentTypeError("a query key is written KEYWORD=VALUE, such as PatientID=123")
+    return keyword, pattern
+
+
+def subject(text: str) -> str:
+    """A subject of a grant, checked for its form and kept as it was written."""
+    from idas_p2p.access.policy import parse_subject
+
+    try:
+        parse_subject(text)
+    except IdasError as error:
+        raise ArgumentTypeError(error.detail) from None
+    return text
+
+
+def level(text: str) -> str:
+    """How much a grant gives."""
+    from idas_p2p.access.policy import Level
+
+    try:
+        return Level(text).value
+    except ValueError:
+        raise ArgumentTypeError(f"a level is one of {', '.join(each.value for each in Level)}") from None

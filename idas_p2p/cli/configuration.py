@@ -1,0 +1,72 @@
+"""Changes of a node's configuration: written to its database, then taken over by the node if it runs.
+
+Belongs here: what every configuration command does before and after its own change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from idas_p2p.cli import client
+from idas_p2p.cli.render import Document, Output
+from idas_p2p.errors import BadConfiguration, IdasError, NodeNotRunning
+
+if TYPE_CHECKING:
+    from idas_p2p.node.config import NodeConfig
+    from idas_p2p.store.settings import Settings
+
+
+def load_config(folder: Path) -> NodeConfig:
+    """The node's configuration.
+
+    Raises:
+        BadConfiguration: there is no node in this folder, or node.toml has an error.
+    """
+    from idas_p2p.node.config import NodeConfig
+
+    if not (folder / "node.toml").is_file():
+        raise BadConfiguration(f"there is no node in {folder}; make one with `idas init`")
+    return NodeConfig.load(folder)
+
+
+@contextmanager
+def open_settings(folder: Path) -> Iterator[Settings]:
+    """The settings in the node's database, whether or not the node runs.
+
+    Raises:
+        BadConfiguration: there is no node in this folder, or its database cannot be opened.
+    """
+    from idas_p2p.store.database import Database
+    from idas_p2p.store.settings import Settings
+
+    database = Database.open(load_config(folder).database_url)
+    try:
+        yield Settings(database)
+    finally:
+        database.close()
+
+
+def changed(folder: Path, output: Output, words: str, document: Document) -> int:
+    """Let the running node take over a change that is saved, and say so.
+
+    Returns:
+        The exit status: 1 when the node runs and could not take it over.
+    """
+    try:
+        client.call(folder, "reload")
+    except NodeNotRunning:
+        output.say(f"{words}; takes effect when the node starts")
+        in_effect = False
+    except IdasError as error:
+        output.say(f"{words}, but the running node did not take it over; restart it")
+        output.fail(error)
+        return 1
+    else:
+        output.say(f"{words}; in effect now")
+        in_effect = True
+    if output.as_json:
+        output.document({**document, "in_effect": in_effect})
+    return 0

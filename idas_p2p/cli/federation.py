@@ -1,0 +1,109 @@
+"""`idas federation create|invite|members|remove` and `idas join`: with whom this institution shares.
+
+All of them need the running node: it speaks with the other members.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from idas_p2p.cli import arguments, client
+from idas_p2p.cli.parser import Commands, add_command, add_family
+from idas_p2p.cli.render import Output
+from idas_p2p.dashboard.text import printable
+
+DEFAULT_EXPIRY = 7 * 86_400.0  # seconds an invitation is valid; ours
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    family = add_family(commands, "federation", summary="The institutions that agreed to share.")
+    create = add_command(
+        family,
+        "create",
+        run_create,
+        summary="Found a federation with this node as its first member and administrator.",
+        example="idas federation create /srv/idas 'Lake Region'",
+    )
+    create.add_argument("name", metavar="NAME", type=arguments.institution, help="what the federation is called")
+    invite = add_command(
+        family,
+        "invite",
+        run_invite,
+        summary="Print a code with which another node joins the federation.",
+        example="idas federation invite /srv/idas --expires 7d --uses 1",
+    )
+    invite.add_argument(
+        "--expires", metavar="TIME", type=arguments.duration, default=DEFAULT_EXPIRY, help="how long it is valid (7d)"
+    )
+    invite.add_argument("--uses", metavar="N", type=arguments.count, default=1, help="how many nodes may use it (1)")
+    add_command(
+        family,
+        "members",
+        run_members,
+        summary="List the members of the federation.",
+        example="idas federation members /srv/idas",
+    )
+    remove = add_command(
+        family,
+        "remove",
+        run_remove,
+        summary="Shut a member out: new secrets are made and its old ones are worthless.",
+        example="idas federation remove /srv/idas 'Old Clinic'",
+    )
+    remove.add_argument("node", metavar="NODE", help="its NodeId or institution, see `idas federation members`")
+    join = add_command(
+        commands,
+        "join",
+        run_join,
+        summary="Join the federation that an invitation code belongs to.",
+        example="idas join /srv/idas IDAS1-4F7K2M-9QWXTB",
+    )
+    join.add_argument("code", metavar="CODE", help="what `idas federation invite` printed on the administrator's node")
+
+
+def run_create(args: argparse.Namespace, output: Output) -> int:
+    """Found a federation."""
+    result = client.call(args.folder, "federation_create", {"name": args.name})
+    return _done(output, f"federation {args.name} created; invite others with: idas federation invite", result)
+
+
+def run_invite(args: argparse.Namespace, output: Output) -> int:
+    """Print an invitation code, alone on stdout."""
+    request = {"expires_seconds": args.expires, "uses": args.uses}
+    result = client.call(args.folder, "federation_invite", request)
+    output.say("on the other machine: idas join DIR CODE, with this code:")
+    if output.as_json:
+        output.document(result)
+    else:
+        output.line(printable(result.get("code", ""), limit=1_000))
+    return 0
+
+
+def run_members(args: argparse.Namespace, output: Output) -> int:
+    """Print every member."""
+    result = client.call(args.folder, "federation_members")
+    from idas_p2p.dashboard.peers import members_table
+
+    output.answer(result, lambda: members_table(result))
+    return 0
+
+
+def run_remove(args: argparse.Namespace, output: Output) -> int:
+    """Shut a member out."""
+    result = client.call(args.folder, "federation_remove", {"node": args.node})
+    return _done(output, f"{args.node} removed from the federation", result)
+
+
+def run_join(args: argparse.Namespace, output: Output) -> int:
+    """Join a federation."""
+    result = client.call(args.folder, "join", {"code": args.code})
+    return _done(output, f"joined federation {result.get('federation', '')}".rstrip(), result)
+
+
+def _done(output: Output, words: str, result: dict[str, Any]) -> int:
+    output.say(words)
+    if output.as_json:
+        output.document(result)
+    return 0

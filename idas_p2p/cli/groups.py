@@ -1,0 +1,44 @@
+"""`idas group add|list`: names for several subjects at once."""
+
+from __future__ import annotations
+
+import argparse
+
+from idas_p2p.cli import arguments
+from idas_p2p.cli.configuration import changed, open_settings
+from idas_p2p.cli.parser import Commands, add_command, add_family
+from idas_p2p.cli.render import Output
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    family = add_family(commands, "group", summary="The groups of users known to this node.")
+    add = add_command(
+        family,
+        "add",
+        run_add,
+        summary="Put members into a group; the group is made when it is new.",
+        example="idas group add /srv/idas radiology dr-lee dr-moss",
+    )
+    add.add_argument("group", metavar="GROUP", type=arguments.name, help="the group's name")
+    add.add_argument("members", metavar="MEMBER", nargs="+", type=arguments.name, help="who belongs to it")
+    add_command(family, "list", run_list, summary="List the groups of this node.", example="idas group list /srv/idas")
+
+
+def run_add(args: argparse.Namespace, output: Output) -> int:
+    """Put members into a group."""
+    members = tuple(dict.fromkeys(args.members))
+    with open_settings(args.folder) as settings:
+        settings.add_group(args.group, members)
+    document = {"group": {"name": args.group, "added": list(members)}}
+    return changed(args.folder, output, f"{len(members)} put into group {args.group}", document)
+
+
+def run_list(args: argparse.Namespace, output: Output) -> int:
+    """Print every group."""
+    with open_settings(args.folder) as settings:
+        documents = [{"name": group.name, "members": list(group.members)} for group in settings.groups()]
+    from idas_p2p.dashboard.configuration import groups_table
+
+    output.answer({"groups": documents}, lambda: groups_table(documents))
+    return 0

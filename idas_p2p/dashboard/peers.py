@@ -1,0 +1,52 @@
+"""The other nodes of the federation, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+
+from idas_p2p.dashboard.tables import Row, counted, rows_of, state, table, word
+from idas_p2p.dashboard.text import UNKNOWN, age
+
+
+def peers_table(result: Mapping[str, Any], *, now: float) -> RenderableType:
+    """The answer of `idas peers`.
+
+    Args:
+        result: `peers`: node_id, institution, aet, address, state, path, rtt_ms, last_seen (Unix seconds).
+        now: Unix seconds.
+    """
+    rows = [
+        (
+            word(row.get("institution")),
+            state(row.get("state")),
+            word(row.get("path")),
+            _milliseconds(row.get("rtt_ms")),
+            age(row.get("last_seen"), now=now),
+            word(row.get("address")),
+            word(row.get("node_id")),
+        )
+        for row in rows_of(result, "peers")
+    ]
+    shown = table(
+        ("INSTITUTION", "STATE", "PATH", "ROUND TRIP", "SEEN", "ADDRESS", "NODE ID"), rows, numbers=("ROUND TRIP",)
+    )
+    return counted(shown, "peers", when_empty="No peer yet; found a federation or join one: idas federation, idas join")
+
+
+def members_table(result: Mapping[str, Any]) -> RenderableType:
+    """The answer of `idas federation members`: node_id, institution, admin, self."""
+    rows = [(word(row.get("institution")), _role(row), word(row.get("node_id"))) for row in rows_of(result, "members")]
+    shown = table(("INSTITUTION", "ROLE", "NODE ID"), rows)
+    return counted(shown, "members", when_empty="The federation has no member.")
+
+
+def _role(row: Row) -> str:
+    role = "administrator" if row.get("admin") else "member"
+    return f"{role}, this node" if row.get("self") else role
+
+
+def _milliseconds(value: object) -> str:
+    return f"{value:.0f} ms" if isinstance(value, int | float) else UNKNOWN

@@ -1,0 +1,93 @@
+"""A node's status at a glance: itself, its federation, the directory, its archives, its work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from idas_p2p.dashboard.tables import Row, rows_of, state, table, word
+from idas_p2p.dashboard.text import UNKNOWN, age, duration, number, size
+
+
+def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
+    """The answer of `idas status`.
+
+    Args:
+        status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes;
+            federation: null or name, epoch, members, admin; directory: joined, contacts, records_stored, lookups,
+            lookup_ms_p50, unpublished; catalog: studies, instances; transfers: active;
+            archives: name, kind, state, studies, instances, last_ok (Unix seconds), failures, error.
+            A part that is missing is shown as a dash.
+        now: Unix seconds.
+    """
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    for label, words in _facts(status):
+        facts.add_row(Text(label, style="bold"), Text(words))
+    archives = rows_of(status, "archives")
+    if not archives:
+        return Group(facts, Text(""), Text("No archive yet; add one with: idas archive add"))
+    return Group(facts, Text(""), _archives(archives, now=now))
+
+
+def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("Institution", f"{word(status.get('institution'))} (AE title {word(status.get('aet'))})"),
+        ("Node", f"{word(status.get('node_id'))}, version {word(status.get('version'))}"),
+        ("Listens", f"DICOM {word(status.get('dicom'))}, network {word(status.get('network'))}"),
+        ("Up", f"{duration(status.get('uptime_seconds'))}, {size(status.get('memory_bytes'))} of memory"),
+        ("Federation", _federation(status.get("federation"))),
+        ("Directory", _directory(_part(status, "directory"))),
+        ("Catalog", _catalog(_part(status, "catalog"))),
+        ("Transfers", f"{number(_part(status, 'transfers').get('active'))} active"),
+        ("Spool", size(status.get("spool_bytes"))),
+    ]
+
+
+def _part(status: Mapping[str, Any], key: str) -> Row:
+    part = status.get(key)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _federation(federation: object) -> str:
+    if not isinstance(federation, Mapping):
+        return "none; found one with `idas federation create` or join one with `idas join`"
+    role = ", this node administers it" if federation.get("admin") else ""
+    members, epoch = number(federation.get("members")), number(federation.get("epoch"))
+    return f"{word(federation.get('name'))}, {members} members, epoch {epoch}{role}"
+
+
+def _directory(directory: Row) -> str:
+    if not directory:
+        return UNKNOWN
+    joined = "joined" if directory.get("joined") else "NOT joined: check the bootstrap address and UDP"
+    p50 = directory.get("lookup_ms_p50")
+    speed = f", lookups take {p50:.0f} ms at the median" if isinstance(p50, int | float) and p50 else ""
+    waiting = directory.get("unpublished")
+    backlog = f", {number(waiting)} studies wait to be published" if waiting else ""
+    contacts, records = number(directory.get("contacts")), number(directory.get("records_stored"))
+    return f"{joined}, {contacts} contacts, {records} records stored{speed}{backlog}"
+
+
+def _catalog(catalog: Row) -> str:
+    return f"{number(catalog.get('studies'))} studies, {number(catalog.get('instances'))} images"
+
+
+def _archives(archives: list[Row], *, now: float) -> Table:
+    rows = [
+        (
+            word(row.get("name")),
+            word(row.get("kind")),
+            state(row.get("state")),
+            number(row.get("studies")),
+            number(row.get("instances")),
+            age(row.get("last_ok"), now=now),
+            word(row.get("error")),
+        )
+        for row in archives
+    ]
+    headings = ("ARCHIVE", "KIND", "STATE", "STUDIES", "IMAGES", "SEEN", "TROUBLE")
+    return table(headings, rows, numbers=("STUDIES", "IMAGES"))

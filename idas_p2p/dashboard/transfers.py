@@ -1,0 +1,60 @@
+"""Transfers as a table, and the result of one in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from idas_p2p.dashboard.tables import Row, counted, rows_of, state, table, word
+from idas_p2p.dashboard.text import duration, joined, number, size
+
+
+def transfers_table(result: Mapping[str, Any]) -> RenderableType:
+    """The answer of `idas transfers`.
+
+    Args:
+        result: `transfers`: number, direction (in, out), study_uid, peer, state, instances, total, failed (a count),
+            bytes, wire_bytes, seconds, path.
+    """
+    rows = [
+        (
+            word(row.get("number")),
+            word(row.get("direction")),
+            state(row.get("state")),
+            word(row.get("peer")),
+            _progress(row),
+            size(row.get("bytes")),
+            size(row.get("wire_bytes")),
+            duration(row.get("seconds")),
+            word(row.get("path")),
+            word(row.get("study_uid")),
+        )
+        for row in rows_of(result, "transfers")
+    ]
+    headings = ("NO", "WAY", "STATE", "PEER", "IMAGES", "SIZE", "ON WIRE", "TIME", "PATH", "STUDY UID")
+    shown = table(headings, rows, numbers=("NO", "IMAGES", "SIZE", "ON WIRE", "TIME"))
+    return counted(shown, "transfers", when_empty="No transfer yet.")
+
+
+def retrieved_text(result: Mapping[str, Any]) -> Text:
+    """The result of `idas get` in a sentence.
+
+    Args:
+        result: instances, failed (a list), bytes, wire_bytes, seconds, path, holders.
+    """
+    words = (
+        f"{number(result.get('instances'))} images, {size(result.get('bytes'))}"
+        f" ({size(result.get('wire_bytes'))} on the wire) in {duration(result.get('seconds'))},"
+        f" {word(result.get('path'))}, from {joined(result.get('holders'))}"
+    )
+    failed = result.get("failed")
+    return Text(f"{words}; {len(failed)} failed" if isinstance(failed, list) and failed else words)
+
+
+def _progress(row: Row) -> str:
+    words = f"{number(row.get('instances'))} of {number(row.get('total'))}"
+    failed = row.get("failed")
+    return f"{words}, {failed} failed" if isinstance(failed, int) and failed else words
