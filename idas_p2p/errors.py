@@ -27,6 +27,9 @@
     │   ├── UnknownDestination
     │   ├── UnknownCaller
     │   ├── BadQuery
+    │   ├── DatabaseDamaged
+    │   ├── DatabaseTooNew
+    │   ├── StorageRefused
     │   └── NoSuchThing
     └── Unreachable         nobody's fault: try again
         ├── PeerUnreachable
@@ -35,6 +38,9 @@
         ├── DirectoryUnreachable
         ├── ChannelClosed
         ├── SpoolFull
+        ├── DatabaseBusy
+        ├── DatabaseFull
+        ├── DatabaseUnreachable
         ├── NodeStopping
         └── Busy
 
@@ -220,6 +226,24 @@ class BadQuery(UserError):
     code = "user.query"
 
 
+class DatabaseDamaged(UserError):
+    """The node's database is damaged or is not one. Stop the node and restore node.db from a backup; images are kept."""
+
+    code = "user.database_damaged"
+
+
+class DatabaseTooNew(UserError):
+    """The node's database was written by a newer version. Install that version again, or restore an older backup."""
+
+    code = "user.database_too_new"
+
+
+class StorageRefused(UserError):
+    """The node's folder cannot be used. Check that it exists, that its disk works and that this user may write to it."""
+
+    code = "user.storage_refused"
+
+
 class NoSuchThing(UserError):
     """There is nothing of that name. List what exists with the same command's `list`."""
 
@@ -272,6 +296,24 @@ class NodeStopping(Unreachable):
     """This node is being stopped. Repeat the request when it runs again."""
 
     code = "unreachable.stopping"
+
+
+class DatabaseBusy(Unreachable):
+    """Another program keeps the node's database locked. Try again; if it lasts, stop the other program."""
+
+    code = "unreachable.database_busy"
+
+
+class DatabaseFull(Unreachable):
+    """The disk with the node's database is full. Free space and try again; nothing reported done is lost."""
+
+    code = "unreachable.database_full"
+
+
+class DatabaseUnreachable(Unreachable):
+    """The database server did not answer. Check that it runs, and the database URL in node.toml."""
+
+    code = "unreachable.database"
 
 
 class Busy(Unreachable):
