@@ -13,6 +13,8 @@ MAX_CONTROL_MESSAGE_SIZE: Final = 262_144  # bytes; protocol
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds for all three messages; ours
 DIAL_TIMEOUT: Final = 10.0  # seconds for TCP connect and handshake; ours
 MAX_CHANNELS: Final = 512  # open at once on one node; ours: caps memory
+MAX_HALF_OPEN: Final = 128  # handshakes under way at once; ours: caps the work strangers can cause
+MAX_HALF_OPEN_PER_HOST: Final = 32  # of them from one IPv4 address or IPv6 network of 64 bits; ours
 
 # Directory, docs/spec/directory.md
 MAX_DATAGRAM_SIZE: Final = 1_280  # bytes; the smallest IPv6 MTU, RFC 8200 section 5, without headers counted by us
@@ -21,6 +23,18 @@ RECORD_LIFETIME: Final = 86_400.0  # seconds from signing to expiry; protocol
 REPUBLISH_INTERVAL: Final = 36_000.0  # seconds between publications of the same record; ours, well under half its life
 BLIND_PERIOD: Final = 7 * 86_400  # seconds; a federation's parameter, this is its default
 MAX_CLOCK_SKEW: Final = 120.0  # seconds tolerated between two nodes' clocks; protocol
+DIRECTORY_K: Final = 8  # nodes that hold each record; protocol, kademlia.md 4.8: near full replication below 10 nodes
+DIRECTORY_ALPHA: Final = 5  # questions of one lookup under way at once; ours
+READ_QUORUM: Final = 3  # holders whose records are merged before a read returns; ours
+MAX_RECORDS_PER_DATAGRAM: Final = 16  # protocol; the size of a datagram is the narrower bound
+MAX_SLOTS_PER_KEY: Final = 512  # writers at one key; ours: a reader fetches a few hundred datagrams at most
+MAX_BYTES_PER_KEY: Final = 262_144  # bytes at one key; ours
+MAX_KEYS_PER_WRITER: Final = 64  # keys at which one writer key may have a slot; ours, honest writers use one
+MAX_STORED_RECORDS: Final = 300_000  # held for others by one node; ours: about 300 MB of memory
+MAX_STORED_BYTES: Final = 268_435_456  # bytes of records held for others; ours
+BLOCK_SHARE: Final = 0.25  # of the two bounds above that one public address block (/24, /48) may fill; ours
+MAX_SESSIONS: Final = 4_096  # datagram sessions of one node; ours: about 2 MB
+SESSION_LIFETIME: Final = 3_600.0  # seconds until a datagram session gets new keys; protocol
 
 # Exchange, docs/spec/exchange.md
 CHUNK_SIZE: Final = 1_048_576  # bytes of a data set carried by one message, before coding; protocol
@@ -35,6 +49,7 @@ MEMORY_INSTANCE_SIZE: Final = 16_777_216  # bytes; an instance larger than this 
 
 # DICOM associations, PS3.8
 MAX_PDU_SIZE: Final = 131_072  # bytes of the variable field of a P-DATA-TF we accept; ours, the most DCMTK sends
+MAX_SENT_PDU_SIZE: Final = 1_048_576  # bytes of the largest P-DATA-TF we send, whatever more a peer takes; ours
 DICOM_CONNECT_TIMEOUT: Final = 5.0  # seconds for TCP connect to an archive or a workstation; ours
 DICOM_ACSE_TIMEOUT: Final = 10.0  # seconds for an answer to an association request or release; ours (ARTIM)
 DICOM_RESPONSE_TIMEOUT: Final = 60.0  # seconds for a DIMSE response, pending ones included; ours

@@ -54,7 +54,7 @@ class SymmetricState:
         self._nonce = 0
 
     def mix_hash(self, data: bytes) -> None:
-        """h = HASH(h || data)."""
+        """Add to the transcript."""
         self.hash = hashlib.blake2b(self.hash + data).digest()
 
     def mix_key(self, material: bytes) -> None:
@@ -198,9 +198,9 @@ class HandshakeState:
         if token == "psk":  # noqa: S105
             self._symmetric.mix_key_and_hash(self._psk)
             return
-        ours, theirs = token if self._initiator else reversed(token)
-        secret = self._static if ours == "s" else self._ephemeral
-        public = self.remote_static if theirs == "s" else self._remote_ephemeral
+        ours, theirs = (0, 1) if self._initiator else (1, 0)
+        secret = self._static if token[ours] == "s" else self._ephemeral
+        public = self.remote_static if token[theirs] == "s" else self._remote_ephemeral
         try:
             self._symmetric.mix_key(sodium.crypto_scalarmult(secret, public))
         except (nacl.exceptions.CryptoError, RuntimeError):

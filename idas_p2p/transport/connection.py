@@ -1,0 +1,181 @@
+"""One TCP connection as whole frames, with bounded buffers in both directions.
+
+Belongs here: moving frames, waiting, ending. Not here: what is in them (secure.py), where one ends (framing.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, cast
+
+from idas_p2p.errors import ChannelClosed, FrameTooLarge
+from idas_p2p.transport.framing import FrameBuffer, frame_header
+from idas_p2p.transport.sockets import remote_address, tune
+from idas_p2p.wire.address import Address
+
+WRITE_HIGH: Final = 524_288  # bytes waiting in this process at which `writable` begins to wait; ours
+WRITE_LOW: Final = 131_072  # bytes waiting at which it ends; ours
+CLOSE_TIMEOUT: Final = 5.0  # seconds the other side has to take what was sent before; ours
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Frames over one TCP connection.
+
+    Args:
+        max_frame: bytes of a received frame's body, until `allow`.
+        on_made: called with this connection when it stands; for the accepting side.
+    """
+
+    def __init__(self, *, max_frame: int, on_made: Callable[[Connection], None] | None = None) -> None:
+        self._on_made = on_made
+        self._buffer = FrameBuffer(max_frame=max_frame)
+        self._transport: asyncio.Transport
+        self._readable = asyncio.Event()
+        self._writable = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._closing = False
+        self._paused = False
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.remote: Address
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own does not inherit from it
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+        self.remote = remote_address(transport)
+        tune(transport)
+        self._writable.set()
+        if self._on_made:
+            self._on_made(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go."""
+        if self._closing:
+            self._buffer.clear()
+        return self._buffer.space()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes arrived."""
+        self.bytes_received += nbytes
+        if self._closing:
+            return
+        self._buffer.received(nbytes)
+        if self._buffer.has_frame:
+            self._readable.set()
+        self._steer_reading()
+
+    def eof_received(self) -> None:
+        """Nothing more comes. Returning None lets the transport write what is left, and close."""
+
+    def pause_writing(self) -> None:
+        """Too much waits to be sent."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Most of it is sent."""
+        self._writable.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end, ours or theirs."""
+        self._lost.set()
+        self._readable.set()
+        self._writable.set()
+
+    # What the channel calls.
+
+    def allow(self, max_frame: int) -> None:
+        """Take frames of up to `max_frame` bytes from now on."""
+        self._buffer.allow(max_frame)
+        if self._buffer.has_frame:
+            self._readable.set()
+        self._steer_reading()
+
+    async def receive(self) -> bytes:
+        """Return the body of the next frame.
+
+        Raises:
+            ChannelClosed: there is no connection any more.
+            FrameTooLarge: announced; the connection is cut.
+        """
+        while not self._closing:
+            try:
+                body = self._buffer.take()
+            except FrameTooLarge:
+                self.abort()
+                raise
+            if body is not None:
+                self._steer_reading()
+                return body
+            if self._lost.is_set():
+                break
+            self._readable.clear()
+            await self._readable.wait()
+        raise self._closed_error()
+
+    async def writable(self) -> None:
+        """Wait until `write` may be called; call it before the next await.
+
+        Raises:
+            ChannelClosed: there is no connection any more.
+        """
+        while not self._writable.is_set():
+            await self._writable.wait()
+        if self.is_closed:
+            raise self._closed_error()
+
+    def write(self, body: bytes) -> None:
+        """Send one frame.
+
+        Raises:
+            ChannelClosed: there is no connection any more.
+        """
+        if self.is_closed:
+            raise self._closed_error()
+        header = frame_header(len(body))
+        self._transport.writelines((header, body))
+        self.bytes_sent += len(header) + len(body)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._closing or self._lost.is_set() or self._transport.is_closing()
+
+    async def close(self, *, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Send what waits, throw away what still comes, and end; within `timeout` seconds, then by force."""
+        if not self.is_closed:
+            self._closing = True
+            self._readable.set()
+            self._writable.set()
+            self._steer_reading()
+            self._transport.write_eof()
+        self._closing = True
+        try:
+            async with asyncio.timeout(timeout):
+                await self._lost.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._transport.abort()
+        await self._lost.wait()
+
+    def abort(self) -> None:
+        """End at once; what waits to be sent is lost."""
+        self._transport.abort()
+
+    def _closed_error(self) -> ChannelClosed:
+        return ChannelClosed("closed on this side" if self._closing else "the connection was lost")
+
+    def _steer_reading(self) -> None:
+        """Read only while there is room: this is the back-pressure on the other side."""
+        pause = self._buffer.is_full and not self._closing
+        if pause == self._paused or self._transport.is_closing():
+            return
+        self._paused = pause
+        if pause:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()

@@ -1,0 +1,131 @@
+"""Accept channels from other nodes, as many and as slowly as we choose.
+
+Belongs here: one task per accepted connection, its deadline, its end. Not here: who may come in (gate.py counts, the
+responder of crypto/handshake.py checks). Source: docs/spec/transport.md section 5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from idas_p2p.crypto.handshake import Admits, FindPsk, Refusal, Responder
+from idas_p2p.crypto.keys import SigningKey, random_bytes
+from idas_p2p.errors import BadConfiguration, Busy, HandshakeFailed
+from idas_p2p.events import log_event
+from idas_p2p.limits import HANDSHAKE_TIMEOUT
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.channel import Channel
+from idas_p2p.transport.connection import Connection
+from idas_p2p.transport.gate import Gate
+from idas_p2p.transport.secure import MAX_HANDSHAKE_FRAME, SecureChannel, accept
+from idas_p2p.transport.sockets import socket_address
+from idas_p2p.wire.address import Address
+
+
+class Listener:
+    """Listens on one TCP address; hands each channel to `on_channel` once both sides have proved who they are.
+
+    Args:
+        identity: ours.
+        find_psk: the key (32 bytes) of a purpose and psk_id, or None.
+        on_channel: runs as long as the channel is wanted; when it returns or fails, the channel is closed.
+        admits: whether this peer may have a channel of this purpose under this psk.
+        owner: of the tasks, one per connection.
+        gate: bounds; a Gate with the usual ones by default.
+        handshake_timeout: seconds for the whole handshake, however slowly its bytes come.
+    """
+
+    def __init__(
+        self,
+        identity: SigningKey,
+        *,
+        find_psk: FindPsk,
+        on_channel: Callable[[Channel], Awaitable[None]],
+        admits: Admits,
+        owner: TaskOwner,
+        gate: Gate | None = None,
+        handshake_timeout: float = HANDSHAKE_TIMEOUT,
+    ) -> None:
+        self._identity = identity
+        self._find_psk, self._admits, self._on_channel = find_psk, admits, on_channel
+        self._owner = owner
+        self._handshake_timeout = handshake_timeout
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.gate = gate or Gate()
+        self.refusals: Counter[Refusal] = Counter()
+
+    async def start(self, address: Address) -> Address:
+        """Listen, and return the address in use: port 0 asks for a free one.
+
+        Raises:
+            BadConfiguration: the address is not ours or is taken.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(self._new_connection, address.host, address.port, backlog=256)
+        except OSError as error:
+            raise BadConfiguration(f"cannot listen on {address}: {error.strerror or error}") from None
+        return socket_address(self._server.sockets[0].getsockname())
+
+    async def stop(self, *, grace: float = 0.0) -> None:
+        """Accept no more, give the channels `grace` seconds to end by themselves, then end them."""
+        if self._server:
+            self._server.close()
+        if grace and self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _new_connection(self) -> Connection:
+        return Connection(max_frame=MAX_HANDSHAKE_FRAME, on_made=self._accepted)
+
+    def _accepted(self, connection: Connection) -> None:
+        refusal = self.gate.enter(connection.remote.host)
+        if refusal:
+            self._refuse(connection, refusal, level=logging.DEBUG)
+            return
+        try:
+            task = self._owner.start("channel", self._serve(connection))
+        except Busy:
+            self.gate.end_handshake(connection.remote.host, succeeded=False)
+            self._refuse(connection, Refusal.TOO_MANY_CHANNELS, level=logging.DEBUG)
+            return
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, connection: Connection) -> None:
+        channel = await self._shake_hands(connection)
+        if channel is None:
+            return
+        try:
+            await self._on_channel(channel)
+        finally:
+            self.gate.end_channel()
+            await channel.close()
+
+    async def _shake_hands(self, connection: Connection) -> SecureChannel | None:
+        responder = Responder(self._identity, find_psk=self._find_psk, admits=self._admits, random_bytes=random_bytes)
+        channel: SecureChannel | None = None
+        try:
+            async with asyncio.timeout(self._handshake_timeout):
+                channel = await accept(connection, responder, path="direct")
+        except TimeoutError:
+            self._refuse(connection, Refusal.TIMED_OUT)
+        except HandshakeFailed as error:
+            self._refuse(connection, Refusal(error.detail))
+        except BaseException:
+            connection.abort()
+            raise
+        finally:
+            self.gate.end_handshake(connection.remote.host, succeeded=channel is not None)
+        return channel
+
+    def _refuse(self, connection: Connection, refusal: Refusal, *, level: int = logging.INFO) -> None:
+        self.refusals[refusal] += 1
+        log_event("handshake_refused", level=level, reason=refusal, address=str(connection.remote))
+        connection.abort()

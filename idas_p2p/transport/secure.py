@@ -1,0 +1,171 @@
+"""A channel over one connection: the handshake at its start, sealed messages after.
+
+Belongs here: carrying the handshake's messages, sealing and opening. Not here: finding or accepting the connection
+(dialer.py, listener.py). Source: docs/spec/transport.md sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from idas_p2p.crypto.handshake import Initiator, Refusal, Responder, Session
+from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Opener, Sealer
+from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, HandshakeFailed
+from idas_p2p.limits import MAX_MESSAGE_SIZE
+from idas_p2p.transport.connection import Connection
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.ids import NodeId
+
+MAX_HANDSHAKE_FRAME: Final = 256  # bytes; protocol: larger than any frame of the handshake
+
+
+class SecureChannel:
+    """A Channel over a Connection; made by `prove_responder` and `finish_dialling`, or by `accept`."""
+
+    def __init__(self, connection: Connection, session: Session, sealer: Sealer, opener: Opener, *, path: str) -> None:
+        self._connection, self._session, self._sealer, self._opener = connection, session, sealer, opener
+        self._path = path
+        self._ended = False  # the other side said that nothing follows
+        self.messages_sent = 0
+        self.messages_received = 0
+
+    def __repr__(self) -> str:
+        return f"SecureChannel({self.purpose} {self.peer.short} {self.path})"
+
+    @property
+    def peer(self) -> NodeId:
+        """The node that proved its identity."""
+        return self._session.peer
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the dialer wanted the channel for."""
+        return self._session.purpose
+
+    @property
+    def psk_id(self) -> bytes:
+        """Which pre-shared key both sides proved: 8 bytes."""
+        return self._session.psk_id
+
+    @property
+    def path(self) -> str:
+        """The kind of path."""
+        return self._path
+
+    @property
+    def remote(self) -> Address:
+        """Where the other end of the path is."""
+        return self._connection.remote
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes given to the network so far."""
+        return self._connection.bytes_sent
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes taken from the network so far."""
+        return self._connection.bytes_received
+
+    async def send(self, message: bytes) -> None:
+        """Send one message; see Channel."""
+        if len(message) > MAX_MESSAGE_SIZE:
+            raise FrameTooLarge(f"{len(message)} bytes, {MAX_MESSAGE_SIZE} allowed")
+        await self._connection.writable()
+        self._connection.write(self._sealer.seal(message))
+        self.messages_sent += 1
+
+    async def receive(self) -> bytes:
+        """Return the next message; see Channel."""
+        if self._ended:
+            raise ChannelClosed("closed by the other side")
+        frame = await self._connection.receive()
+        try:
+            message = self._opener.open(frame)
+        except BadSignature:
+            self._connection.abort()
+            raise
+        if message is None:
+            self._ended = True
+            raise ChannelClosed("closed by the other side")
+        self.messages_received += 1
+        return message
+
+    async def close(self) -> None:
+        """End the channel; see Channel."""
+        if not self._connection.is_closed:
+            self._connection.write(self._sealer.seal_end())
+        await self._connection.close()
+
+    def abort(self) -> None:
+        """End it at once; what waits to be sent is lost."""
+        self._connection.abort()
+
+
+async def prove_responder(connection: Connection, initiator: Initiator) -> None:
+    """Send the first message and take the second: after it the other end is known to be the node dialled.
+
+    Raises:
+        HandshakeFailed: it is not.
+    """
+    try:
+        connection.write(initiator.hello())
+        initiator.read_answer(await connection.receive())
+    except (ChannelClosed, FrameTooLarge):
+        raise HandshakeFailed("what answers at this address is not the node that was dialled") from None
+
+
+async def finish_dialling(connection: Connection, initiator: Initiator, *, path: str) -> SecureChannel:
+    """Introduce ourselves and wait until the responder has accepted.
+
+    Raises:
+        HandshakeFailed: it has not.
+    """
+    introduction, session = initiator.introduce()
+    sealer = Sealer(session.send_key)
+    try:
+        connection.write(introduction)
+        connection.write(_opening(sealer))
+        opener = _read_opening(await connection.receive(), session)
+    except (ChannelClosed, FrameTooLarge, BadSignature):
+        raise HandshakeFailed("the other node does not accept this node or its pre-shared key") from None
+    return _channel(connection, session, sealer, opener, path)
+
+
+async def accept(connection: Connection, responder: Responder, *, path: str) -> SecureChannel:
+    """Go through the responder's side of the handshake.
+
+    Raises:
+        HandshakeFailed: with a Refusal.
+    """
+    try:
+        connection.write(responder.read_hello(await connection.receive()))
+        session = responder.read_introduction(await connection.receive())
+        opener = _read_opening(await connection.receive(), session)
+        sealer = Sealer(session.send_key)
+        connection.write(_opening(sealer))
+    except ChannelClosed:
+        raise HandshakeFailed(Refusal.HUNG_UP) from None
+    except FrameTooLarge:
+        raise HandshakeFailed(Refusal.BAD_HELLO) from None
+    except BadSignature:
+        raise HandshakeFailed(Refusal.BAD_PROOF) from None
+    return _channel(connection, session, sealer, opener, path)
+
+
+def _opening(sealer: Sealer) -> bytes:
+    """The first frame of a stream: its header and an empty message, which proves the key."""
+    return sealer.header + sealer.seal(b"")
+
+
+def _read_opening(frame: bytes, session: Session) -> Opener:
+    opener = Opener(session.receive_key, frame[:HEADER_SIZE])
+    if opener.open(frame[HEADER_SIZE:]) != b"":
+        raise BadSignature("not the opening of a stream")
+    return opener
+
+
+def _channel(connection: Connection, session: Session, sealer: Sealer, opener: Opener, path: str) -> SecureChannel:
+    connection.allow(MAX_MESSAGE_SIZE + OVERHEAD)
+    return SecureChannel(connection, session, sealer, opener, path=path)
