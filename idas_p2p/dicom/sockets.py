@@ -8,16 +8,23 @@ Source: measured figures of Nagle and delayed ACK are in docs/decisions; PS3.8 s
 from __future__ import annotations
 
 import logging
+import select
 import socket
 import threading
+import time
+from collections.abc import Sequence
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any, Final
 
 from pynetdicom import AE, _config
-from pynetdicom.association import Association
+from pynetdicom._globals import MODE_REQUESTOR
+from pynetdicom.association import Association, ServiceUser
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from idas_p2p import limits
+from idas_p2p.dicom.link import Link
 
 IMPLEMENTATION_CLASS_UID: Final = "2.25.290373529391734582331176312013"  # PS3.7 D.3.3.2; ours, UUID-derived
 IMPLEMENTATION_VERSION: Final = "IDAS_P2P_01"  # at most 16 characters
@@ -53,22 +60,37 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self.socket.settimeout(assoc.network_timeout)
 
+    @property
+    def ready(self) -> bool:
+        """Whether something can be read; a closed socket cannot. Unlike `select` it knows no highest number."""
+        if self.socket is None or not self._is_connected:
+            return False
+        poller = select.poll()
+        try:
+            poller.register(self.socket.fileno(), select.POLLIN)
+            return bool(poller.poll(0))
+        except (OSError, ValueError, AttributeError):  # closed meanwhile
+            self.event_queue.put("Evt17")
+            return False
+
     def recv(self, nr_bytes: int) -> bytearray:
-        """Read exactly `nr_bytes`, fewer only when the peer closed.
+        """Read exactly `nr_bytes`, fewer only when the peer closed or announced a PDU beyond LARGEST_PDU.
 
         Raises:
-            OSError: the connection broke, or nothing came for the network timeout.
+            OSError: the connection broke, or the bytes did not come within the network timeout.
         """
         received = bytearray(min(nr_bytes, LARGEST_PDU))
-        view = memoryview(received)
+        deadline = time.monotonic() + (self.assoc.network_timeout or limits.DICOM_IDLE_TIMEOUT)
         count = 0
-        while count < len(received):
-            self._acknowledge()
-            size = self.socket.recv_into(view[count : count + RECEIVE_SIZE])
-            if size == 0:
-                break
-            count += size
-        view.release()
+        with memoryview(received) as view:
+            while count < len(received):
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+                self._acknowledge()
+                size = self.socket.recv_into(view[count : count + RECEIVE_SIZE])
+                if size == 0:
+                    break
+                count += size
         del received[count:]
         return received
 
@@ -94,6 +116,15 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
             with suppress(OSError):
                 self.socket.settimeout(self.assoc.network_timeout)
 
+    def _shutdown_socket(self) -> None:
+        """Shut down and close: pynetdicom's own leaves a socket open that never was connected."""
+        sock = self.socket
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                sock.close()
+
     def _acknowledge(self) -> None:
         """The kernel forgets TCP_QUICKACK after a while, so it is asked again before each receive."""
         with suppress(OSError, AttributeError):
@@ -104,10 +135,53 @@ class QuickAE(AE):  # type: ignore[misc]
     """An application entity whose associations use QuickSocket."""
 
     def associate(
-        self, addr: Any, port: int, *args: Any, max_pdu: int = limits.MAX_PDU_SIZE, **kwargs: Any
-    ) -> Association:
-        """Request an association as pynetdicom does, announcing our PDU size unless told otherwise."""
-        return super().associate(addr, port, *args, max_pdu=max_pdu, **kwargs)
+        self,
+        addr: str,
+        port: int,
+        contexts: list[PresentationContext] | None = None,
+        ae_title: str = "ANY-SCP",
+        max_pdu: int = limits.MAX_PDU_SIZE,
+        ext_neg: Sequence[Any] | None = None,
+        bind_address: tuple[str, int] | None = None,
+        tls_args: tuple[Any, str] | None = None,
+        evt_handlers: Sequence[Any] | None = None,
+    ) -> Link:
+        """Request an association as pynetdicom's own method does, by a Link on a QuickSocket."""
+        contexts = deepcopy(contexts or self.requested_contexts)
+        self._validate_requested_contexts(contexts)
+        for number, context in enumerate(contexts):
+            context.context_id = 2 * number + 1
+        remote = AddressInformation.from_addr_port(addr, port)
+        local = AddressInformation.from_tuple(bind_address or ("" if remote.is_ipv4 else "::", 0))
+        link = Link(self, MODE_REQUESTOR)
+        link.set_socket(self._create_socket(link, local, tls_args))
+        link.acceptor.ae_title = ae_title
+        link.acceptor.address_info = remote
+        self._describe(link.requestor, local)
+        link.requestor.maximum_length = max_pdu
+        link.requestor.requested_contexts = contexts
+        for item in ext_neg or ():
+            link.requestor.add_negotiation_item(item)
+        for binding in evt_handlers or ():
+            link.bind(*binding)
+        link.request()
+        if link.is_established:
+            link.start()
+        return link
+
+    def accept(self, client: socket.socket, link: Link) -> None:
+        """Prepare a link for the association a connected peer is about to request."""
+        local, remote = client.getsockname(), client.getpeername()
+        link.set_socket(QuickSocket(link, client_socket=client))
+        self._describe(link.acceptor, AddressInformation.from_tuple(local))
+        link.acceptor.maximum_length = self.maximum_pdu_size
+        link.requestor.address_info = AddressInformation.from_tuple(remote)
+
+    def _describe(self, user: ServiceUser, address: AddressInformation) -> None:
+        user.ae_title = self.ae_title
+        user.address_info = address
+        user.implementation_class_uid = self.implementation_class_uid
+        user.implementation_version_name = self.implementation_version_name
 
     def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: Any) -> QuickSocket:
         sock = QuickSocket(assoc, address=address)
@@ -116,7 +190,7 @@ class QuickAE(AE):  # type: ignore[misc]
         return sock
 
 
-def make_ae(aet: str) -> AE:
+def make_ae(aet: str) -> QuickAE:
     """Return an application entity with this title, our time-outs, PDU size and sockets.
 
     Args:
