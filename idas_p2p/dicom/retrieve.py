@@ -12,28 +12,6 @@ from typing import Final
 
 from idas_p2p.dicom.statuses import CANCELLED, INCOMPLETE, SUCCESS, UNABLE_TO_PERFORM, retrieve_status
 from idas_p2p.errors import IdasError
-from idas_p2p.wire.instance import Instance
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """How many instances the retrieval has; comes first, and may be revised."""
-
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class InstanceFailed:
-    """One instance will not come, and why."""
-
-    sop_instance_uid: str
-    reason: IdasError
-
-    def __repr__(self) -> str:
-        return f"InstanceFailed({self.reason.code})"
-
-
-RetrieveEvent = Total | Instance | InstanceFailed
 
 
 class Outcome(Enum):

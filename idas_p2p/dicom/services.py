@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from idas_p2p.dicom.remote import RemoteAE
-from idas_p2p.dicom.retrieve import RetrieveEvent
-from idas_p2p.wire.instance import Instance, Selection
+from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
