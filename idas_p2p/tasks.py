@@ -38,6 +38,7 @@ class TaskOwner:
         task = asyncio.create_task(self._guard(name, work), name=name)  # noqa: TID251
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # a task cancelled before its first step never awaits it
         return task
 
     async def _guard(self, name: str, work: Coroutine[object, object, None]) -> None:

@@ -15,6 +15,7 @@ from idas_p2p.errors import BadConfiguration, BadSignature
 from idas_p2p.wire.ids import NodeId
 
 SEED_SIZE = 32  # bytes; RFC 8032 section 5.1.5
+SIGNATURE_SIZE = 64  # bytes; RFC 8032 section 5.1.6
 
 
 class SigningKey:
@@ -95,6 +96,8 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     Raises:
         BadSignature: it does not belong to this key and message.
     """
+    if len(signature) != SIGNATURE_SIZE:
+        raise BadSignature  # a shorter one would borrow its missing bytes from the message
     try:
         sodium.crypto_sign_open(signature + message, public)
     except (nacl.exceptions.CryptoError, ValueError, TypeError):

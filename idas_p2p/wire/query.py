@@ -15,7 +15,7 @@ from idas_p2p.errors import BadQuery
 from idas_p2p.wire.schema import Limit
 from idas_p2p.wire.study import KEYWORDS
 
-_DATE_RANGE = re.compile(r"(\d{8})?(-?)(\d{8})?")
+_DATE_RANGE = re.compile(r"([0-9]{8})?(?:(-)([0-9]{8})?)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
