@@ -1,0 +1,75 @@
+"""One direction of a channel: order, integrity, end, fresh keys."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Opener, Sealer
+from idas_p2p.errors import BadSignature
+
+KEY = bytes(range(32))
+
+
+def ends(*, rekey_interval: int = 1 << 30) -> tuple[Sealer, Opener]:
+    sealer = Sealer(KEY, rekey_interval=rekey_interval)
+    return sealer, Opener(KEY, sealer.header)
+
+
+@given(st.lists(st.binary(max_size=100), max_size=10))
+def test_messages_come_out_as_they_went_in(messages: list[bytes]) -> None:
+    sealer, opener = ends()
+    sealed = [sealer.seal(message) for message in messages]
+    assert [len(s) for s in sealed] == [len(m) + OVERHEAD for m in messages]
+    assert [opener.open(s) for s in sealed] == messages
+
+
+def test_the_end_is_told_from_an_empty_message() -> None:
+    sealer, opener = ends()
+    assert opener.open(sealer.seal(b"")) == b""
+    assert opener.open(sealer.seal_end()) is None
+
+
+def test_a_repeated_message_is_refused() -> None:
+    sealer, opener = ends()
+    sealed = sealer.seal(b"once")
+    opener.open(sealed)
+    with pytest.raises(BadSignature):
+        opener.open(sealed)
+
+
+def test_a_dropped_message_is_noticed_at_the_next() -> None:
+    sealer, opener = ends()
+    sealer.seal(b"lost")
+    with pytest.raises(BadSignature):
+        opener.open(sealer.seal(b"next"))
+
+
+@given(position=st.integers(0, 20 + OVERHEAD - 1), bit=st.integers(0, 7))
+def test_a_changed_bit_is_refused(position: int, bit: int) -> None:
+    sealer, opener = ends()
+    sealed = bytearray(sealer.seal(bytes(20)))
+    sealed[position] ^= 1 << bit
+    with pytest.raises(BadSignature):
+        opener.open(bytes(sealed))
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_refused_as_a_bad_signature(data: bytes) -> None:
+    _, opener = ends()
+    with pytest.raises(BadSignature):
+        opener.open(data)
+
+
+@given(st.binary(max_size=64).filter(lambda header: len(header) != HEADER_SIZE))
+def test_a_header_of_another_size_is_refused(header: bytes) -> None:
+    with pytest.raises(BadSignature):
+        Opener(KEY, header)
+
+
+def test_the_key_is_replaced_after_the_interval_and_the_other_side_follows() -> None:
+    sealer, opener = ends(rekey_interval=100)
+    for number in range(10):
+        assert opener.open(sealer.seal(bytes([number]) * 30)) == bytes([number]) * 30
+    assert sealer.rekeyed == 2
