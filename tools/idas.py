@@ -1,0 +1,122 @@
+"""Nodes and bootstrap nodes as an operator sees them: separate processes, driven by the command line alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tools.programs import LOOPBACK, STOP_GRACE, Program, free_port
+
+IDAS = [sys.executable, "-m", "idas_p2p.cli"]
+BOOTSTRAP = [sys.executable, "-m", "bootstrap"]
+COMMAND_TIMEOUT = 120.0  # seconds; a `get` of a large study is the longest
+
+Wrap = Callable[[Sequence[str]], list[str]]
+"""Puts a command where it is to run: a namespace of the laboratory, or just here."""
+
+
+class CommandFailed(Exception):
+    """A command ended with another status than 0; the message holds what it said."""
+
+
+class Node:
+    """One institution's node.
+
+    Args:
+        folder: its DIR; made by `init`.
+        aet: its AE title on the local network.
+        host: the address for DICOM and for other nodes.
+        wrap: where its processes run.
+        log_level: of `idas run`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        institution: str,
+        aet: str,
+        host: str = LOOPBACK,
+        bootstrap: Sequence[str] = (),
+        wrap: Wrap = list,
+        log_level: str = "debug",
+    ) -> None:
+        self.folder, self.institution, self.aet, self.host = folder, institution, aet, host
+        self.dicom_port, self.network_port = free_port(), free_port()
+        self._wrap = wrap
+        self.idas(
+            "init", str(folder), "--institution", institution, "--aet", aet,
+            "--dicom", f"{host}:{self.dicom_port}", "--network", f"{host}:{self.network_port}",
+            *(word for contact in bootstrap for word in ("--bootstrap", contact)),
+        )  # fmt: skip
+        command = wrap([*IDAS, "run", str(folder), "--log-level", log_level])
+        self.program = Program(folder.name, command, log=folder.parent / "logs")
+
+    def start(self) -> None:
+        """Run it; returns when it says that it is ready."""
+        self.program.start(lambda: self.program.said.endswith("\n"))
+
+    def stop(self) -> int | None:
+        """End it by SIGTERM and return its exit status."""
+        return self.program.stop()
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        self.program.kill()
+
+    @property
+    def log(self) -> str:
+        """What it has logged in all its runs."""
+        return self.program.log
+
+    def idas(self, *words: str, stdin: str = "", timeout: float = COMMAND_TIMEOUT) -> str:
+        """Run `idas WORDS` and return its stdout.
+
+        Raises:
+            CommandFailed: its exit status is not 0.
+        """
+        done = self.try_idas(*words, stdin=stdin, timeout=timeout)
+        if done.returncode:
+            raise CommandFailed(f"idas {' '.join(words)}: status {done.returncode}: {done.stderr}{done.stdout}")
+        return done.stdout
+
+    def try_idas(
+        self, *words: str, stdin: str = "", timeout: float = COMMAND_TIMEOUT
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `idas WORDS` and return how it ended."""
+        return subprocess.run(
+            self._wrap([*IDAS, *words]), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def ask(self, command: str, *words: str, timeout: float = COMMAND_TIMEOUT) -> Any:
+        """Run `idas COMMAND DIR WORDS --json` and return the document it prints."""
+        return json.loads(self.idas(*command.split(), str(self.folder), *words, "--json", timeout=timeout))
+
+    def do(self, command: str, *words: str, stdin: str = "") -> str:
+        """Run `idas COMMAND DIR WORDS` and return what it prints."""
+        return self.idas(*command.split(), str(self.folder), *words, stdin=stdin)
+
+
+class Bootstrap:
+    """A bootstrap node: first contact for the nodes, without DICOM."""
+
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, wrap: Wrap = list) -> None:
+        self.folder, self.port = folder, free_port()
+        init = [*BOOTSTRAP, "init", str(folder), "--listen", f"{host}:{self.port}"]
+        done = subprocess.run(wrap(init), capture_output=True, text=True, timeout=STOP_GRACE, check=False)
+        if done.returncode:
+            raise CommandFailed(f"bootstrap init: {done.stderr}")
+        self.contact = done.stdout.strip().splitlines()[0].strip()
+        self.program = Program(folder.name, wrap([*BOOTSTRAP, "run", str(folder)]), log=folder.parent / "logs")
+
+    def start(self) -> None:
+        """Run it; returns when it prints its contact."""
+        self.program.start(lambda: self.contact in self.program.said)
+
+    def stop(self) -> int | None:
+        """End it by SIGTERM and return its exit status."""
+        return self.program.stop()
