@@ -119,7 +119,7 @@ def query_from_dataset(ds: Dataset) -> StudyQuery:
 def query_dataset(query: StudyQuery) -> Dataset:
     """The identifier that asks an archive for the studies, requesting every attribute of Study."""
     values = {keyword: query.pattern(keyword) for keyword in KEYWORDS}
-    return _dataset({"QueryRetrieveLevel": "STUDY", **values}, charset=answer_charset(list(values.values()), ""))
+    return dataset_of({"QueryRetrieveLevel": "STUDY", **values}, charset=answer_charset(list(values.values()), ""))
 
 
 def response_dataset(study: Study, requested: Dataset, *, retrieve_aet: str) -> Dataset:
@@ -178,10 +178,11 @@ def selection_dataset(selection: Selection) -> Dataset:
         values |= {"QueryRetrieveLevel": "SERIES", "SeriesInstanceUID": "\\".join(selection.series_uids)}
     if selection.sop_instance_uids:
         values |= {"QueryRetrieveLevel": "IMAGE", "SOPInstanceUID": "\\".join(selection.sop_instance_uids)}
-    return _dataset(values)
+    return dataset_of(values)
 
 
-def _dataset(values: dict[str, str], *, charset: str = "") -> Dataset:
+def dataset_of(values: dict[str, str], *, charset: str = "") -> Dataset:
+    """An identifier of these attributes by keyword, in this Specific Character Set."""
     ds = Dataset()
     if charset:
         ds.SpecificCharacterSet = charset
