@@ -102,37 +102,28 @@ def _archive_of(args: argparse.Namespace) -> Archive:
     """The archive that the options describe.
 
     Raises:
-        UsageError: neither or both of the two kinds.
+        UsageError: neither or both of the two kinds, or looked at too often.
         BadConfiguration: the folder does not exist.
     """
     from idas_p2p.store.settings import Archive
 
-    poll: float = args.poll
-    if args.path is not None:
-        if args.aet is not None or args.address is not None:
-            raise UsageError("give either --folder, or --aet and --address")
-        if not args.path.is_dir():
-            raise BadConfiguration(f"archive {args.name}: there is no folder {args.path}")
+    is_folder, is_dicom = args.path is not None, args.aet is not None or args.address is not None
+    if is_folder == is_dicom:
+        raise UsageError("give either --aet and --address of a DICOM archive, or --folder")
+    if is_folder and not args.path.is_dir():
+        raise BadConfiguration(f"archive {args.name}: there is no folder {args.path}")
+    try:
         return Archive(
             name=args.name,
-            kind="folder",
-            aet="",
-            address=None,
-            folder=str(args.path),
-            poll_seconds=poll,
-            prefers_get=False,
+            kind="folder" if is_folder else "dicom",
+            aet=args.aet or "",
+            address=args.address,
+            folder=str(args.path or ""),
+            poll_seconds=args.poll,
+            prefers_get=args.prefer == "get",
         )
-    if args.aet is None or args.address is None:
-        raise UsageError("give --aet and --address of a DICOM archive, or --folder")
-    return Archive(
-        name=args.name,
-        kind="dicom",
-        aet=args.aet,
-        address=args.address,
-        folder="",
-        poll_seconds=poll,
-        prefers_get=args.prefer == "get",
-    )
+    except BadConfiguration as error:
+        raise UsageError(error.detail) from None
 
 
 def _document(archive: Archive) -> dict[str, Any]:

@@ -10,15 +10,15 @@ import re
 from argparse import ArgumentTypeError
 from pathlib import Path
 
+from idas_p2p.dicom.remote import MAX_AET_SIZE, is_aet
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.address import Address, Contact
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h|d|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-_NAME = re.compile(r"\w[\w .-]{0,62}\w|\w")
+_NAME = re.compile(r"\w[\w .@+-]{0,62}\w|\w")
 _UID = re.compile(r"[0-9.]{1,64}")  # PS3.5 section 9.1
-MAX_AET = 16  # characters; PS3.5 section 6.2 (AE)
-MAX_INSTITUTION = 64  # characters; NodeInfo in wire/records.py
+MAX_TITLE = 64  # characters; institutions in wire/records.py
 MAX_DURATION = 10 * 365 * 86_400  # seconds; ours: a longer one is a slip of the finger
 
 
@@ -51,25 +51,25 @@ def contact(text: str) -> Contact:
 
 def aet(text: str) -> str:
     r"""An AE title: 1 to 16 characters of ASCII, no backslash, no control characters; PS3.5 section 6.2."""
-    title = text.strip(" ")
-    if not 0 < len(title) <= MAX_AET or not title.isascii() or not title.isprintable() or "\\" in title:
-        raise ArgumentTypeError(f"an AE title has 1 to {MAX_AET} ASCII characters and no backslash")
-    return title
+    stripped = text.strip(" ")
+    if not is_aet(stripped):
+        raise ArgumentTypeError(f"an AE title has 1 to {MAX_AET_SIZE} ASCII characters and no backslash")
+    return stripped
 
 
 def name(text: str) -> str:
-    """A name of a thing configured here: 1 to 64 letters, digits, inner spaces, dots, hyphens, underscores."""
+    """A name of a thing configured here: 1 to 64 letters, digits and inner `.@+-_` or spaces."""
     if not _NAME.fullmatch(text):
-        raise ArgumentTypeError("a name has 1 to 64 letters, digits, dots, hyphens, underscores or inner spaces")
+        raise ArgumentTypeError("a name has 1 to 64 letters, digits and inner .@+-_ or spaces")
     return text
 
 
-def institution(text: str) -> str:
-    """The name under which the other institutions know this one."""
-    title = text.strip()
-    if not 0 < len(title) <= MAX_INSTITUTION or not title.isprintable():
-        raise ArgumentTypeError(f"an institution's name has 1 to {MAX_INSTITUTION} printable characters")
-    return title
+def title(text: str) -> str:
+    """The name of an institution, a federation or a member: 1 to 64 printable characters."""
+    shown = text.strip()
+    if not 0 < len(shown) <= MAX_TITLE or not shown.isprintable():
+        raise ArgumentTypeError(f"a name has 1 to {MAX_TITLE} printable characters")
+    return shown
 
 
 def uid(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from idas_p2p.cli import client
 from idas_p2p.cli.render import Document, Output
-from idas_p2p.errors import BadConfiguration, IdasError, NodeNotRunning
+from idas_p2p.errors import IdasError, NodeNotRunning
 
 if TYPE_CHECKING:
     from idas_p2p.node.config import NodeConfig
@@ -27,8 +27,6 @@ def load_config(folder: Path) -> NodeConfig:
     """
     from idas_p2p.node.config import NodeConfig
 
-    if not (folder / "node.toml").is_file():
-        raise BadConfiguration(f"there is no node in {folder}; make one with `idas init`")
     return NodeConfig.load(folder)
 
 

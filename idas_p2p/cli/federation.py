@@ -26,7 +26,7 @@ def add_commands(commands: Commands) -> None:
         summary="Found a federation with this node as its first member and administrator.",
         example="idas federation create /srv/idas 'Lake Region'",
     )
-    create.add_argument("name", metavar="NAME", type=arguments.institution, help="what the federation is called")
+    create.add_argument("name", metavar="NAME", type=arguments.title, help="what the federation is called")
     invite = add_command(
         family,
         "invite",

@@ -21,15 +21,17 @@ def add_commands(commands: Commands) -> None:
         example="idas group add /srv/idas radiology dr-lee dr-moss",
     )
     add.add_argument("group", metavar="GROUP", type=arguments.name, help="the group's name")
-    add.add_argument("members", metavar="MEMBER", nargs="+", type=arguments.name, help="who belongs to it")
+    add.add_argument("members", metavar="MEMBER", nargs="+", type=arguments.title, help="who belongs to it")
     add_command(family, "list", run_list, summary="List the groups of this node.", example="idas group list /srv/idas")
 
 
 def run_add(args: argparse.Namespace, output: Output) -> int:
     """Put members into a group."""
-    members = tuple(dict.fromkeys(args.members))
+    from idas_p2p.store.settings import Group
+
+    members = tuple(sorted(set(args.members)))
     with open_settings(args.folder) as settings:
-        settings.add_group(args.group, members)
+        settings.add_group(Group(name=args.group, members=members))
     document = {"group": {"name": args.group, "added": list(members)}}
     return changed(args.folder, output, f"{len(members)} put into group {args.group}", document)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 
 from idas_p2p.cli import arguments
@@ -26,9 +25,7 @@ def add_commands(commands: Commands) -> None:
         example="idas init /srv/idas --institution 'City Hospital' --aet IDAS --dicom 0.0.0.0:104"
         f" --network 0.0.0.0:7400 --bootstrap boot.example.org:7300/{_EXAMPLE_ID}",
     )
-    init.add_argument(
-        "--institution", required=True, metavar="NAME", type=arguments.institution, help="as peers see it"
-    )
+    init.add_argument("--institution", required=True, metavar="NAME", type=arguments.title, help="as peers see it")
     init.add_argument("--aet", required=True, type=arguments.aet, help="the node's own AE title on the local network")
     init.add_argument("--dicom", required=True, metavar="HOST:PORT", type=arguments.address, help="DICOM listens here")
     init.add_argument(
@@ -60,7 +57,7 @@ def run_init(args: argparse.Namespace, output: Output) -> int:
     from idas_p2p.crypto.keys import SigningKey
     from idas_p2p.node.config import NodeConfig
 
-    NodeConfig.create(
+    config = NodeConfig.create(
         args.folder,
         institution=args.institution,
         aet=args.aet,
@@ -68,7 +65,7 @@ def run_init(args: argparse.Namespace, output: Output) -> int:
         network=args.network,
         bootstrap=tuple(args.bootstrap),
     )
-    node_id = SigningKey.load(args.folder / "node.key").node_id
+    node_id = SigningKey.load(config.key_path).node_id
     output.say(f"node made in {args.folder}; start it with: idas run {args.folder}")
     _print_identity(node_id, output, folder=str(args.folder))
     return 0
@@ -80,6 +77,8 @@ def run_node_here(args: argparse.Namespace, output: Output) -> int:
 
     load_config(args.folder)  # an error in it is shown before anything else starts
     configure_logging(output.stderr, as_json=args.json, level=LEVELS[args.log_level])
+
+    import asyncio
 
     import uvloop
 
@@ -100,8 +99,8 @@ def run_id(args: argparse.Namespace, output: Output) -> int:
     """Print who this node is."""
     from idas_p2p.crypto.keys import SigningKey
 
-    load_config(args.folder)
-    _print_identity(SigningKey.load(args.folder / "node.key").node_id, output)
+    config = load_config(args.folder)
+    _print_identity(SigningKey.load(config.key_path).node_id, output)
     return 0
 
 

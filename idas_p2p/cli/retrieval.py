@@ -66,7 +66,8 @@ def run_get(args: argparse.Namespace, output: Output) -> int:
     output.answer(result, lambda: retrieved_text(result))
     failed = result.get("failed") or []
     if failed:
-        output.say(f"idas: {len(failed)} instances failed; ask for the study again to retrieve only what is missing")
+        noun = "instance" if len(failed) == 1 else "instances"
+        output.say(f"idas: {len(failed)} {noun} failed; ask for the study again to retrieve what is missing")
     return 1 if failed else 0
 
 

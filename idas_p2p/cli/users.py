@@ -53,7 +53,7 @@ def run_add(args: argparse.Namespace, output: Output) -> int:
 
     load_config(args.folder)  # before a person is asked for a password in vain
     hashed = hash_password(read_password(args.name, from_stdin=args.password_stdin))
-    user = User(name=args.name, password_hash=hashed, groups=tuple(dict.fromkeys(args.group)))
+    user = User(name=args.name, password_hash=hashed, groups=tuple(sorted(set(args.group))))
     with open_settings(args.folder) as settings:
         settings.add_user(user)
     return changed(args.folder, output, f"user {user.name} added", {"user": _document(user)})

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import RenderableType
 
-from idas_p2p.dashboard.tables import Row, counted, table, word
+from idas_p2p.dashboard.tables import Records, Row, counted, word
 from idas_p2p.dashboard.text import duration, joined
 
 
@@ -24,27 +24,29 @@ def archives_table(archives: Sequence[Row]) -> RenderableType:
         )
         for row in archives
     ]
-    shown = table(("NAME", "KIND", "AET", "WHERE", "POLL", "PREFERS"), rows)
-    return counted(shown, "archives", when_empty="No archive yet; add one with: idas archive add")
+    records = Records(("NAME", "KIND", "AET", "WHERE", "POLL", "PREFERS"), rows)
+    return counted(records, "archives", when_empty="No archive yet; add one with: idas archive add")
 
 
 def workstations_table(workstations: Sequence[Row]) -> RenderableType:
     """The workstations of `idas workstation list`."""
     rows = [(word(row.get("aet")), word(row.get("address")), word(row.get("user"))) for row in workstations]
-    shown = table(("AET", "ADDRESS", "USER"), rows)
-    return counted(shown, "workstations", when_empty="No workstation yet; add one with: idas workstation add")
+    records = Records(("AET", "ADDRESS", "USER"), rows)
+    return counted(records, "workstations", when_empty="No workstation yet; add one with: idas workstation add")
 
 
 def users_table(users: Sequence[Row]) -> RenderableType:
     """The accounts of `idas user list`."""
     rows = [(word(row.get("name")), joined(row.get("groups"))) for row in users]
-    return counted(table(("NAME", "GROUPS"), rows), "users", when_empty="No user yet; add one with: idas user add")
+    return counted(Records(("NAME", "GROUPS"), rows), "users", when_empty="No user yet; add one with: idas user add")
 
 
 def groups_table(groups: Sequence[Row]) -> RenderableType:
     """The groups of `idas group list`."""
     rows = [(word(row.get("name")), joined(row.get("members"))) for row in groups]
-    return counted(table(("GROUP", "MEMBERS"), rows), "groups", when_empty="No group yet; add one with: idas group add")
+    return counted(
+        Records(("GROUP", "MEMBERS"), rows), "groups", when_empty="No group yet; add one with: idas group add"
+    )
 
 
 def grants_table(grants: Sequence[Row]) -> RenderableType:
@@ -53,8 +55,8 @@ def grants_table(grants: Sequence[Row]) -> RenderableType:
         (str(row.get("number")), word(row.get("subject")), word(row.get("level")), _until(row.get("expires")))
         for row in grants
     ]
-    shown = table(("NUMBER", "TO", "LEVEL", "EXPIRES"), rows, numbers=("NUMBER",))
-    return counted(shown, "grants", when_empty="No grant yet: nothing is shared. Add one with: idas grant")
+    records = Records(("NUMBER", "TO", "LEVEL", "EXPIRES"), rows, numbers=("NUMBER",))
+    return counted(records, "grants", when_empty="No grant yet: nothing is shared. Add one with: idas grant")
 
 
 def _until(expires: object) -> str:

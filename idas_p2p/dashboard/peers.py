@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from idas_p2p.dashboard.tables import Row, counted, rows_of, state, table, word
+from idas_p2p.dashboard.tables import Records, Row, counted, rows_of, state, word
 from idas_p2p.dashboard.text import UNKNOWN, age
 
 
@@ -30,17 +30,19 @@ def peers_table(result: Mapping[str, Any], *, now: float) -> RenderableType:
         )
         for row in rows_of(result, "peers")
     ]
-    shown = table(
+    records = Records(
         ("INSTITUTION", "STATE", "PATH", "ROUND TRIP", "SEEN", "ADDRESS", "NODE ID"), rows, numbers=("ROUND TRIP",)
     )
-    return counted(shown, "peers", when_empty="No peer yet; found a federation or join one: idas federation, idas join")
+    return counted(
+        records, "peers", when_empty="No peer yet; found a federation or join one: idas federation, idas join"
+    )
 
 
 def members_table(result: Mapping[str, Any]) -> RenderableType:
     """The answer of `idas federation members`: node_id, institution, admin, self."""
     rows = [(word(row.get("institution")), _role(row), word(row.get("node_id"))) for row in rows_of(result, "members")]
-    shown = table(("INSTITUTION", "ROLE", "NODE ID"), rows)
-    return counted(shown, "members", when_empty="The federation has no member.")
+    records = Records(("INSTITUTION", "ROLE", "NODE ID"), rows)
+    return counted(records, "members", when_empty="The federation has no member.")
 
 
 def _role(row: Row) -> str:

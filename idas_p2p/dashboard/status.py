@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from idas_p2p.dashboard.tables import Row, rows_of, state, table, word
+from idas_p2p.dashboard.tables import Records, Row, rows_of, state, word
 from idas_p2p.dashboard.text import UNKNOWN, age, duration, number, size
 
 
@@ -76,7 +76,7 @@ def _catalog(catalog: Row) -> str:
     return f"{number(catalog.get('studies'))} studies, {number(catalog.get('instances'))} images"
 
 
-def _archives(archives: list[Row], *, now: float) -> Table:
+def _archives(archives: list[Row], *, now: float) -> Records:
     rows = [
         (
             word(row.get("name")),
@@ -90,4 +90,4 @@ def _archives(archives: list[Row], *, now: float) -> Table:
         for row in archives
     ]
     headings = ("ARCHIVE", "KIND", "STATE", "STUDIES", "IMAGES", "SEEN", "TROUBLE")
-    return table(headings, rows, numbers=("STUDIES", "IMAGES"))
+    return Records(headings, rows, numbers=("STUDIES", "IMAGES"))

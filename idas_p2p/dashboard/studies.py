@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from idas_p2p.dashboard.tables import Row, counted, rows_of, table, word
+from idas_p2p.dashboard.tables import Records, Row, counted, rows_of, word
 from idas_p2p.dashboard.text import joined
 
 _HEADINGS = ("PATIENT", "ID", "DATE", "MODALITIES", "DESCRIPTION", "IMAGES")
@@ -19,8 +19,8 @@ def found_table(result: Mapping[str, Any]) -> RenderableType:
         (*_cells(row), joined(row.get("Holders")), word(row.get("StudyInstanceUID")))
         for row in rows_of(result, "studies")
     ]
-    shown = table((*_HEADINGS, "HOLDERS", "STUDY UID"), rows, numbers=("IMAGES",))
-    return counted(shown, "studies", when_empty="No study matches, or none that is shared with you.")
+    records = Records((*_HEADINGS, "HOLDERS", "STUDY UID"), rows, numbers=("IMAGES",))
+    return counted(records, "studies", when_empty="No study matches, or none that is shared with you.")
 
 
 def own_table(result: Mapping[str, Any]) -> RenderableType:
@@ -29,8 +29,8 @@ def own_table(result: Mapping[str, Any]) -> RenderableType:
         (*_cells(row), joined(row.get("Archives")), word(row.get("StudyInstanceUID")))
         for row in rows_of(result, "studies")
     ]
-    shown = table((*_HEADINGS, "ARCHIVES", "STUDY UID"), rows, numbers=("IMAGES",))
-    return counted(shown, "studies", when_empty="No study yet; add an archive with: idas archive add")
+    records = Records((*_HEADINGS, "ARCHIVES", "STUDY UID"), rows, numbers=("IMAGES",))
+    return counted(records, "studies", when_empty="No study yet; add an archive with: idas archive add")
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 UNKNOWN = "–"
 MAX_PRINTABLE = 256  # characters of one value; ours: a name of a megabyte must not fill a terminal
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def printable(value: object, *, limit: int = MAX_PRINTABLE) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from idas_p2p.dashboard.tables import Row, counted, rows_of, state, table, word
+from idas_p2p.dashboard.tables import Records, Row, counted, rows_of, state, word
 from idas_p2p.dashboard.text import duration, joined, number, size
 
 
@@ -35,8 +35,8 @@ def transfers_table(result: Mapping[str, Any]) -> RenderableType:
         for row in rows_of(result, "transfers")
     ]
     headings = ("NO", "WAY", "STATE", "PEER", "IMAGES", "SIZE", "ON WIRE", "TIME", "PATH", "STUDY UID")
-    shown = table(headings, rows, numbers=("NO", "IMAGES", "SIZE", "ON WIRE", "TIME"))
-    return counted(shown, "transfers", when_empty="No transfer yet.")
+    records = Records(headings, rows, numbers=("NO", "IMAGES", "SIZE", "ON WIRE", "TIME"))
+    return counted(records, "transfers", when_empty="No transfer yet.")
 
 
 def retrieved_text(result: Mapping[str, Any]) -> Text:

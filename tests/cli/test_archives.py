@@ -1,0 +1,86 @@
+"""`idas archive`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Type, run_idas
+from tests.cli.scripted_node import ScriptedNode
+
+DICOM = ("pacs", "--aet", "ORTHANC", "--address", "192.0.2.10:4242")
+
+
+def test_an_added_dicom_archive_is_listed_until_it_is_removed(node_folder: Path) -> None:
+    assert run_idas("archive", "add", node_folder, *DICOM, "--poll", "5m", "--prefer", "get").status == 0
+    listed = run_idas("archive", "list", node_folder, "--json")
+    assert listed.document == {
+        "archives": [
+            {
+                "name": "pacs",
+                "kind": "dicom",
+                "poll_seconds": 300.0,
+                "aet": "ORTHANC",
+                "address": "192.0.2.10:4242",
+                "prefer": "get",
+            }
+        ]
+    }
+    assert run_idas("archive", "remove", node_folder, "pacs").status == 0
+    assert run_idas("archive", "list", node_folder, "--json").document == {"archives": []}
+
+
+def test_a_folder_archive_keeps_its_absolute_path(
+    idas: Type, node_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert idas("archive", "add", node_folder, "shelf", "--folder", "images").status == 0
+    (archive,) = idas("archive", "list", node_folder, "--json").document["archives"]
+    assert archive == {
+        "name": "shelf",
+        "kind": "folder",
+        "poll_seconds": 60.0,
+        "folder": str(tmp_path / "images"),
+    }
+    assert str(tmp_path / "images") in idas("archive", "list", node_folder).stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pacs",),
+        ("pacs", "--aet", "ORTHANC"),
+        ("pacs", "--address", "192.0.2.10:4242"),
+        (*DICOM, "--folder", "/tmp"),
+        (*DICOM, "--poll", "often"),
+        (*DICOM, "--poll", "0.1s"),
+        (*DICOM, "--prefer", "push"),
+    ],
+)
+def test_an_archive_that_is_neither_or_both_kinds_is_a_usage_error(
+    idas: Type, node_folder: Path, words: tuple[str, ...]
+) -> None:
+    typed = idas("archive", "add", node_folder, *words)
+    assert (typed.status, typed.stdout) == (2, "")
+    assert "usage: idas archive add" in typed.stderr
+
+
+def test_a_folder_that_does_not_exist_is_refused(idas: Type, node_folder: Path, tmp_path: Path) -> None:
+    typed = idas("archive", "add", node_folder, "shelf", "--folder", tmp_path / "missing")
+    assert typed.status == 1
+    assert "there is no folder" in typed.stderr
+
+
+def test_removing_an_archive_that_is_not_there_says_how_to_list_them(idas: Type, node_folder: Path) -> None:
+    typed = idas("archive", "remove", node_folder, "pacs")
+    assert typed.status == 1
+    assert typed.stderr.startswith("idas: pacs. There is nothing of that name.")
+
+
+def test_a_running_node_is_asked_whether_the_archive_answers(idas: Type, tmp_path: Path) -> None:
+    with ScriptedNode(tmp_path, {"archive_echo": [{"result": {}}]}) as node:
+        typed = idas("archive", "check", tmp_path, "pacs", "--json")
+    assert node.requests == [{"command": "archive_echo", "arguments": {"name": "pacs"}}]
+    assert typed.document == {"name": "pacs", "answers": True}

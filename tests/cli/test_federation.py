@@ -1,0 +1,66 @@
+"""`idas federation` and `idas join` against a scripted node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Type
+from tests.cli.scripted_node import ScriptedNode
+
+CODE = "IDAS1-4F7K2M-9QWXTB"
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "arguments"),
+    [
+        (["federation", "create", "DIR", "Lake Region"], "federation_create", {"name": "Lake Region"}),
+        (["federation", "invite", "DIR"], "federation_invite", {"expires_seconds": 604_800.0, "uses": 1}),
+        (
+            ["federation", "invite", "DIR", "--expires", "1h", "--uses", "3"],
+            "federation_invite",
+            {"expires_seconds": 3_600.0, "uses": 3},
+        ),
+        (["federation", "members", "DIR"], "federation_members", {}),
+        (["federation", "remove", "DIR", "Old Clinic"], "federation_remove", {"node": "Old Clinic"}),
+        (["join", "DIR", CODE], "join", {"code": CODE}),
+    ],
+)
+def test_each_command_asks_the_node_with_what_was_typed(
+    idas: Type, tmp_path: Path, words: list[str], command: str, arguments: dict[str, Any]
+) -> None:
+    result = {"federation": "Lake Region", "code": CODE, "members": []}
+    with ScriptedNode(tmp_path, {command: [{"result": result}]}) as node:
+        typed = idas(*(tmp_path if word == "DIR" else word for word in words), "--json")
+    assert typed.status == 0
+    assert typed.document == result
+    assert node.requests == [{"command": command, "arguments": arguments}]
+
+
+def test_the_invitation_code_stands_alone_on_stdout_for_scripts(idas: Type, tmp_path: Path) -> None:
+    with ScriptedNode(tmp_path, {"federation_invite": [{"result": {"code": CODE}}]}):
+        typed = idas("federation", "invite", tmp_path)
+    assert typed.stdout == f"{CODE}\n"
+    assert "idas join" in typed.stderr
+
+
+def test_members_are_shown_with_their_role_and_escaped(idas: Type, tmp_path: Path) -> None:
+    members = [
+        {"node_id": "a" * 52, "institution": "City", "admin": True, "self": True},
+        {"node_id": "b" * 52, "institution": "Lake\x1b", "admin": False, "self": False},
+    ]
+    with ScriptedNode(tmp_path, {"federation_members": [{"result": {"members": members}}]}):
+        shown = idas("federation", "members", tmp_path).stdout
+    assert "City         administrator, this node" in shown
+    assert "Lake\\x1b" in shown
+    assert "b" * 52 in shown
+
+
+@pytest.mark.parametrize("words", [["federation", "invite"], ["join"], ["federation", "members"]])
+def test_without_a_running_node_they_say_so(idas: Type, tmp_path: Path, words: list[str]) -> None:
+    code = [CODE] if words == ["join"] else []
+    typed = idas(*words, tmp_path, *code)
+    assert typed.status == 1
+    assert "needs the node to run" in typed.stderr

@@ -1,0 +1,59 @@
+"""A node's status at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from idas_p2p.dashboard.status import status_view
+from tests.dashboard.pictures import drawn
+
+STATUS: dict[str, Any] = {
+    "node_id": "a" * 52,
+    "institution": "City Hospital",
+    "aet": "IDAS",
+    "version": "0.1.0",
+    "dicom": "0.0.0.0:104",
+    "network": "0.0.0.0:7400",
+    "uptime_seconds": 250.0,
+    "memory_bytes": 81_000_000,
+    "spool_bytes": 0,
+    "federation": {"name": "Lake Region\x1b", "epoch": 3, "members": 4, "admin": True},
+    "directory": {"joined": True, "contacts": 12, "records_stored": 340, "lookup_ms_p50": 91.2, "unpublished": 5},
+    "catalog": {"studies": 1_234, "instances": 98_765},
+    "transfers": {"active": 2},
+    "archives": [
+        {"name": "pacs", "kind": "dicom", "state": "ok", "studies": 1_234, "instances": 98_765, "last_ok": 940.0},
+        {"name": "shelf", "kind": "folder", "state": "unreachable", "error": "unreachable.archive", "last_ok": None},
+    ],
+}
+
+
+def test_a_status_tells_who_where_with_whom_and_how_much() -> None:
+    shown = drawn(status_view(STATUS, now=1_000.0))
+    for words in (
+        "City Hospital (AE title IDAS)",
+        "DICOM 0.0.0.0:104, network 0.0.0.0:7400",
+        "4 min 10 s, 81 MB of memory",
+        "Lake Region\\x1b, 4 members, epoch 3, this node administers it",
+        "joined, 12 contacts, 340 records stored, lookups take 91 ms at the median, 5 studies wait to be published",
+        "1,234 studies, 98,765 images",
+        "2 active",
+    ):
+        assert words in shown
+
+
+def test_an_archive_in_trouble_is_named_with_its_reason() -> None:
+    shown = drawn(status_view(STATUS, now=1_000.0))
+    assert "1 min 0 s ago" in shown
+    assert "unreachable.archive" in shown
+
+
+def test_a_node_alone_is_told_the_next_step() -> None:
+    shown = drawn(status_view({**STATUS, "federation": None, "directory": {"joined": False}, "archives": []}, now=0.0))
+    assert "`idas join`" in shown
+    assert "NOT joined: check the bootstrap address and UDP" in shown
+    assert "idas archive add" in shown
+
+
+def test_a_status_with_parts_missing_is_shown_with_dashes() -> None:
+    assert "–" in drawn(status_view({}, now=0.0))
