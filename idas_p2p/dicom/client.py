@@ -177,13 +177,15 @@ def _missing(expectation: Expectation, end: Sent | IdasError | None) -> int:
 
 def _parts(selection: Selection) -> list[Selection]:
     """The selection cut into requests whose lists of UIDs fit into one attribute."""
-    if len(uids := selection.sop_instance_uids) > MAX_UIDS:
-        return [
-            replace(selection, sop_instance_uids=uids[cut : cut + MAX_UIDS]) for cut in range(0, len(uids), MAX_UIDS)
-        ]
-    if len(uids := selection.series_uids) > MAX_UIDS:
-        return [replace(selection, series_uids=uids[cut : cut + MAX_UIDS]) for cut in range(0, len(uids), MAX_UIDS)]
+    if uids := selection.sop_instance_uids:
+        return [replace(selection, sop_instance_uids=cut) for cut in _cuts(uids)]
+    if uids := selection.series_uids:
+        return [replace(selection, series_uids=cut) for cut in _cuts(uids)]
     return [selection]
+
+
+def _cuts(uids: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [uids[start : start + MAX_UIDS] for start in range(0, len(uids), MAX_UIDS)]
 
 
 class _Totals:
