@@ -166,6 +166,10 @@ class Federation:
         keys = (invitation_psk(i.code_secret) for i in self._invitations if i.uses_left and now < i.expires)
         return next((key for key in keys if psk_id(key) == wanted), None)
 
+    def open_invitations(self, *, now: float) -> list[tuple[bytes, int]]:
+        """Code secret and expiry (Unix seconds) of each invitation that may still be used."""
+        return [(i.code_secret, i.expires) for i in self._invitations if i.uses_left and now < i.expires]
+
     # -- changes
 
     def create(self, institution: str, name: str, *, now: float) -> Manifest:

@@ -1,0 +1,205 @@
+"""node.toml: what a node must know before it can start; every error names the key and the remedy.
+
+Belongs here: reading, checking and first writing of the file. Archives, workstations, users and grants are in the
+database (store/settings.py), because commands change them while the node runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.dicom.remote import is_aet
+from idas_p2p.errors import BadConfiguration, WireError
+from idas_p2p.wire.address import Address, Contact
+
+CONFIG_FILE, KEY_FILE = "node.toml", "node.key"
+DEFAULT_SPOOL_GB = 20.0  # gigabytes of images in transit kept on disk
+MAX_INSTITUTION_SIZE = 64  # characters; the limit of manifests and node records
+
+_TEMPLATE = """\
+# An idas node. After a change, restart it: stop it with SIGTERM, then `idas run` on this folder.
+
+[node]
+institution = {institution}    # as other members see it
+aet = {aet}    # the AE title this node answers to
+
+[dicom]
+listen = {dicom}    # where workstations and archives connect
+
+[network]
+listen = {network}    # TCP and UDP port for other nodes
+advertise = []    # addresses others should use instead, e.g. ["203.0.113.7:7000"]; empty: found out by itself
+bootstrap = {bootstrap}    # HOST:PORT/ID of the operators' nodes
+
+[storage]
+database = ""    # empty: node.db in this folder; or a PostgreSQL URL
+spool_gb = {spool_gb}    # disk for images in transit
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeConfig:
+    """A checked configuration."""
+
+    folder: Path
+    institution: str
+    aet: str
+    dicom: Address
+    network: Address
+    advertise: tuple[Address, ...]
+    bootstrap: tuple[Contact, ...]
+    database_url: str
+    spool_bytes: int
+
+    @property
+    def key_path(self) -> Path:
+        """The file of the node's identity."""
+        return self.folder / KEY_FILE
+
+    @classmethod
+    def load(cls, folder: Path) -> NodeConfig:
+        """Read a node's folder.
+
+        Raises:
+            BadConfiguration: no such folder or file, or a key in it is missing, unknown or wrong.
+        """
+        path = folder / CONFIG_FILE
+        try:
+            tables = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise BadConfiguration(f"{path} does not exist; make a node with: idas init {folder} ...") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadConfiguration(f"{path} cannot be read: {error}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise BadConfiguration(f"{path} is not valid TOML: {error}") from None
+        return cls._checked(folder, _Table(tables, ""))
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        *,
+        institution: str,
+        aet: str,
+        dicom: Address,
+        network: Address,
+        bootstrap: tuple[Contact, ...] = (),
+    ) -> NodeConfig:
+        """Make a node's folder with a new identity.
+
+        Raises:
+            BadConfiguration: a value is wrong, the folder holds a node already, or it cannot be written.
+        """
+        path = folder / CONFIG_FILE
+        if path.exists() or (folder / KEY_FILE).exists():
+            raise BadConfiguration(f"{folder} holds a node already; choose another folder")
+        text = _TEMPLATE.format(
+            institution=_quoted(institution),
+            aet=_quoted(aet),
+            dicom=_quoted(str(dicom)),
+            network=_quoted(str(network)),
+            bootstrap=json.dumps([str(contact) for contact in bootstrap]),
+            spool_gb=DEFAULT_SPOOL_GB,
+        )
+        config = cls._checked(folder, _Table(tomllib.loads(text), ""))
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            SigningKey.generate().save(config.key_path)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise BadConfiguration(f"{folder} cannot be written: {error.strerror}") from None
+        return config
+
+    @classmethod
+    def _checked(cls, folder: Path, root: _Table) -> NodeConfig:
+        node, dicom, network, storage = (root.table(name) for name in ("node", "dicom", "network", "storage"))
+        config = cls(
+            folder=folder,
+            institution=node.text("institution", 1, MAX_INSTITUTION_SIZE),
+            aet=node.aet("aet"),
+            dicom=dicom.address("listen"),
+            network=network.address("listen"),
+            advertise=network.parsed_list("advertise", Address.parse),
+            bootstrap=network.parsed_list("bootstrap", Contact.parse),
+            database_url=storage.text("database", 0, 1_024, default="") or f"sqlite:///{folder.absolute() / 'node.db'}",
+            spool_bytes=int(storage.number("spool_gb", default=DEFAULT_SPOOL_GB, low=0.01) * 1e9),
+        )
+        for table in (node, dicom, network, storage, root):
+            table.refuse_unknown()
+        return config
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are valid in TOML."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+class _Table:
+    """One table of the file, whose errors name the key."""
+
+    def __init__(self, values: dict[str, Any], name: str) -> None:
+        self._values, self._name, self._known = values, name, set[str]()
+
+    def _bad(self, key: str, remedy: str) -> BadConfiguration:
+        return BadConfiguration(f"{CONFIG_FILE}: {self._name + '.' if self._name else ''}{key}: {remedy}")
+
+    def _get(self, key: str, default: Any = None) -> Any:
+        self._known.add(key)
+        value = self._values.get(key, default)
+        if value is None:
+            raise self._bad(key, "is missing; add it")
+        return value
+
+    def table(self, key: str) -> _Table:
+        value = self._get(key, {})
+        if not isinstance(value, dict):
+            raise self._bad(key, f"write it as a table: [{key}]")
+        return _Table(value, key)
+
+    def text(self, key: str, low: int, high: int, *, default: str | None = None) -> str:
+        value = self._get(key, default)
+        if not isinstance(value, str) or not low <= len(value) <= high or not value.isprintable():
+            raise self._bad(key, f"write {low} to {high} printable characters in quotes")
+        return value
+
+    def aet(self, key: str) -> str:
+        value = self.text(key, 1, 16)
+        if not is_aet(value):
+            raise self._bad(key, "an AE title has 1 to 16 ASCII characters, no backslash, no leading or trailing space")
+        return value
+
+    def address(self, key: str) -> Address:
+        text = self.text(key, 1, 300)
+        try:
+            return Address.parse(text)
+        except WireError as error:
+            raise self._bad(key, error.detail) from None
+
+    def number(self, key: str, *, default: float, low: float) -> float:
+        value = self._get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < low:
+            raise self._bad(key, f"write a number of at least {low}")
+        return float(value)
+
+    def parsed_list(self, key: str, parse: Any) -> tuple[Any, ...]:
+        value = self._get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._bad(key, "write a list of texts, e.g. []")
+        try:
+            return tuple(parse(text) for text in value)
+        except WireError as error:
+            raise self._bad(key, error.detail) from None
+
+    def refuse_unknown(self) -> None:
+        if unknown := sorted(self._values.keys() - self._known):
+            raise self._bad(unknown[0], f"is not known here; known are {', '.join(sorted(self._known))}")

@@ -1,0 +1,195 @@
+"""One query over the whole federation: our own archives first, then whoever the directory names.
+
+Belongs here: whom to ask, merging by Study Instance UID, remembering tickets. Not here: asking (exchange/find.py).
+The directory answers who; the holder answers what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final
+
+from idas_p2p.access.blinding import Blinder
+from idas_p2p.access.federation import Federation
+from idas_p2p.clock import Clock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.dicom.matching import matches
+from idas_p2p.directory.service import Directory
+from idas_p2p.errors import BadSignature, IdasError, PeerUnreachable
+from idas_p2p.events import log_event
+from idas_p2p.exchange.find import Asked, RemoteHit, ask_all
+from idas_p2p.limits import MAX_HITS
+from idas_p2p.node.holdings import Holdings
+from idas_p2p.node.links import Links
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.messages import Hit, Ticket
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
+from idas_p2p.wire.terms import Term, query_terms
+
+NODE_TIMEOUT: Final = 8.0  # seconds for dialling and the whole answer of one holder; ours
+LOOKUP_TIMEOUT: Final = 5.0  # seconds for all directory lookups of one query; ours
+MAX_LOOKUPS_AT_ONCE: Final = 16  # of one query; ours
+MAX_REMEMBERED: Final = 100_000  # studies whose tickets are kept; ours: about 50 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A study and who holds it; None for this node itself."""
+
+    study: Study
+    holder: NodeId | None
+    is_first: bool  # whether no other holder of the same study was yielded before
+
+
+@dataclass(slots=True)
+class Search:
+    """One query under way: what came of it so far."""
+
+    user: str
+    query: StudyQuery
+    asked: Asked = field(default_factory=Asked)
+    holders: dict[str, list[NodeId | None]] = field(default_factory=dict)  # by Study Instance UID
+
+    def add(self, study: Study, holder: NodeId | None) -> Found:
+        """Note one more copy."""
+        known = self.holders.setdefault(study.study_uid, [])
+        known.append(holder)
+        return Found(study, holder, is_first=len(known) == 1)
+
+
+class Tickets:
+    """Tickets that came with hits, by user and study, the least recently used forgotten first."""
+
+    def __init__(self) -> None:
+        self._by_study: OrderedDict[tuple[str, str], dict[NodeId, Ticket]] = OrderedDict()
+
+    def remember(self, user: str, study_uid: str, holder: NodeId, ticket: Ticket) -> None:
+        """Keep a ticket for a later retrieval."""
+        key = (user, study_uid)
+        self._by_study.setdefault(key, {})[holder] = ticket
+        self._by_study.move_to_end(key)
+        while len(self._by_study) > MAX_REMEMBERED:
+            self._by_study.popitem(last=False)
+
+    def valid(self, user: str, study_uid: str, *, now: float) -> dict[NodeId, Ticket]:
+        """Tickets for a study that have at least a minute left."""
+        tickets = self._by_study.get((user, study_uid), {})
+        return {holder: ticket for holder, ticket in tickets.items() if ticket.expires > now + 60}
+
+    def forget(self, user: str, study_uid: str) -> None:
+        """Drop the tickets for a study, because a holder refused one."""
+        self._by_study.pop((user, study_uid), None)
+
+
+class Finder:
+    """Answers queries of this node's own users.
+
+    Args:
+        identity: ours.
+        federation: tells members and blinders.
+        directory: tells holders.
+        links: to members.
+        holdings: our own archives.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        identity: SigningKey,
+        federation: Federation,
+        directory: Directory,
+        links: Links,
+        holdings: Holdings,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._identity, self._federation, self._directory = identity, federation, directory
+        self._links, self._holdings, self._clock = links, holdings, clock
+        self.tickets = Tickets()
+
+    async def find(self, search: Search) -> AsyncIterator[Found]:
+        """Yield every copy found, our own first, then in order of arrival.
+
+        Raises:
+            PeerUnreachable: nothing was found and some holder did not answer: "nothing there" would be a guess.
+        """
+        for study in self._holdings.local_studies(search.query):
+            yield search.add(study, None)
+        members = await self._whom_to_ask(search.query)
+        hits = ask_all(members, lambda node: self._ask(search, node), per_node_timeout=NODE_TIMEOUT, asked=search.asked)
+        async with aclosing(hits):  # type: ignore[type-var]
+            async for remote in hits:
+                if (found := self._take(search, remote)) is not None:
+                    yield found
+        for node, reason in search.asked.unanswered.items():
+            log_event("holder_did_not_answer", peer=node.short, reason=reason)
+        if not search.holders and search.asked.unanswered:
+            raise PeerUnreachable(f"{len(search.asked.unanswered)} of {len(members)} holders did not answer")
+
+    async def holders(self, user: str, study_uid: str) -> dict[NodeId, Ticket]:
+        """Who offers a study to this user, with a valid ticket each; asks anew when none is remembered."""
+        known = self.tickets.valid(user, study_uid, now=self._clock.now())
+        if not known:
+            search = Search(user=user, query=StudyQuery.of({"StudyInstanceUID": study_uid}))
+            async with aclosing(self.find(search)) as found:  # type: ignore[type-var]
+                async for _ in found:
+                    pass
+            known = self.tickets.valid(user, study_uid, now=self._clock.now())
+        return known
+
+    def _take(self, search: Search, remote: RemoteHit) -> Found | None:
+        study = remote.hit.study
+        if not matches(search.query, study) or remote.holder in search.holders.get(study.study_uid, ()):
+            return None
+        self.tickets.remember(search.user, study.study_uid, remote.holder, remote.hit.ticket)
+        return search.add(study, remote.holder)
+
+    async def _ask(self, search: Search, node: NodeId) -> AsyncIterator[Hit]:
+        link = await self._links.control(node)
+        async for hit in link.find(search.query, user=search.user, limit=MAX_HITS):
+            yield hit
+
+    async def _whom_to_ask(self, query: StudyQuery) -> list[NodeId]:
+        """The members that the directory names; all members where it cannot be used."""
+        others = self._federation.others()
+        terms = query_terms(query)
+        if not others or terms is None or not self._directory.status().contacts:
+            return others
+        named = await self._claimants(terms)
+        return [node for node in others if node in named]
+
+    async def _claimants(self, terms: list[Term]) -> set[NodeId]:
+        named: set[NodeId] = set()
+        places = asyncio.Semaphore(MAX_LOOKUPS_AT_ONCE)
+
+        async def look_up(blinder: Blinder, term: Term) -> None:
+            key = blinder.place(term, now=self._clock.now()).node_id.kademlia_id
+            async with places:
+                records = await self._directory.get(key)
+            for record in records:
+                try:
+                    claim = blinder.read_claim(record)
+                except BadSignature:
+                    continue
+                if not claim.withdrawn:
+                    named.add(claim.holder)
+
+        async def look_up_safely(blinder: Blinder, term: Term) -> None:
+            try:
+                await look_up(blinder, term)
+            except IdasError as error:
+                log_event("lookup_failed", reason=error.code)
+
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT), asyncio.TaskGroup() as group:
+                for blinder in self._federation.blinders(now=self._clock.now()):
+                    for term in terms:
+                        group.create_task(look_up_safely(blinder, term))
+        except TimeoutError:
+            log_event("lookup_failed", reason="timeout")
+        return named

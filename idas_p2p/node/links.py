@@ -1,0 +1,186 @@
+"""Links to other members: found by NodeId, dialled when needed, kept while they live.
+
+Belongs here: from a NodeId to an open control link or a fresh image channel. Not here: what is said on them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from idas_p2p.access.federation import Federation, psk_id
+from idas_p2p.clock import Clock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.crypto.noise import Psk
+from idas_p2p.directory.service import Directory
+from idas_p2p.errors import IdasError, PeerUnreachable, WireError
+from idas_p2p.events import log_event
+from idas_p2p.exchange.control import ControlLink
+from idas_p2p.store.settings import Settings
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.channel import Channel
+from idas_p2p.transport.dialer import dial
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.records import NodeInfo
+from idas_p2p.wire.schema import decode, encode
+
+DIAL_TIMEOUT = 4.0  # seconds for one channel; ours: a dead node costs a query no more than this
+RESOLVE_TIMEOUT = 2.0  # seconds for a node record from the directory; ours
+ADDRESS_LIFETIME = 300.0  # seconds a node record is used before it is looked up again; ours
+PING_INTERVAL = 20.0  # seconds; ours: notices a silent peer, keeps a NAT's entry
+PING_TIMEOUT = 8.0  # seconds; ours
+
+
+@dataclass(slots=True)
+class Peer:
+    """What is known of one other node."""
+
+    info: NodeInfo | None = None
+    resolved_at: float = -1e9  # monotonic seconds
+    link: ControlLink | None = None
+    round_trip: float | None = None  # seconds
+    last_seen: float | None = None  # Unix seconds
+    last_error: str = ""
+
+
+class Links:
+    """The open links of a node.
+
+    Args:
+        identity: ours.
+        federation: gives the pre-shared key.
+        directory: gives addresses.
+        settings: keeps the last known addresses, for when the directory cannot be reached.
+        clock: the time.
+        tasks: owns reading tasks.
+    """
+
+    def __init__(
+        self,
+        identity: SigningKey,
+        federation: Federation,
+        directory: Directory,
+        settings: Settings,
+        *,
+        clock: Clock,
+        tasks: TaskOwner,
+    ) -> None:
+        self._identity, self._federation, self._directory = identity, federation, directory
+        self._settings, self._clock, self._tasks = settings, clock, tasks
+        self._dialling: dict[NodeId, asyncio.Lock] = {}
+        self.peers: dict[NodeId, Peer] = {}
+        self.on_newer_epoch: Callable[[ControlLink], None] = lambda link: None
+
+    async def control(self, node_id: NodeId) -> ControlLink:
+        """The open control link to a node, dialled when there is none.
+
+        Raises:
+            PeerUnreachable: it does not answer at any of its addresses.
+            HandshakeFailed: it does not take our key.
+        """
+        async with self._dialling.setdefault(node_id, asyncio.Lock()):
+            peer = self.peers.setdefault(node_id, Peer())
+            if peer.link is not None and peer.link.is_open:
+                return peer.link
+            try:
+                channel = await self._dial(node_id, Purpose.CONTROL)
+                link = ControlLink(channel, tasks=self._tasks)
+                await self._open(link)
+            except IdasError as error:
+                peer.last_error = error.code
+                raise
+            peer.link, peer.last_seen, peer.last_error = link, self._clock.now(), ""
+            if link.remote_epoch != self._federation.epoch:
+                self.on_newer_epoch(link)
+            return link
+
+    async def image(self, node_id: NodeId) -> Channel:
+        """A fresh image channel; errors as for `control`."""
+        return await self._dial(node_id, Purpose.IMAGE)
+
+    async def drop(self, node_id: NodeId) -> None:
+        """Close the control link, so that the next use dials with the keys now in force."""
+        peer = self.peers.get(node_id)
+        if peer is not None and peer.link is not None:
+            await peer.link.close()
+            peer.link = None
+
+    async def close(self) -> None:
+        """Close every control link."""
+        for node_id in list(self.peers):
+            await self.drop(node_id)
+
+    async def keep_alive(self) -> None:
+        """Ping open links for ever; close those that do not answer."""
+        while True:
+            await asyncio.sleep(PING_INTERVAL)
+            async with asyncio.TaskGroup() as group:
+                for peer in self.peers.values():
+                    if peer.link is not None and peer.link.is_open:
+                        group.create_task(self._ping(peer, peer.link))
+
+    async def _ping(self, peer: Peer, link: ControlLink) -> None:
+        begin = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(PING_TIMEOUT):
+                await link.ping()
+        except (TimeoutError, IdasError) as error:
+            peer.last_error = getattr(error, "code", PeerUnreachable.code)
+            await link.close()
+        else:
+            peer.round_trip = self._clock.monotonic() - begin
+            peer.last_seen = self._clock.now()
+
+    async def _open(self, link: ControlLink) -> None:
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT):
+                await link.open(self._federation.epoch)
+        except BaseException as error:
+            await link.close()
+            if isinstance(error, TimeoutError):
+                raise PeerUnreachable from None
+            raise
+
+    async def _dial(self, node_id: NodeId, purpose: Purpose) -> Channel:
+        psk = self._federation.secrets.psk
+        channel = await dial(
+            self._identity,
+            node_id,
+            await self._addresses(node_id),
+            purpose=purpose,
+            psk=Psk(psk_id=psk_id(psk), key=psk),
+            timeout=DIAL_TIMEOUT,
+        )
+        log_event("link_opened", peer=node_id.short, path=channel.path, task=str(purpose))
+        return channel
+
+    async def _addresses(self, node_id: NodeId) -> tuple[Address, ...]:
+        peer = self.peers.setdefault(node_id, Peer())
+        if peer.info is None or self._clock.monotonic() - peer.resolved_at > ADDRESS_LIFETIME or peer.last_error:
+            peer.info = await self._resolve(node_id) or peer.info or self._remembered(node_id)
+            peer.resolved_at = self._clock.monotonic()
+        if peer.info is None or not peer.info.addresses:
+            raise PeerUnreachable(f"node {node_id.short}: no address known")
+        return peer.info.addresses
+
+    async def _resolve(self, node_id: NodeId) -> NodeInfo | None:
+        try:
+            async with asyncio.timeout(RESOLVE_TIMEOUT):
+                records = await self._directory.get(node_id.kademlia_id)
+        except (TimeoutError, IdasError):
+            return None
+        own = [record for record in records if record.location == record.writer == node_id.raw]
+        try:
+            info = decode(NodeInfo, own[0].payload, max_size=1_000) if own else None
+        except WireError:
+            return None
+        if info is not None:
+            self._settings.set_value(f"peer.{node_id}", encode(info))
+        return info
+
+    def _remembered(self, node_id: NodeId) -> NodeInfo | None:
+        stored = self._settings.value(f"peer.{node_id}")
+        return decode(NodeInfo, stored, max_size=1_000) if stored else None

@@ -1,0 +1,143 @@
+"""What happens on a channel another node opened to us: answer its questions, send it studies, let it join.
+
+Belongs here: from a channel's purpose to the code that serves it, and the wing interfaces the exchange room asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Final
+
+from idas_p2p.access.federation import Federation
+from idas_p2p.access.policy import Level, Requester
+from idas_p2p.dicom.scan import header_of
+from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
+from idas_p2p.events import log_event
+from idas_p2p.exchange.answer import ControlServer
+from idas_p2p.exchange.interfaces import PixelLayout
+from idas_p2p.exchange.send import refuse, send_study
+from idas_p2p.node.holdings import Holdings
+from idas_p2p.node.membership import Membership
+from idas_p2p.node.transfers import Transfer, Transfers
+from idas_p2p.store.transfers import Direction
+from idas_p2p.transport.channel import Channel
+from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
+from idas_p2p.wire.messages import FetchRequest, decode_message
+
+MAX_SENDING: Final = 32  # studies sent at once; ours
+REQUEST_TIMEOUT: Final = 30.0  # seconds from an image link's handshake to its request; ours
+NATIVE_SYNTAXES: Final = frozenset(
+    {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
+)  # pixels as they are: implicit and explicit little endian, explicit big endian; PS3.5 Annex A
+
+
+class ChannelServer:
+    """Serves accepted channels.
+
+    Args:
+        federation: who is a member.
+        membership: manifests and joining.
+        holdings: our studies, for members.
+        transfers: counts.
+    """
+
+    def __init__(
+        self, federation: Federation, membership: Membership, holdings: Holdings, transfers: Transfers
+    ) -> None:
+        self._federation, self._membership = federation, membership
+        self._holdings, self._transfers = holdings, transfers
+        self._sending = 0
+
+    async def serve(self, channel: Channel) -> None:
+        """Serve one channel until it ends."""
+        try:
+            if channel.purpose is Purpose.JOIN:
+                await self._membership.answer_join(channel)
+            elif channel.purpose is Purpose.IMAGE:
+                await self._send(channel)
+            else:
+                await ControlServer(
+                    channel,
+                    membership=self._membership,
+                    source=self._holdings,
+                    requester_of=self._federation.requester,
+                ).serve()
+        except ChannelClosed:
+            pass
+        except IdasError as error:
+            log_event("channel_ended", peer=channel.peer.short, task=str(channel.purpose), reason=error.code)
+        finally:
+            await channel.close()
+
+    async def _send(self, channel: Channel) -> None:
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                request = decode_message(await channel.receive())
+        except TimeoutError:
+            return
+        if not isinstance(request, FetchRequest):
+            raise WireError("an image link begins with a FetchRequest")
+        try:
+            if self._sending >= MAX_SENDING:
+                raise Busy("too many studies are being sent")
+            requester = self._federation.requester(channel.peer, request.user)
+            self._holdings.check_ticket(request, requester)
+        except IdasError as error:
+            await refuse(channel, error.code)
+            return
+        self._sending += 1
+        try:
+            await self._send_checked(channel, request, requester)
+        finally:
+            self._sending -= 1
+
+    async def _send_checked(self, channel: Channel, request: FetchRequest, requester: Requester) -> None:
+        with self._transfers.transfer(
+            Direction.OUT, request.study_uid, request.user, partner=requester.institution
+        ) as transfer:
+            transfer.path = channel.path
+            try:
+                await send_study(
+                    channel,
+                    request,
+                    requester=requester,
+                    source=_Counted(self._holdings, transfer),
+                    still_allowed=lambda: self._may_continue(requester),
+                    layout_of=layout_of,
+                )
+            finally:
+                transfer.wire_bytes = channel.bytes_sent + channel.bytes_received
+
+    def _may_continue(self, requester: Requester) -> bool:
+        is_member = self._federation.institution(requester.node_id) is not None
+        return is_member and self._holdings.level(requester) is not Level.NONE
+
+
+class _Counted:
+    """Holdings whose instances are counted on their way out."""
+
+    def __init__(self, holdings: Holdings, transfer: Transfer) -> None:
+        self._holdings, self._transfer = holdings, transfer
+
+    async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+        """As Holdings.open_study."""
+        async with aclosing(self._holdings.open_study(requester, selection)) as events:  # type: ignore[type-var]
+            async for event in events:
+                self._transfer.count(event)
+                yield event
+
+
+def layout_of(instance: Instance) -> tuple[PixelLayout | None, bool]:
+    """Where native pixels lie in an instance, and whether it is compressed already."""
+    if instance.transfer_syntax_uid not in NATIVE_SYNTAXES:
+        return None, True
+    try:
+        pixels = header_of(instance.data, instance.transfer_syntax_uid).pixel_data
+    except MalformedInstance:
+        return None, False
+    if pixels is None or pixels.length is None:
+        return None, False
+    return PixelLayout(offset=pixels.offset, length=pixels.length), False

@@ -1,0 +1,97 @@
+"""The archives behind a node, each as one thing: something to list studies from and to fetch instances from.
+
+Belongs here: the interface, the embedded archive, and the set of all archives. DICOM archives are dicom/client.py,
+folders node/folder_archive.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.client import ArchiveClient
+from idas_p2p.dicom.inbound import Inbound
+from idas_p2p.dicom.remote import RemoteAE
+from idas_p2p.errors import BadConfiguration
+from idas_p2p.node.folder_archive import FolderArchive
+from idas_p2p.store.objects import ObjectStore
+from idas_p2p.store.settings import Archive
+from idas_p2p.wire.instance import RetrieveEvent, Selection, Total
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
+
+EMBEDDED = "embedded"
+"""Name of the embedded archive in the catalog."""
+
+
+class ArchiveSource(Protocol):
+    """Something that holds studies."""
+
+    def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
+        """Yield the studies that match; ArchiveUnreachable or ArchiveFailed when it cannot."""
+        ...
+
+    def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+        """Yield a Total and the instances; ArchiveUnreachable or ArchiveFailed when it cannot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedArchive:
+    """What was stored to the node itself."""
+
+    objects: ObjectStore
+
+    async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
+        """Yield every study; a query is not needed here, the catalog is always up to date."""
+        for study in self.objects.studies():
+            yield study
+
+    async def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+        """Yield the stored instances."""
+        instances = self.objects.instances(selection)
+        yield Total(len(instances))
+        for instance in instances:
+            yield instance
+
+
+class Sources:
+    """Every archive by name, as configured now.
+
+    Args:
+        aet: our own AE title, given to archives.
+        objects: the embedded archive's store.
+        bridge: runs blocking calls.
+        inbound: where instances that archives send us arrive.
+    """
+
+    def __init__(self, aet: str, objects: ObjectStore, *, bridge: Bridge, inbound: Inbound) -> None:
+        self._aet, self._bridge, self._inbound = aet, bridge, inbound
+        self._embedded = EmbeddedArchive(objects)
+        self._configured: dict[str, tuple[Archive, ArchiveSource]] = {}
+
+    def configure(self, archives: list[Archive]) -> None:
+        """Take the configuration now in force; unchanged archives keep their state."""
+        kept = {name: pair for name, pair in self._configured.items() if pair[0] in archives}
+        self._configured = {a.name: kept.get(a.name) or (a, self._make(a)) for a in archives}
+
+    def archives(self) -> list[Archive]:
+        """The configured archives."""
+        return [archive for archive, _ in self._configured.values()]
+
+    def get(self, name: str) -> ArchiveSource | None:
+        """The archive of that name; None when it is no longer configured."""
+        if name == EMBEDDED:
+            return self._embedded
+        pair = self._configured.get(name)
+        return pair[1] if pair else None
+
+    def _make(self, archive: Archive) -> ArchiveSource:
+        if archive.kind == "folder":
+            return FolderArchive(archive.folder, bridge=self._bridge)
+        if archive.address is None:
+            raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
+        remote = RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
+        return ArchiveClient(self._bridge, remote, self._inbound, prefers_get=archive.prefers_get)

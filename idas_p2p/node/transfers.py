@@ -1,0 +1,109 @@
+"""Transfers as people see them: live counters while they run, the database's log once they ended.
+
+Belongs here: counting, and how a transfer ended. Not here: moving images (retrieve.py, serve.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from idas_p2p.clock import Clock
+from idas_p2p.errors import IdasError, LocalError
+from idas_p2p.events import log_event
+from idas_p2p.store.transfers import Counters, Direction, State, TransferLog
+from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
+
+
+@dataclass(slots=True, kw_only=True, repr=False)
+class Transfer:
+    """One retrieval seen from this node. It names a study and a user: for the operator's eyes, never for a log."""
+
+    number: int
+    direction: Direction
+    study_uid: str
+    user: str
+    started_at: float  # Unix seconds
+    partners: list[str] = field(default_factory=list)  # institutions at the other end
+    path: str = ""
+    total: int = 0  # instances
+    instances: int = 0
+    failed: int = 0
+    bytes: int = 0  # of data sets
+    wire_bytes: int = 0  # on the network, both directions
+
+    def count(self, event: RetrieveEvent) -> None:
+        """Count one event of the retrieval."""
+        if isinstance(event, Total):
+            self.total = event.count
+        elif isinstance(event, InstanceFailed):
+            self.failed += 1
+        else:
+            self.instances += 1
+            self.bytes += event.data.size
+
+    @property
+    def counters(self) -> Counters:
+        """How far it has come."""
+        return Counters(
+            instances=self.instances,
+            total=max(self.total, self.instances + self.failed),
+            failed=self.failed,
+            bytes=self.bytes,
+            wire_bytes=self.wire_bytes,
+            path=self.path,
+        )
+
+
+class Transfers:
+    """All transfers under way, and the log of those that ended.
+
+    Args:
+        log: the database's; what still runs in it was interrupted by the end of an earlier run.
+        clock: the time.
+    """
+
+    def __init__(self, log: TransferLog, *, clock: Clock) -> None:
+        self._log, self._clock = log, clock
+        self.running: dict[int, Transfer] = {}
+        log.mark_interrupted(now=clock.now())
+
+    @contextmanager
+    def transfer(self, direction: Direction, study_uid: str, user: str, *, partner: str = "") -> Iterator[Transfer]:
+        """Count one transfer; how the block ends is how the transfer ended."""
+        now = self._clock.now()
+        number = self._log.begin(direction=direction, study_uid=study_uid, user=user, partner=partner, now=now)
+        transfer = Transfer(number=number, direction=direction, study_uid=study_uid, user=user, started_at=now)
+        if partner:
+            transfer.partners.append(partner)
+        self.running[number] = transfer
+        state, reason = State.CANCELLED, ""  # when the reader went away
+        try:
+            yield transfer
+            lost = transfer.failed or transfer.instances < transfer.total
+            state = State.PARTIAL if lost else State.DONE
+        except IdasError as error:
+            state, reason = State.FAILED, error.code
+            raise
+        except Exception:
+            state, reason = State.FAILED, LocalError.code
+            raise
+        finally:
+            del self.running[number]
+            self._finish(transfer, state, reason)
+
+    def _finish(self, transfer: Transfer, state: State, reason: str) -> None:
+        now = self._clock.now()
+        log_event(
+            "transfer_ended",
+            request=transfer.number,
+            reason=reason or str(state),
+            count=transfer.instances,
+            failed=transfer.failed,
+            bytes=transfer.bytes,
+            path=transfer.path,
+            ms=round(1000 * (now - transfer.started_at)),
+        )
+        self._log.update(transfer.number, transfer.counters, partner=", ".join(transfer.partners))
+        self._log.finish(transfer.number, state, transfer.counters, now=now, reason=reason)
