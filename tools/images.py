@@ -11,6 +11,7 @@ import copy
 import hashlib
 import importlib.resources
 import io
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -100,7 +101,9 @@ def write_ultrasound(
         image.SOPInstanceUID = generate_uid(entropy_srcs=[seed, str(number)])
         image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
         paths.append(folder / f"{number:05}.dcm")
-        image.save_as(paths[-1], enforce_file_format=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the still has a longer text than its VR allows
+            image.save_as(paths[-1], enforce_file_format=True)
     return StudyFiles(str(study_uid), tuple(paths))
 
 
