@@ -10,9 +10,12 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import sys
+import threading
 from typing import Any, Final, TextIO
 
 from idas_p2p.dashboard.text import printable
+from idas_p2p.events import log_failure
 from idas_p2p.events import logger as event_logger
 
 SILENCED: Final = ("pynetdicom", "pydicom", "kademlia", "rpcudp", "aiortc", "aioice", "sqlalchemy")
@@ -40,6 +43,19 @@ def configure_logging(stream: TextIO, *, as_json: bool, level: int = logging.INF
         library.handlers[:] = [logging.NullHandler()]
         library.setLevel(_NO_LEVEL)
         library.propagate = False
+    _catch_strays()
+
+
+def _catch_strays() -> None:
+    """Turn what Python itself would print to stderr, values included, into events: warnings, dead threads."""
+    logging.captureWarnings(True)
+    threading.excepthook = lambda stray: _log_stray("thread_failed", stray.exc_value)
+    sys.unraisablehook = lambda stray: _log_stray("cleanup_failed", stray.exc_value)
+
+
+def _log_stray(name: str, error: BaseException | None) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        log_failure(name, error)
 
 
 def event_of(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -17,13 +20,16 @@ CANARY = "CANARY^PATIENT"
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Put the process's loggers back as the test found them."""
+    """Put the process's loggers and hooks back as the test found them."""
+    hooks = threading.excepthook, sys.unraisablehook, warnings.showwarning
     loggers = [logging.getLogger(name) for name in (None, "idas_p2p", *SILENCED)]
     before = [(each, list(each.handlers), each.level, each.propagate) for each in loggers]
     yield
     for each, handlers, level, propagate in before:
         each.handlers[:], each.propagate = handlers, propagate
         each.setLevel(level)
+    logging.captureWarnings(False)
+    threading.excepthook, sys.unraisablehook, warnings.showwarning = hooks
 
 
 def logged(*, as_json: bool = False, level: int = logging.INFO) -> io.StringIO:
@@ -83,6 +89,30 @@ def test_an_unexpected_failure_is_logged_without_its_text() -> None:
     stream = logged()
     log_failure("task_failed", ValueError(CANARY), task="harvest")
     assert "task_failed" in stream.getvalue()
+    assert CANARY not in stream.getvalue()
+
+
+def test_a_librarys_warning_does_not_print_the_value_it_warns_of() -> None:
+    stream = logged()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)
+        logging.captureWarnings(True)  # catch_warnings put its own hook in between
+        warnings.warn(f"invalid value {CANARY}", UserWarning, stacklevel=1)
+    assert "library_message" in stream.getvalue()
+    assert CANARY not in stream.getvalue()
+
+
+def test_a_thread_that_dies_is_an_event_without_the_text_of_its_exception() -> None:
+    stream = logged()
+
+    def die() -> None:
+        raise ValueError(CANARY)
+
+    thread = threading.Thread(target=die)
+    thread.start()
+    thread.join()
+    assert "thread_failed  reason=ValueError" in stream.getvalue()
     assert CANARY not in stream.getvalue()
 
 

@@ -39,6 +39,15 @@ def test_the_worked_example_in_the_help_is_a_valid_command(parser: argparse.Argu
         assert args.parser.prog == parser.prog
 
 
+COMMANDS_PAGE = Path(__file__).parents[2] / "docs" / "operations" / "commands.md"
+
+
+def test_every_command_shown_in_the_manual_is_a_valid_command() -> None:
+    lines = [line for line in COMMANDS_PAGE.read_text().splitlines() if line.startswith("idas ")]
+    shown = {build_parser().parse_args(shlex.split(line)[1:]).parser.prog for line in lines}
+    assert shown == {parser.prog for parser in LEAVES}
+
+
 def test_every_command_of_the_public_interface_is_there() -> None:
     assert {parser.prog.removeprefix("idas ") for parser in LEAVES} >= {
         *("init", "run", "id", "join", "grant", "find", "get", "status", "peers", "transfers", "studies"),
