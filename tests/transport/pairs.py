@@ -1,0 +1,79 @@
+"""Nodes on this machine's loopback, for the tests of the transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.crypto.noise import Psk
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport import memory
+from idas_p2p.transport.channel import Channel
+from idas_p2p.transport.dialer import dial
+from idas_p2p.transport.listener import Listener
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.handshake import Purpose
+
+ALICE, BOB, MALLORY = (SigningKey(bytes([n]) * 32) for n in (1, 2, 3))
+PSK = Psk(b"federati", bytes(range(32)))
+LOOPBACK = Address("127.0.0.1", 0)
+
+
+async def echo(channel: Channel) -> None:
+    """Send back whatever comes."""
+    while True:
+        await channel.send(await channel.receive())
+
+
+@asynccontextmanager
+async def listening(
+    *, on_channel: Callable[[Channel], Awaitable[None]] = echo, **options: Any
+) -> AsyncIterator[tuple[Listener, Address]]:
+    """BOB, who knows PSK and admits everybody, unless the options say otherwise. Leaves no task behind."""
+    owner = TaskOwner(limit=64)
+    options = {"find_psk": known_psk, "admits": lambda *_: True, "owner": owner, **options}
+    listener = Listener(BOB, on_channel=on_channel, **options)
+    address = await listener.start(LOOPBACK)
+    try:
+        yield listener, address
+    finally:
+        await listener.stop()
+        assert len(owner) == 0, "a task outlived its listener"
+        assert listener.gate.half_open == listener.gate.channels == 0
+
+
+def known_psk(_purpose: Purpose, psk_id: bytes) -> bytes | None:
+    """Find PSK and no other."""
+    return PSK.key if psk_id == PSK.psk_id else None
+
+
+async def dial_bob(*addresses: Address, **options: Any) -> Channel:
+    """ALICE dials."""
+    options = {"purpose": Purpose.IMAGE, "psk": PSK, "timeout": 10.0, **options}
+    return await dial(ALICE, BOB.node_id, addresses, **options)
+
+
+@asynccontextmanager
+async def direct_pair() -> AsyncIterator[tuple[Channel, Channel]]:
+    """Both ends of a channel over TCP."""
+    accepted: asyncio.Queue[Channel] = asyncio.Queue(maxsize=1)
+    finished = asyncio.Event()
+
+    async def hold(channel: Channel) -> None:
+        await accepted.put(channel)
+        await finished.wait()
+
+    async with listening(on_channel=hold) as (_, address):
+        dialling = await dial_bob(address)
+        yield dialling, await accepted.get()
+        finished.set()
+        await dialling.close()
+
+
+@asynccontextmanager
+async def memory_pair() -> AsyncIterator[tuple[Channel, Channel]]:
+    """Both ends of a channel in memory."""
+    yield memory.make_pair()
