@@ -203,7 +203,7 @@ class Dialogue:
     def _next(self, timeout: float) -> Any:
         while not self._interrupted:
             try:
-                _, message = self._association.dimse.msg_queue.get(timeout=timeout)
+                message = self._association.dimse.take(timeout)
             except queue.Empty:
                 if self._is_active():
                     continue

@@ -26,6 +26,7 @@ from idas_p2p.dicom import framing
 
 MAX_COMMAND_SIZE: Final = 16_384  # bytes of a command set; ours
 MAX_WAITING: Final = 4  # messages received ahead of the one being served; ours: nobody negotiates more than one
+MAX_ANSWERS: Final = 64  # responses received ahead of the service user; ours: the rest wait in the socket
 MAX_CANCELS: Final = 10  # C-CANCEL requests remembered, as pynetdicom does
 NO_DATA_SET: Final = 0x0101  # Command Data Set Type, PS3.7 E.1
 FILE_PREFIX: Final = "incoming-"
@@ -174,6 +175,22 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]
         self._folder = folder
         self._incoming: Message | None = None
 
+    @property
+    def is_full(self) -> bool:
+        """Whether enough answers wait for us, who asked; the reactor then leaves the rest in the socket."""
+        return bool(self.assoc.is_requestor) and self.msg_queue.qsize() >= MAX_ANSWERS
+
+    def take(self, timeout: float) -> Any:
+        """The next message, None when the association ended; for those who ask and hold the reactor's gate closed.
+
+        Raises:
+            queue.Empty: nothing came for `timeout` seconds.
+        """
+        message = self.msg_queue.get(timeout=timeout)[1]
+        if self.msg_queue.qsize() == MAX_ANSWERS // 2:  # passed on the way down from full
+            self.dul.wake()
+        return message
+
     def receive_primitive(self, primitive: Any) -> None:
         """Take a P-DATA primitive; pynetdicom's own door, used outside data transfer state."""
         for context_id, data in primitive.presentation_data_value_list:
@@ -197,8 +214,10 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]
             if len(self.cancel_req) < MAX_CANCELS:
                 self.cancel_req[primitive.MessageIDBeingRespondedTo] = primitive
             return
-        if self.msg_queue.qsize() >= MAX_WAITING:
+        if self.assoc.is_acceptor and self.msg_queue.qsize() >= MAX_WAITING:
             raise ValueError("too many requests at once")
+        if getattr(primitive, "MessageID", None) is not None:
+            self.cancel_req.pop(primitive.MessageID, None)  # one that came too late for an earlier use of the number
         self.msg_queue.put((context_id, primitive))
 
     def discard(self) -> None:

@@ -103,7 +103,7 @@ class Reactor(DULServiceProvider):  # type: ignore[misc]
         if self.artim_timer.expired:
             self.event_queue.put("Evt18")
         received = False
-        if self.event_queue.empty() and not self._process_recv_primitive() and self._is_transport_event():
+        if self.event_queue.empty() and not self._process_recv_primitive() and self._may_read():
             self._idle_timer.restart()
             received = True
         try:
@@ -113,10 +113,13 @@ class Reactor(DULServiceProvider):  # type: ignore[misc]
         self.state_machine.do_action(event)
         return True
 
+    def _may_read(self) -> bool:
+        return not self.assoc.dimse.is_full and self._is_transport_event()
+
     def _sleep(self) -> None:
         poller = select.poll()
         poller.register(self._wake_fd, select.POLLIN)
-        if self.socket is not None and self.socket._is_connected:
+        if self.socket is not None and self.socket._is_connected and not self.assoc.dimse.is_full:
             with suppress(OSError, ValueError, AttributeError):
                 poller.register(self.socket.socket.fileno(), select.POLLIN)
         remaining = self.artim_timer.remaining if self.artim_timer._start_time is not None else LONGEST_SLEEP
