@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
-from idas_p2p.errors import Busy, IdasError, NodeStopping
+from idas_p2p.errors import Busy, IdasError, NodeStopping, Unreachable
 from idas_p2p.events import log_failure
 from idas_p2p.tasks import TaskOwner
 
@@ -49,9 +49,22 @@ class Bridge:
         Raises:
             NodeStopping: the bridge is closed.
         """
+        return await self.begin(func, *args)
+
+    def begin(self, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        """Start a blocking call in a thread; for those who must know its end even when they are cancelled.
+
+        Raises:
+            NodeStopping: the bridge is closed.
+        """
         if self._closed:
             raise NodeStopping
-        return await self._loop.run_in_executor(self._calls, func, *args)
+        return self._loop.run_in_executor(self._calls, func, *args)
+
+    def tell(self, func: Callable[..., object], *args: Any) -> None:
+        """Have the loop call a function soon, from any thread; not at all when the loop has ended."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(func, *args)
 
     def call(self, coroutine: Coroutine[Any, Any, T], *, timeout: float | None = None) -> T:
         """Run a coroutine on the loop and wait for its result. From a thread only.
@@ -232,6 +245,8 @@ class Pull(Generic[T]):
             if not self._closed:
                 await self._read()
             self._items.put(_END)
+        except TimeoutError:  # must not look like an item that is late
+            self._items.put(_End(Unreachable("timed out")))
         except Exception as error:  # told to the thread that reads
             self._items.put(_End(error))
         finally:

@@ -6,7 +6,9 @@ what is served over it (serving.py), sockets (sockets.py).
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +65,18 @@ class Link(Association):  # type: ignore[misc]
         """Whether nothing can be sent any more: aborted, closed, released or lost."""
         return not self.is_established or self._kill or not self.dul.is_alive() or self.acse.is_aborted()
 
+    @property
+    def was_answered(self) -> bool:
+        """Whether the peer accepted the association, be it without any of the proposed contexts."""
+        answer = self.acceptor.primitive
+        return answer is not None and answer.result == 0
+
+    def hold(self) -> None:
+        """Keep the association's own thread from taking messages: the caller reads them with `response`."""
+        self._reactor_checkpoint.clear()
+        while not self._is_paused and self.is_alive():
+            time.sleep(0.0005)
+
     def is_cancelled(self, message_id: int) -> bool:
         """Whether the peer sent a C-CANCEL for this request."""
         return message_id in self.dimse.cancel_req
@@ -71,13 +85,15 @@ class Link(Association):  # type: ignore[misc]
         """Wait for the next message from the peer; None when none came or the association ended."""
         try:
             return self.dimse.msg_queue.get(timeout=timeout)[1]
-        except Exception:  # queue.Empty
+        except queue.Empty:
             return None
 
     def end(self) -> None:
         """Abort now, and close the socket whether or not the peer plays along. From any thread but the reactor's."""
-        self.abort(block=False)
-        self.dul.join(ABORT_TIMEOUT)
+        if self.dul.is_alive():
+            self.abort(block=False)
+            self.dul.join(ABORT_TIMEOUT)
+        self._reactor_checkpoint.set()
         if self.dul.is_alive():
             self._kill = True
             self.dul.kill_dul()

@@ -1,0 +1,200 @@
+"""The node's DICOM server: accepts connections, bounds them, ends them.
+
+Belongs here: the life of the listener and of its associations. Not here: negotiation (acceptance.py), services.
+Law: nothing that happens on one connection stops the server from accepting the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE
+
+from idas_p2p import limits
+from idas_p2p.dicom.acceptance import Rejection, rejection_for
+from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.contexts import FIND, GET, MOVE, STORAGE, VERIFICATION
+from idas_p2p.dicom.find_service import serve_find
+from idas_p2p.dicom.messages import FILE_PREFIX
+from idas_p2p.dicom.retrieve_service import serve_get, serve_move
+from idas_p2p.dicom.services import Caller, Services
+from idas_p2p.dicom.serving import Host, ServedLink, serve_echo
+from idas_p2p.dicom.sockets import make_ae
+from idas_p2p.dicom.store_service import serve_store
+from idas_p2p.errors import BadConfiguration, IdasError
+from idas_p2p.events import log_event, log_failure
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.address import Address
+
+HANDLERS: Final = {
+    C_ECHO: (serve_echo, frozenset({VERIFICATION})),
+    C_FIND: (serve_find, FIND),
+    C_MOVE: (serve_move, MOVE),
+    C_GET: (serve_get, GET),
+    C_STORE: (serve_store, STORAGE),
+}
+MAX_REJECTING: Final = 16  # connections over the bound that are still told so; ours
+BACKLOG: Final = 64  # connections the kernel holds until they are accepted; ours
+ADMIT_TIMEOUT: Final = 5.0  # seconds the node may take to decide about a caller; ours
+END_TIMEOUT: Final = 3.0  # seconds for aborted associations to end; ours
+RETRY_DELAY: Final = 0.1  # seconds to wait after the machine refused a connection (no file descriptors); ours
+
+
+class DicomServer:
+    """Serves one AE title at one address.
+
+    Args:
+        aet: this node's AE title; associations that call another are rejected.
+        services: what the node offers.
+        bridge: the way between the loop and the associations' threads.
+        receive_folder: where large data sets go while they arrive; made when missing.
+        max_associations: served at once; more are rejected as a passing limit.
+    """
+
+    def __init__(
+        self,
+        aet: str,
+        services: Services,
+        bridge: Bridge,
+        *,
+        receive_folder: Path,
+        max_associations: int = limits.MAX_ASSOCIATIONS,
+    ) -> None:
+        self._ae = make_ae(aet)
+        self._host = Host(aet=aet, services=services, bridge=bridge, receive_folder=receive_folder, handlers=HANDLERS)
+        self._max_associations = max_associations
+        self._links: set[ServedLink] = set()
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
+        self._listening = TaskOwner(limit=1)
+        self._listener: socket.socket | None = None
+        self._is_stopping = False
+
+    @property
+    def associations(self) -> int:
+        """Associations served now."""
+        return len(self._links)
+
+    async def start(self, address: Address) -> Address:
+        """Listen; files an earlier run left behind are deleted.
+
+        Returns:
+            The bound address, its port chosen by the system when 0 was asked for.
+
+        Raises:
+            BadConfiguration: the address cannot be bound.
+        """
+        folder = self._host.receive_folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob(f"{FILE_PREFIX}*"):
+            path.unlink(missing_ok=True)
+        self._listener = await _listen(address)
+        host, port = self._listener.getsockname()[:2]
+        self._listening.start("dicom_listen", self._accept(self._listener))
+        return Address(host, port)
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more, let requests being served end within `grace` seconds, abort the rest. Idempotent."""
+        self._is_stopping = True
+        await self._listening.stop()
+        if self._listener is not None:
+            self._listener.close()
+        for link in list(self._links):
+            link.finish()
+        if not await self._wait_ended(grace):
+            log_event("associations_aborted", count=len(self._links))
+            for link in list(self._links):
+                with suppress(IdasError):
+                    self._host.bridge.begin(link.end)
+            await self._wait_ended(END_TIMEOUT)
+
+    async def _wait_ended(self, timeout: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout):
+                await self._all_ended.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError as error:
+                log_failure("accept_failed", error)
+                await asyncio.sleep(RETRY_DELAY)
+                continue
+            try:
+                self._begin(client)
+            except Exception as error:  # the connection may be gone already; the next one will be another
+                log_failure("connection_failed", error)
+                client.close()
+
+    def _begin(self, client: socket.socket) -> None:
+        if len(self._links) >= self._max_associations + MAX_REJECTING:
+            client.close()
+            return
+        client.setblocking(True)
+        is_over = len(self._links) >= self._max_associations
+        link = ServedLink(
+            self._ae,
+            self._host,
+            judge=self._reject_as_over if is_over else self._judge,
+            on_end=lambda link: self._host.bridge.tell(self._forget, link),
+        )
+        self._ae.accept(client, link)
+        self._links.add(link)
+        self._all_ended.clear()
+        link.start()
+
+    def _forget(self, link: ServedLink) -> None:
+        self._links.discard(link)
+        if not self._links:
+            self._all_ended.set()
+
+    def _reject_as_over(self, _: Caller) -> Rejection:
+        return Rejection.TOO_MANY_ASSOCIATIONS
+
+    def _judge(self, caller: Caller) -> Rejection | None:
+        """Decide about a caller. In its association's thread."""
+        if self._is_stopping:
+            return Rejection.CONGESTED
+        if caller.called_aet != self._host.aet:
+            return Rejection.CALLED_AET_UNKNOWN
+        try:
+            self._host.bridge.call(self._host.services.admit(caller), timeout=ADMIT_TIMEOUT)
+        except IdasError as error:
+            return rejection_for(error)
+        except Exception as error:  # a bug in the node must not let anybody in
+            log_failure("admission_failed", error)
+            return Rejection.CONGESTED
+        return None
+
+
+async def _listen(address: Address) -> socket.socket:
+    """A listening socket, not blocking.
+
+    Raises:
+        BadConfiguration: no such address here, or it is in use.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, place = found[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place)
+            listener.listen(BACKLOG)
+            listener.setblocking(False)
+        except OSError:
+            listener.close()
+            raise
+    except OSError:
+        raise BadConfiguration(f"cannot listen for DICOM at {address}") from None
+    return listener

@@ -1,0 +1,41 @@
+"""C-STORE as the LAN sees it: an instance is taken as it is, and acknowledged when it is safe.
+
+Belongs here: one instance's reception. Not here: assembling its bytes (messages.py), keeping them (node/).
+Source: PS3.4 Annex B, PS3.7 9.1.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynetdicom.presentation import PresentationContext
+
+from idas_p2p.dicom.messages import received_blob
+from idas_p2p.dicom.scan import header_of
+from idas_p2p.dicom.serving import ServedLink
+from idas_p2p.dicom.statuses import DOES_NOT_MATCH, OUT_OF_RESOURCES, SUCCESS, store_status
+from idas_p2p.errors import IdasError
+from idas_p2p.events import log_event
+
+
+def serve_store(link: ServedLink, request: Any, context: PresentationContext) -> None:
+    """Answer a C-STORE."""
+    if request.lost:
+        log_event("store_failed", reason="no_space")
+        link.respond(request, context, OUT_OF_RESOURCES)
+        return
+    syntax = str(context.transfer_syntax[0])
+    data = received_blob(request)
+    try:
+        header = header_of(data, syntax)
+        named = (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID)
+        if named != (header.sop_class_uid, header.sop_instance_uid):
+            log_event("store_failed", reason="command_and_data_set_differ")
+            link.respond(request, context, DOES_NOT_MATCH)
+            return
+        link.host.bridge.call(link.host.services.store(link.caller, header.instance(data, syntax)))
+    except IdasError as error:
+        log_event("store_failed", reason=error.code)
+        link.respond(request, context, store_status(error), error=error)
+    else:
+        link.respond(request, context, SUCCESS)
