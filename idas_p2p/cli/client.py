@@ -63,15 +63,6 @@ def call(
             raise NodeNotRunning("the node stopped before it answered") from None
 
 
-def is_running(folder: Path) -> bool:
-    """Whether a node listens in this folder."""
-    try:
-        _connect(folder).close()
-    except NodeNotRunning:
-        return False
-    return True
-
-
 @contextmanager
 def short_path(folder: Path) -> Iterator[str]:
     """A path of the socket that fits into `sun_path` (108 bytes, unix(7)) however deep the folder lies.

@@ -65,7 +65,6 @@ def test_no_folder_means_there_is_no_node_to_run(tmp_path: Path) -> None:
 
 
 def test_no_socket_means_the_node_is_not_running(tmp_path: Path) -> None:
-    assert not client.is_running(tmp_path)
     with pytest.raises(NodeNotRunning):
         client.call(tmp_path, "status")
 
@@ -75,11 +74,6 @@ def test_a_socket_left_by_a_killed_node_means_not_running(tmp_path: Path) -> Non
         stale.bind(str(tmp_path / client.SOCKET_NAME))
     with pytest.raises(NodeNotRunning):
         client.call(tmp_path, "status")
-
-
-def test_a_listening_node_counts_as_running(tmp_path: Path) -> None:
-    with ScriptedNode(tmp_path, {}):
-        assert client.is_running(tmp_path)
 
 
 @pytest.mark.parametrize("lines", [[], [{"progress": {}}], [b'{"result": {"cut']])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from idas_p2p.cli.client import SOCKET_NAME
 from idas_p2p.cli.main import build_parser
 from tests.cli.conftest import IDAS, Type, run_idas
 from tests.cli.scripted_node import ScriptedNode
@@ -107,6 +110,19 @@ def test_a_fault_of_the_program_is_named_by_place_without_its_text(
     assert typed.status == 1
     assert "KeyError at test_main.py:" in typed.stderr
     assert "CANARY" not in typed.stderr
+
+
+def test_ctrl_c_while_waiting_ends_the_command_quietly(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / SOCKET_NAME))
+        silent.listen()
+        process = subprocess.Popen([*IDAS, "status", str(tmp_path)], stderr=subprocess.PIPE, text=True)
+        connection, _ = silent.accept()
+        with connection, connection.makefile("rb") as lines:
+            lines.readline()
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "")
 
 
 def test_a_reader_that_left_early_is_no_fault(tmp_path: Path) -> None:
