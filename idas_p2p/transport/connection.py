@@ -159,12 +159,13 @@ class Connection(asyncio.BufferedProtocol):
         except TimeoutError:
             pass
         finally:
-            self._transport.abort()
+            self.abort()
         await self._lost.wait()
 
     def abort(self) -> None:
         """End at once; what waits to be sent is lost."""
-        self._transport.abort()
+        if not self._lost.is_set():
+            self._transport.abort()
 
     def _closed_error(self) -> ChannelClosed:
         return ChannelClosed("closed on this side" if self._closing else "the connection was lost")

@@ -113,7 +113,7 @@ async def prove_responder(connection: Connection, initiator: Initiator) -> None:
         connection.write(initiator.hello())
         initiator.read_answer(await connection.receive())
     except (ChannelClosed, FrameTooLarge):
-        raise HandshakeFailed("what answers at this address is not the node that was dialled") from None
+        raise HandshakeFailed("what answers there is not the node that was dialled, or has too much to do") from None
 
 
 async def finish_dialling(connection: Connection, initiator: Initiator, *, path: str) -> SecureChannel:

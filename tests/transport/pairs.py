@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.crypto.handshake import Initiator, Responder
+from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.noise import Psk
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport import memory
 from idas_p2p.transport.channel import Channel
+from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.dialer import dial
 from idas_p2p.transport.listener import Listener
+from idas_p2p.transport.secure import SecureChannel, accept, finish_dialling, prove_responder
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 
@@ -45,6 +48,13 @@ async def listening(
         assert listener.gate.half_open == listener.gate.channels == 0
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until it is so; the test's own timeout bounds it."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
 def known_psk(_purpose: Purpose, psk_id: bytes) -> bytes | None:
     """Find PSK and no other."""
     return PSK.key if psk_id == PSK.psk_id else None
@@ -71,6 +81,38 @@ async def direct_pair() -> AsyncIterator[tuple[Channel, Channel]]:
         yield dialling, await accepted.get()
         finished.set()
         await dialling.close()
+
+
+@asynccontextmanager
+async def raw_pair(*, max_frame: int = 1_000) -> AsyncIterator[tuple[Connection, Connection]]:
+    """Two connected ends without handshake."""
+    loop = asyncio.get_running_loop()
+    made: asyncio.Queue[Connection] = asyncio.Queue(maxsize=1)
+    server = await loop.create_server(
+        lambda: Connection(max_frame=max_frame, on_made=made.put_nowait), LOOPBACK.host, LOOPBACK.port
+    )
+    host, port = server.sockets[0].getsockname()
+    _, one = await loop.create_connection(lambda: Connection(max_frame=max_frame), host, port)
+    other = await made.get()
+    try:
+        yield one, other
+    finally:
+        await asyncio.gather(one.close(), other.close())
+        server.close()
+        await server.wait_closed()
+
+
+async def shake_hands(one: Connection, other: Connection) -> tuple[SecureChannel, SecureChannel]:
+    """ALICE at `one` dials BOB at `other`."""
+    initiator = Initiator(ALICE, BOB.node_id, Purpose.CONTROL, PSK, random_bytes=random_bytes)
+    responder = Responder(BOB, find_psk=known_psk, admits=lambda *_: True, random_bytes=random_bytes)
+
+    async def dial_it() -> SecureChannel:
+        await prove_responder(one, initiator)
+        return await finish_dialling(one, initiator, path="direct")
+
+    dialling, accepted = await asyncio.gather(dial_it(), accept(other, responder, path="direct"))
+    return dialling, accepted
 
 
 @asynccontextmanager
