@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from idas_p2p.cli.lifecycle import fingerprint
 from idas_p2p.wire.ids import NodeId
-from tests.cli.conftest import Type, run_idas
+from tests.cli.conftest import IDAS, Type, run_idas
 
 OPTIONS = ("--institution", "City Hospital", "--aet", "IDAS", "--dicom", "127.0.0.1:0", "--network", "127.0.0.1:0")
 
@@ -67,3 +69,18 @@ def test_run_names_the_key_that_is_wrong_before_it_starts(idas: Type, node_folde
     typed = idas("run", node_folder)
     assert typed.status == 1
     assert "node.aet" in typed.stderr
+
+
+@pytest.mark.skipif(find_spec("idas_p2p.node.app") is None, reason="node/app.py is not written yet")
+def test_run_prints_one_line_when_ready_and_ends_well_on_sigterm(node_folder: Path) -> None:
+    process = subprocess.Popen(
+        [*IDAS, "run", str(node_folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip()
+        assert run_idas("status", node_folder, "--json").status == 0
+    finally:
+        process.terminate()
+        stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout) == (0, ""), stderr
