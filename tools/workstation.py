@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, StoragePresentationContexts, _config, build_role, evt
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
@@ -28,7 +30,7 @@ from tools.images import Encoded
 from tools.programs import LOOPBACK, free_port
 
 _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
-_config.USE_SHORT_DIMSE_AET = True
+_config.STORE_SEND_CHUNKED_DATASET = True  # a file's data set goes out as it is, not decoded and encoded again
 SUCCESS, REFUSED_NO_RESOURCES = 0x0000, 0xA700  # PS3.4 table B.2-1
 _MAX_GET_CONTEXTS = 126  # of 128 in an association; two go to find and get themselves
 TIMEOUT = 120.0  # seconds without any message
@@ -45,7 +47,7 @@ class Response:
     completed: int | None
     failed: int | None
     warning: int | None
-    identifier: Dataset | None
+    identifier: Any  # a Dataset, or None
     error_comment: str
 
 
@@ -98,13 +100,13 @@ class Workstation:
         with self._associate([(Verification, [ImplicitVRLittleEndian])]) as association:
             return int(association.send_c_echo().Status)
 
-    def find(self, *, stop_after: int | None = None, **keys: str) -> list[Response]:
+    def find(self, keys: Mapping[str, str], *, stop_after: int | None = None) -> list[Response]:
         """C-FIND, Study Root, STUDY level; `stop_after` so many matches a C-CANCEL is sent."""
         model = StudyRootQueryRetrieveInformationModelFind
         with self._associate([(model, [ExplicitVRLittleEndian])]) as association:
             return list(self._responses(association, association.send_c_find, _identifier(keys), model, stop_after))
 
-    def move(self, *, to: str | None = None, stop_after: int | None = None, **keys: str) -> list[Response]:
+    def move(self, keys: Mapping[str, str], *, to: str | None = None, stop_after: int | None = None) -> list[Response]:
         """C-MOVE, Study Root; to itself unless `to` names another destination."""
         model = StudyRootQueryRetrieveInformationModelMove
         with self._associate([(model, [ExplicitVRLittleEndian])]) as association:
@@ -114,7 +116,9 @@ class Workstation:
 
             return list(self._responses(association, send, _identifier(keys), model, stop_after))
 
-    def get(self, *, storage_classes: Sequence[str], stop_after: int | None = None, **keys: str) -> list[Response]:
+    def get(
+        self, keys: Mapping[str, str], *, storage_classes: Sequence[str], stop_after: int | None = None
+    ) -> list[Response]:
         """C-GET, Study Root, accepting images of these SOP classes."""
         model = StudyRootQueryRetrieveInformationModelGet
         contexts = [(model, [ExplicitVRLittleEndian]), *((c, list(self.syntaxes)) for c in storage_classes)]
@@ -122,6 +126,12 @@ class Workstation:
         handlers = [(evt.EVT_C_STORE, self._keep)]
         with self._associate(contexts[:_MAX_GET_CONTEXTS], roles=roles, handlers=handlers) as association:
             return list(self._responses(association, association.send_c_get, _identifier(keys), model, stop_after))
+
+    def store(self, files: Sequence[Path]) -> list[int]:
+        """C-STORE files to the node, bytes as they are in the files; the status of each."""
+        kinds = {(str(m.MediaStorageSOPClassUID), str(m.TransferSyntaxUID)) for m in map(read_file_meta_info, files)}
+        with self._associate([(storage, [syntax]) for storage, syntax in sorted(kinds)]) as association:
+            return [int(association.send_c_store(path).get("Status", -1)) for path in files]
 
     def forget(self) -> None:
         """Forget what was received."""
@@ -198,7 +208,7 @@ def _hurry(event: Any) -> None:
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _identifier(keys: dict[str, str]) -> Dataset:
+def _identifier(keys: Mapping[str, str]) -> Dataset:
     identifier = Dataset()
     for keyword, value in {"QueryRetrieveLevel": "STUDY", **keys}.items():
         setattr(identifier, keyword, value)
