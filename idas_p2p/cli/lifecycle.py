@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 
 from idas_p2p.cli import arguments
@@ -85,10 +86,7 @@ def run_node_here(args: argparse.Namespace, output: Output) -> int:
     from idas_p2p.node.app import run_node
 
     def on_ready(text: str) -> None:
-        if args.json:
-            output.document({"ready": text})
-        else:
-            output.line(text)
+        output.line(json.dumps({"ready": text}) if args.json else text)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_node(args.folder, on_ready))

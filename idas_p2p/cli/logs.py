@@ -105,7 +105,9 @@ class JsonFormatter(logging.Formatter):
 def _value(value: object) -> str:
     """A value that is one word is written as it is, others in quotes."""
     text = f"{value:.3g}" if isinstance(value, float) else printable(value)
-    return text if text and not set(text) & set(' "=') else json.dumps(text, ensure_ascii=False)
+    if text and not set(text) & set(' "='):
+        return text
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _local_time(record: logging.LogRecord) -> datetime.datetime:
