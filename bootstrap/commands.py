@@ -1,0 +1,92 @@
+"""The command line of a bootstrap node: `init` makes its folder, `run` serves.
+
+    python -m bootstrap init DIR --listen HOST:PORT
+    python -m bootstrap run DIR
+
+Both print HOST:PORT/ID, the text to give to nodes as `--bootstrap`.
+Belongs here: arguments, exit codes. Not here: the folder (config.py), the serving (serving.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from bootstrap.config import BootstrapConfig, advertised
+from bootstrap.serving import serve
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.errors import IdasError, UserError, WireError
+from idas_p2p.wire.address import Address, Contact
+
+USAGE_ERROR = 2
+FAILURE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 failed, 2 used wrongly."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
+    try:
+        if options.command == "init":
+            return _init(options.folder, options.listen)
+        return _run(options.folder)
+    except IdasError as error:
+        print(f"{error.detail}. {error.explanation()}" if error.detail else error.explanation(), file=sys.stderr)
+        return USAGE_ERROR if isinstance(error, UserError) else FAILURE
+    except OSError as error:
+        print(f"{error.strerror or error}. Check the folder and the address it listens on.", file=sys.stderr)
+        return FAILURE
+
+
+def _init(folder: Path, listen: Address) -> int:
+    node_id = BootstrapConfig.create(folder, listen).node_id
+    _print_contacts(listen, Contact(listen, node_id))
+    return 0
+
+
+def _run(folder: Path) -> int:
+    config = BootstrapConfig.load(folder)
+
+    def ready(address: Address, identity: SigningKey) -> None:
+        _print_contacts(config.listen, Contact(address, identity.node_id))
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(config, on_ready=ready))
+    return 0
+
+
+def _print_contacts(listen: Address, contact: Contact) -> None:
+    """One line to stdout; for a wildcard the best address of this machine, and the others to stderr."""
+    hosts = advertised(listen.host) if listen.is_wildcard else [contact.address.host]
+    first, *others = [Contact(Address(host, contact.address.port), contact.node_id) for host in hosts]
+    print(first, flush=True)
+    for other in others:
+        print(f"also reachable as {other}", file=sys.stderr, flush=True)
+
+
+def _address(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except WireError as error:
+        raise argparse.ArgumentTypeError(error.detail) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bootstrap",
+        description="First contact for nodes of idas_p2p. It learns no patients, no studies and no queries.",
+        epilog="example: python -m bootstrap init /srv/boot --listen 0.0.0.0:7000 && python -m bootstrap run /srv/boot",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser("init", help="make a folder with a new key")
+    init.add_argument("folder", metavar="DIR", type=Path)
+    init.add_argument("--listen", metavar="HOST:PORT", type=_address, required=True, help="UDP address to serve on")
+    run = commands.add_parser("run", help="serve until SIGTERM or Ctrl-C")
+    run.add_argument("folder", metavar="DIR", type=Path)
+    return parser

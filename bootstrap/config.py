@@ -1,0 +1,110 @@
+"""The folder of a bootstrap node: bootstrap.toml, bootstrap.key, and what it remembers.
+
+Belongs here: making and reading it. Not here: serving.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.errors import BadConfiguration, WireError
+from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.ids import NodeId
+
+KEY_FILE = "bootstrap.key"
+CONFIG_FILE = "bootstrap.toml"
+KEYS = frozenset({"listen", "contacts", "allow_private"})
+
+TEMPLATE = """\
+# A bootstrap node of idas_p2p. Give the text that `python -m bootstrap run` prints to nodes.
+listen = "{listen}"     # UDP address to serve on
+contacts = []           # other bootstrap nodes of the same network, as HOST:PORT/ID
+allow_private = true    # also serve nodes with private addresses; false on the open Internet
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootstrapConfig:
+    """What bootstrap.toml says."""
+
+    folder: Path
+    listen: Address
+    contacts: tuple[Contact, ...] = ()
+    allow_private: bool = True
+
+    @classmethod
+    def create(cls, folder: Path, listen: Address) -> SigningKey:
+        """Make the folder and a key; returns the key.
+
+        Raises:
+            BadConfiguration: there is one already.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / CONFIG_FILE).exists() or (folder / KEY_FILE).exists():
+            raise BadConfiguration(f"{folder} already holds a bootstrap node; use `run`, or another folder")
+        identity = SigningKey.generate()
+        identity.save(folder / KEY_FILE)
+        (folder / CONFIG_FILE).write_text(TEMPLATE.format(listen=listen), encoding="utf-8")
+        return identity
+
+    @classmethod
+    def load(cls, folder: Path) -> BootstrapConfig:
+        """Read the folder.
+
+        Raises:
+            BadConfiguration: no such folder, or a key in it that has no meaning or a wrong value.
+        """
+        path = folder / CONFIG_FILE
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError:
+            raise BadConfiguration(f"{path} cannot be read; make it with `python -m bootstrap init`") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadConfiguration(f"{path}: {error}") from None
+        if unknown := sorted(values.keys() - KEYS):
+            raise BadConfiguration(f"{path}: unknown key {unknown[0]}; known are {', '.join(sorted(KEYS))}")
+        contacts, allow_private = values.get("contacts", []), values.get("allow_private", True)
+        if not isinstance(contacts, list) or not isinstance(allow_private, bool):
+            raise BadConfiguration(f"{path}: contacts is a list of HOST:PORT/ID, allow_private true or false")
+        try:
+            return cls(
+                folder=folder,
+                listen=Address.parse(str(values.get("listen", ""))),
+                contacts=tuple(Contact.parse(str(text)) for text in contacts),
+                allow_private=allow_private,
+            )
+        except WireError as error:
+            raise BadConfiguration(f"{path}: {error.detail}") from None
+
+    def identity(self) -> SigningKey:
+        """The node's key.
+
+        Raises:
+            BadConfiguration: it cannot be used.
+        """
+        return SigningKey.load(self.folder / KEY_FILE)
+
+    @property
+    def node_id(self) -> NodeId:
+        """The node's name."""
+        return self.identity().node_id
+
+
+def advertised(wildcard: str) -> list[str]:
+    """The addresses of this machine that others may reach, public ones first; loopback when there are no others."""
+    families = {socket.AF_INET} if wildcard == "0.0.0.0" else {socket.AF_INET, socket.AF_INET6}  # noqa: S104
+    found = [
+        ipaddress.ip_address(entry.address.partition("%")[0])
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family in families
+    ]
+    usable = [ip for ip in found if not ip.is_loopback and not ip.is_link_local]
+    return [str(ip) for ip in sorted(usable, key=lambda ip: not ip.is_global)] or ["127.0.0.1"]

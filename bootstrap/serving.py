@@ -1,0 +1,56 @@
+"""Serving: a directory node in the foreground until it is told to stop.
+
+Belongs here: start, signals, stop. Not here: what is served (idas_p2p/directory).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from bootstrap.config import BootstrapConfig
+from idas_p2p.clock import SystemClock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.directory.service import Directory
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.address import Address
+
+MAX_TASKS = 64
+RECORDS_FILE = "records.journal"
+CONTACTS_FILE = "contacts.json"
+
+
+async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, SigningKey], None]) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        config: the node's folder.
+        on_ready: told the bound address and the key once requests are answered.
+
+    Raises:
+        BadConfiguration: the key cannot be used.
+        OSError: the address cannot be bound.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    identity = config.identity()
+    tasks = TaskOwner(limit=MAX_TASKS)
+    directory = Directory(
+        identity,
+        clock=SystemClock(),
+        contacts=config.contacts,
+        storage_path=config.folder / RECORDS_FILE,
+        allow_private=config.allow_private,
+        tasks=tasks,
+        known_contacts_path=config.folder / CONTACTS_FILE,
+    )
+    bound = await directory.start(config.listen)
+    try:
+        on_ready(bound, identity)
+        await stopped.wait()
+    finally:
+        await directory.stop()
+        await tasks.stop()

@@ -1,0 +1,238 @@
+"""Sessions over datagrams: nobody is served before proving a key at an address, and nothing travels unsealed.
+
+Belongs here: who is proved, keys, replay. Not here: sockets, clocks (`now` is passed in), what messages mean.
+A datagram from outside a session is answered by a challenge no larger than itself, and costs no memory. The session
+key mixes the two identities (who) with two short-lived keys (forward secrecy).
+
+Source: docs/spec/directory.md section 2.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+import nacl.exceptions
+
+from idas_p2p.crypto.challenges import ChallengeIssuer, shared_secret
+from idas_p2p.crypto.datagram_keys import Session, derive_session
+from idas_p2p.crypto.keys import SigningKey, x25519_public
+from idas_p2p.errors import BadSignature, WireError
+from idas_p2p.limits import MAX_SESSIONS, SESSION_LIFETIME
+from idas_p2p.wire.datagrams import (
+    CHALLENGE_SIZE,
+    TOKEN_SIZE,
+    Challenge,
+    Handshake,
+    Hello,
+    Sealed,
+    parse_datagram,
+)
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.rpc import Endpoint
+
+HELLO_SPACING = 0.05  # seconds between two hellos to one peer; ours
+PENDING_LIFETIME = 10.0  # seconds a token of ours may be answered; ours
+MAX_PENDING = 4_096  # hellos and challenges remembered; ours: caps memory under 1 MiB
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Drop(StrEnum):
+    """Why a datagram was not delivered; docs/spec/directory.md section 2.5."""
+
+    MALFORMED = "malformed"
+    TOO_SMALL_TO_CHALLENGE = "too_small_to_challenge"
+    UNKNOWN_SESSION = "unknown_session"  # challenged
+    BAD_COOKIE = "bad_cookie"  # challenged
+    REPLAYED = "replayed"
+    NOT_AUTHENTIC = "not_authentic"
+    UNEXPECTED_CHALLENGE = "unexpected_challenge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What came of one datagram."""
+
+    peer: NodeId | None = None  # who is proved to have sent `message`, or whom to send to again
+    message: bytes | None = None
+    reply: bytes | None = None  # a datagram to send back
+    send_again: bool = False  # `peer` challenged us: send what it has not answered once more
+    dropped: Drop | None = None
+
+
+class Sessions:
+    """All sessions of one node.
+
+    Args:
+        identity: the node's key.
+        random_bytes: a secure source.
+        limit: most sessions kept; the least recently used goes first.
+    """
+
+    def __init__(
+        self, identity: SigningKey, *, random_bytes: Callable[[int], bytes], limit: int = MAX_SESSIONS
+    ) -> None:
+        self._identity = identity
+        self._random_bytes = random_bytes
+        self._limit = limit
+        self._issuer = ChallengeIssuer(random_bytes=random_bytes)
+        self._sessions: OrderedDict[bytes, Session] = OrderedDict()  # by receive_id, least recently used first
+        self._by_send_id: dict[bytes, Session] = {}
+        self._current: dict[tuple[NodeId, Endpoint], Session] = {}
+        self._asked: OrderedDict[tuple[Endpoint, bytes], tuple[NodeId, float]] = OrderedDict()
+        self._challenges: OrderedDict[tuple[NodeId, Endpoint], tuple[Challenge, float]] = OrderedDict()
+        self._greeted: OrderedDict[tuple[NodeId, Endpoint], float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def has(self, peer: NodeId, endpoint: Endpoint) -> bool:
+        """Whether a message would go out at once."""
+        return (peer, endpoint) in self._current
+
+    def send(self, peer: NodeId, endpoint: Endpoint, message: bytes, *, now: float) -> bytes | None:
+        """Return the datagram to send, or None when a hello is under way and the message must be sent again later.
+
+        Without a session the datagram is a hello, which does not carry the message: keep it for `Received.send_again`.
+
+        Args:
+            peer: who shall be able to read it.
+            endpoint: where.
+            message: at most MAX_REQUEST_SIZE bytes, MAX_REPLY_SIZE when it answers.
+            now: monotonic seconds.
+        """
+        place = (peer, endpoint)
+        session = self._current.get(place)
+        if session and now - session.created < SESSION_LIFETIME:
+            self._sessions.move_to_end(session.receive_id)
+            return session.seal(message)
+        challenge, at = self._challenges.pop(place, (None, 0.0))
+        if challenge and now - at < PENDING_LIFETIME:
+            return self._open(peer, endpoint, challenge, message, now=now)
+        if now - self._greeted.get(place, -HELLO_SPACING) < HELLO_SPACING:
+            return None
+        _remember(self._greeted, place, now)
+        hello = Hello(self._random_bytes(TOKEN_SIZE))
+        _remember(self._asked, (endpoint, hello.token), (peer, now))
+        return hello.to_bytes()
+
+    def receive(self, data: bytes, endpoint: Endpoint, *, now: float) -> Received:
+        """Take one datagram that came from `endpoint`."""
+        try:
+            datagram = parse_datagram(data)
+        except WireError:
+            return Received(dropped=Drop.MALFORMED)
+        match datagram:
+            case Sealed():
+                return self._sealed(datagram, data, endpoint, now=now)
+            case Hello():
+                return self._challenge(data, endpoint, None, now=now)
+            case Handshake():
+                return self._handshake(datagram, data, endpoint, now=now)
+            case Challenge():
+                return self._challenged(datagram, endpoint, now=now)
+
+    def _challenge(self, data: bytes, endpoint: Endpoint, why: Drop | None, *, now: float) -> Received:
+        if len(data) < CHALLENGE_SIZE:
+            return Received(dropped=Drop.TOO_SMALL_TO_CHALLENGE)
+        challenge = self._issuer.issue(data[1 : 1 + TOKEN_SIZE], endpoint, now=now)
+        return Received(reply=challenge.to_bytes(), dropped=why)
+
+    def _sealed(self, datagram: Sealed, data: bytes, endpoint: Endpoint, *, now: float) -> Received:
+        session = self._sessions.get(datagram.session)
+        if session is None or session.endpoint != endpoint:
+            return self._challenge(data, endpoint, Drop.UNKNOWN_SESSION, now=now)
+        if session.window.has_seen(datagram.counter):
+            return Received(dropped=Drop.REPLAYED)
+        try:
+            message = session.open(datagram.counter, datagram.header, datagram.sealed)
+        except (BadSignature, WireError):
+            return Received(dropped=Drop.NOT_AUTHENTIC)
+        session.window.mark(datagram.counter)
+        self._sessions.move_to_end(session.receive_id)
+        return Received(peer=session.peer, message=message)
+
+    def _challenged(self, challenge: Challenge, endpoint: Endpoint, *, now: float) -> Received:
+        peer, at = self._asked.pop((endpoint, challenge.token), (None, 0.0))
+        if peer is None or now - at >= PENDING_LIFETIME:
+            session = self._by_send_id.get(challenge.token[:8])
+            counter = int.from_bytes(challenge.token[8:], "big")
+            if session is None or session.endpoint != endpoint or counter >= session.next_counter:
+                return Received(dropped=Drop.UNEXPECTED_CHALLENGE)
+            peer = session.peer
+            self._forget(session)
+        _remember(self._challenges, (peer, endpoint), (challenge, now))
+        return Received(peer=peer, send_again=True)
+
+    def _open(
+        self, peer: NodeId, endpoint: Endpoint, challenge: Challenge, message: bytes, *, now: float
+    ) -> bytes | None:
+        secret, public = self._issuer.ephemeral(now=now)
+        try:
+            session = derive_session(
+                shared_secret(self._identity.x25519_secret(), x25519_public(peer)),
+                shared_secret(secret, challenge.ephemeral),
+                initiator=(self._identity.node_id, public),
+                responder=(peer, challenge.ephemeral),
+                cookie=challenge.cookie,
+                endpoint=endpoint,
+                is_initiator=True,
+                now=now,
+            )
+        except BadSignature:
+            return None
+        self._keep(session)
+        _remember(self._asked, (endpoint, challenge.cookie[:TOKEN_SIZE]), (peer, now))
+        frame = Handshake(challenge.cookie, public, self._identity.node_id, b"")
+        return frame.header + session.seal_first(message, frame.header)
+
+    def _handshake(self, frame: Handshake, data: bytes, endpoint: Endpoint, *, now: float) -> Received:
+        ours = self._issuer.check(frame.cookie, endpoint, now=now)
+        if ours is None:
+            return self._challenge(data, endpoint, Drop.BAD_COOKIE, now=now)
+        if self._issuer.is_used(frame.cookie):
+            return Received(dropped=Drop.REPLAYED)
+        secret, public = ours
+        try:
+            session = derive_session(
+                shared_secret(self._identity.x25519_secret(), x25519_public(frame.sender)),
+                shared_secret(secret, frame.ephemeral),
+                initiator=(frame.sender, frame.ephemeral),
+                responder=(self._identity.node_id, public),
+                cookie=frame.cookie,
+                endpoint=endpoint,
+                is_initiator=False,
+                now=now,
+            )
+            message = session.open(0, frame.header, frame.sealed)
+        except (BadSignature, WireError, nacl.exceptions.CryptoError):
+            return Received(dropped=Drop.NOT_AUTHENTIC)
+        self._issuer.mark_used(frame.cookie, now=now)
+        session.window.mark(0)
+        self._keep(session)
+        return Received(peer=session.peer, message=message)
+
+    def _keep(self, session: Session) -> None:
+        self._sessions[session.receive_id] = session
+        self._by_send_id[session.send_id] = session
+        self._current[session.peer, session.endpoint] = session
+        while len(self._sessions) > self._limit:
+            self._forget(next(iter(self._sessions.values())))
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.receive_id, None)
+        self._by_send_id.pop(session.send_id, None)
+        if self._current.get((session.peer, session.endpoint)) is session:
+            del self._current[session.peer, session.endpoint]
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:
+    """Keep the newest MAX_PENDING entries."""
+    memory.pop(key, None)
+    memory[key] = value
+    while len(memory) > MAX_PENDING:
+        memory.popitem(last=False)

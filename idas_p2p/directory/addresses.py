@@ -1,0 +1,59 @@
+"""Which UDP endpoints may be contacted, and which of them count as neighbours.
+
+Belongs here: normal form, bogons, address blocks. Not here: sockets. Limits 20 and 31 of the stock library.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+
+from idas_p2p.wire.rpc import Endpoint
+
+V4_BLOCK = 24  # bits of prefix that one site is taken to own
+V6_BLOCK = 48  # bits
+
+
+def normalise(address: tuple[Any, ...]) -> Endpoint:
+    """The endpoint of a socket address: IPv4 in IPv6 becomes IPv4, scope and flow are dropped."""
+    host = str(address[0]).partition("%")[0]
+    ip = ipaddress.ip_address(host)
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return str(ip), int(address[1])
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """Where this node sends.
+
+    Args:
+        allow_private: also addresses that the Internet does not route; for laboratories and private networks.
+        families: IP versions that the socket can send to.
+    """
+
+    allow_private: bool
+    families: frozenset[int] = frozenset({4, 6})
+
+    def accepts(self, endpoint: Endpoint) -> bool:
+        """Whether a contact at this endpoint may be talked to."""
+        try:
+            ip = ipaddress.ip_address(endpoint[0])
+        except ValueError:
+            return False
+        if not 0 < endpoint[1] < 65_536 or ip.version not in self.families or ip.is_multicast or ip.is_unspecified:
+            return False
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+            return False
+        if isinstance(ip, ipaddress.IPv4Address) and ip == ipaddress.IPv4Address("255.255.255.255"):
+            return False
+        return self.allow_private or ip.is_global
+
+    def block(self, host: str) -> str:
+        """The site an address belongs to, or an empty text when private addresses share no fate here."""
+        ip = ipaddress.ip_address(host)
+        if self.allow_private and not ip.is_global:
+            return ""
+        prefix = V4_BLOCK if ip.version == 4 else V6_BLOCK
+        return str(ipaddress.ip_network((ip, prefix), strict=False))

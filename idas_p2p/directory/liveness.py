@@ -1,0 +1,83 @@
+"""How fast peers answer, and which have fallen silent: the source of every timeout.
+
+Belongs here: round-trip times, failures, back-off. Not here: timers (protocol.py), the table. Limits 10 and 15.
+Source: RFC 6298 for the estimate, with bounds for a directory instead of a bulk transfer.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+INITIAL_TIMEOUT = 0.5  # seconds for a peer nobody knows
+MIN_TIMEOUT = 0.15  # seconds; below this a busy machine looks dead
+MAX_TIMEOUT = 2.0  # seconds
+FIRST_BACK_OFF = 2.0  # seconds a silent peer is left alone, doubling
+MAX_BACK_OFF = 300.0  # seconds
+MAX_PEERS = 4_096  # remembered; ours: caps memory
+
+
+@dataclass(slots=True)
+class _History:
+    smoothed: float = 0.0  # seconds; 0 before the first measurement
+    variation: float = 0.0
+    failures: int = 0  # in a row
+    silent_until: float = 0.0  # monotonic seconds
+    last_heard: float = 0.0
+
+
+class Liveness:
+    """What is known about the answering of each peer, by its 20-byte id."""
+
+    def __init__(self) -> None:
+        self._peers: OrderedDict[bytes, _History] = OrderedDict()
+        self._everyone = _History()
+
+    def heard(self, peer: bytes, *, now: float, round_trip: float | None = None) -> None:
+        """An authentic message came; `round_trip` in seconds when it answered a question asked once."""
+        history = self._of(peer)
+        history.failures, history.silent_until, history.last_heard = 0, 0.0, now
+        if round_trip is not None:
+            _measure(history, round_trip)
+            _measure(self._everyone, round_trip)
+
+    def failed(self, peer: bytes, *, now: float) -> int:
+        """A question found no answer; returns how many in a row."""
+        history = self._of(peer)
+        history.failures += 1
+        history.silent_until = now + min(MAX_BACK_OFF, FIRST_BACK_OFF * 2.0 ** (history.failures - 1))
+        return history.failures
+
+    def is_silent(self, peer: bytes, *, now: float) -> bool:
+        """Whether to leave it alone for now."""
+        history = self._peers.get(peer)
+        return history is not None and now < history.silent_until
+
+    def last_heard(self, peer: bytes) -> float:
+        """Monotonic seconds of its last authentic message; 0 when none is remembered."""
+        history = self._peers.get(peer)
+        return history.last_heard if history else 0.0
+
+    def timeout(self, peer: bytes) -> float:
+        """Seconds after which an answer is late."""
+        history = self._peers.get(peer)
+        if history is None or not history.smoothed:
+            history = self._everyone
+        if not history.smoothed:
+            return INITIAL_TIMEOUT
+        return min(MAX_TIMEOUT, max(MIN_TIMEOUT, history.smoothed + 4 * history.variation))
+
+    def _of(self, peer: bytes) -> _History:
+        history = self._peers.pop(peer, None) or _History()
+        self._peers[peer] = history
+        while len(self._peers) > MAX_PEERS:
+            self._peers.popitem(last=False)
+        return history
+
+
+def _measure(history: _History, round_trip: float) -> None:
+    if not history.smoothed:
+        history.smoothed, history.variation = round_trip, round_trip / 2
+        return
+    history.variation += (abs(history.smoothed - round_trip) - history.variation) / 4
+    history.smoothed += (round_trip - history.smoothed) / 8

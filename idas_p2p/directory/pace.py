@@ -1,0 +1,19 @@
+"""How often a directory node does what nobody asks for. All in seconds; ours, not protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Intervals of housekeeping."""
+
+    first_retry: float = 0.5  # until the second try to join; doubles
+    last_retry: float = 30.0  # the longest such wait
+    rejoin: float = 15.0  # between two calls at the configured contacts, who may have restarted
+    sweep: float = 2.0  # between two looks at what has expired and two writes of the journal
+    check: float = 60.0  # between two checks of contacts not heard for `unheard`
+    unheard: float = 300.0
+    welcome: float = 2.0  # between two passes over the store for newcomers and leavers
+    replicate: float = 21_600.0  # between two offers of everything held to the nodes that should hold it

@@ -1,0 +1,242 @@
+"""Lookups, reads and writes over the table and the store: kademlia's Server, with its data handling replaced.
+
+Belongs here: get, put, refresh. Not here: joining (joining.py), replication (replication.py), files (service.py).
+Limits 4, 6, 11, 12, 13; docs/spec/directory.md sections 7 and 8.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from kademlia.network import Server
+from kademlia.node import Node
+
+from idas_p2p.clock import Clock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.crypto.records import check_record
+from idas_p2p.crypto.sessions import Sessions
+from idas_p2p.directory.addresses import AddressPolicy
+from idas_p2p.directory.admission import Prober
+from idas_p2p.directory.crawling import NodeCrawl, ValueCrawl
+from idas_p2p.directory.merging import MergedSlots
+from idas_p2p.directory.peers import Peer, distance
+from idas_p2p.directory.protocol import DirectoryProtocol
+from idas_p2p.directory.sockets import families_of, resolve
+from idas_p2p.directory.storage import RecordStore
+from idas_p2p.directory.storing import by_peer, pack_records
+from idas_p2p.limits import DIRECTORY_ALPHA, DIRECTORY_K, READ_QUORUM
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.records import Record
+from idas_p2p.wire.rpc import Store
+
+OpenEndpoint = Callable[[asyncio.DatagramProtocol, Address], Awaitable[asyncio.DatagramTransport]]
+
+for library in ("kademlia", "rpcudp"):  # their words go around events.py
+    logging.getLogger(library).setLevel(logging.CRITICAL)
+
+PUT_BATCH = 128  # records placed together, so that those of one node share datagrams; ours
+LOOKUPS_AT_ONCE = 8  # of one put; ours
+STORES_AT_ONCE = 16  # datagrams of one put under way; ours
+MAX_REPAIRS = 32  # records sent after one read to a node that lacked them; ours
+RECENT_LOOKUPS = 256  # whose times are remembered for the status
+
+
+class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no types
+    """One node of the directory.
+
+    Args:
+        identity: its key.
+        storage: records held for others.
+        clock: the time.
+        random_bytes: a secure source.
+        is_server: whether it answers requests and holds records.
+        policy: which endpoints may be contacted.
+        open_endpoint: opens a UDP socket, or a simulated one.
+    """
+
+    protocol: DirectoryProtocol
+    storage: RecordStore
+
+    def __init__(
+        self,
+        identity: SigningKey,
+        storage: RecordStore,
+        *,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        is_server: bool,
+        policy: AddressPolicy,
+        open_endpoint: OpenEndpoint,
+    ) -> None:
+        super().__init__(DIRECTORY_K, DIRECTORY_ALPHA, identity.node_id.kademlia_id, storage)
+        self.node = Peer(identity.node_id, ("0.0.0.0", 0))  # noqa: S104  # our own endpoint is for others to say
+        self.is_server = is_server
+        self.lookups = 0
+        self.lookup_seconds: deque[float] = deque(maxlen=RECENT_LOOKUPS)
+        self._clock = clock
+        self._random = random.Random(random_bytes(16))  # noqa: S311  # chooses ids to refresh and jitter, no secrets
+        self._open_endpoint = open_endpoint
+        self._prober: Prober | None = None
+        self._random_bytes = random_bytes
+        self.protocol = DirectoryProtocol(
+            self.node,
+            storage,
+            DIRECTORY_K,
+            sessions=Sessions(identity, random_bytes=random_bytes),
+            clock=clock,
+            random_bytes=random_bytes,
+            is_server=is_server,
+            policy=policy,
+        )
+
+    async def listen(self, address: Address) -> Address:
+        """Open the sockets; returns the bound address.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        address = await resolve(address)
+        self.transport = await self._open_endpoint(self.protocol, address)
+        prober = Prober(random_bytes=self._random_bytes, on_reachable=self.protocol.admit)
+        await self._open_endpoint(prober, Address(address.host, 0))
+        self._prober, self.protocol.probe = prober, prober.probe
+        self.protocol.policy = replace(self.protocol.policy, families=families_of(address))
+        host, port = self.transport.get_extra_info("sockname")[:2]
+        return Address(host, port)
+
+    def stop(self) -> None:
+        """Close the sockets."""
+        super().stop()
+        if self._prober is not None:
+            self._prober.close()
+
+    async def lookup(self, target: bytes, *, start: Sequence[Peer] = ()) -> list[Peer]:
+        """The k live nodes nearest to a 20-byte id, nearest first, without us."""
+        crawl = NodeCrawl(self.protocol, Node(target), [*start, *self._start(target)], self.ksize, self.alpha)
+        return await self._timed(crawl)
+
+    async def get(self, key: bytes, *, quorum: int = READ_QUORUM) -> list[Record]:
+        """Read a key, merged from `quorum` holders or from all that may be one; close nodes that lack are repaired."""
+        slots = MergedSlots(key, now=self._clock.now())
+        crawl = ValueCrawl(
+            self.protocol,
+            Node(key),
+            self._start(key),
+            self.ksize,
+            self.alpha,
+            slots=slots,
+            own=self.storage.records(key),
+            quorum=quorum,
+        )
+        closest = await self._timed(crawl)
+        for peer in set(closest) & set(crawl.nearest.plausible()):
+            if missing := slots.missing(crawl.held.get(peer, ()))[:MAX_REPAIRS]:
+                self.send_records(peer, missing)
+        if self.is_server and self._is_close(key, closest):
+            for data in slots.missing(self.storage.records(key)):
+                self.storage.offer(data)
+        return slots.records()
+
+    async def put(self, records: Sequence[Record]) -> list[int]:
+        """Store records at the nodes nearest to their keys; returns how many hold each now, ourselves included."""
+        order = sorted(range(len(records)), key=lambda number: records[number].key)
+        replicas = [0] * len(records)
+        for start in range(0, len(order), PUT_BATCH):
+            batch = order[start : start + PUT_BATCH]
+            counts = await self._put_batch([records[number] for number in batch])
+            for number, count in zip(batch, counts, strict=True):
+                replicas[number] = count
+        return replicas
+
+    async def _put_batch(self, records: Sequence[Record]) -> list[int]:
+        places = await self._places({record.key for record in records})
+        encoded = [record.to_bytes() for record in records]
+        counts = [0] * len(records)
+        now = self._clock.now()
+        sound = [check_record(record, now=now) is None for record in records]
+        wanted = [places[record.key] if sound[number] else [] for number, record in enumerate(records)]
+        for number, record in enumerate(records):
+            if sound[number] and self.is_server and self._is_close(record.key, places[record.key]):
+                counts[number] += self.storage.offer(encoded[number]) is None
+                wanted[number] = places[record.key][: self.ksize - 1]
+        limit = asyncio.Semaphore(STORES_AT_ONCE)
+
+        async def store(peer: Peer, run: list[tuple[int, bytes]]) -> None:
+            async with limit:
+                stored = await self.protocol.call_store(peer, tuple(data for _, data in run))
+            for (number, _), outcome in zip(run, stored.outcomes if stored else (), strict=False):
+                counts[number] += outcome == 0
+
+        async with asyncio.TaskGroup() as group:
+            for peer, numbers in by_peer(wanted).items():
+                for run in pack_records((number, encoded[number]) for number in numbers):
+                    group.create_task(store(peer, run))
+        return counts
+
+    async def _places(self, keys: set[bytes]) -> dict[bytes, list[Peer]]:
+        limit = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        places: dict[bytes, list[Peer]] = {}
+
+        async def find(key: bytes) -> None:
+            async with limit:
+                places[key] = await self.lookup(key)
+
+        async with asyncio.TaskGroup() as group:
+            for key in keys:
+                group.create_task(find(key))
+        return places
+
+    def send_records(self, peer: Peer, records: Sequence[bytes]) -> None:
+        """Offer records to a peer without waiting; its refusals are its own affair."""
+        for run in pack_records(enumerate(records)):
+            self.protocol.ask(peer, Store(records=tuple(data for _, data in run)))
+
+    async def refresh(self) -> None:
+        """Look up a random id in every bucket that no lookup went through for an hour."""
+        for bucket in self.protocol.router.lonely_buckets():
+            await self.lookup(self._random.randint(*bucket.range).to_bytes(20, "big"))
+
+    async def _timed(self, crawl: NodeCrawl) -> list[Peer]:
+        self.protocol.router.touch(crawl.node)
+        started = self._clock.monotonic()
+        found = await crawl.find()
+        self.lookups += 1
+        self.lookup_seconds.append(self._clock.monotonic() - started)
+        return found
+
+    def _start(self, target: bytes) -> list[Peer]:
+        """Members nearest to the target; silent ones only when there are no others."""
+        now = self._clock.monotonic()
+        near = self.protocol.router.find_neighbors(Node(target), 2 * self.ksize)
+        awake = [peer for peer in near if not self.protocol.liveness.is_silent(peer.id, now=now)]
+        return awake or near
+
+    def _is_close(self, key: bytes, others: Sequence[Peer]) -> bool:
+        """Whether we are among the k nearest nodes to a key, `others` being the nearest without us."""
+        if len(others) < self.ksize:
+            return True
+        return distance(self.node.id, key) < distance(others[self.ksize - 1].id, key)
+
+    # What kademlia's Server would do with data, and we never do.
+
+    async def set_digest(self, dkey: bytes, value: bytes) -> bool:
+        """Store one encoded record; the key is inside it."""
+        return (await self.put([Record.from_bytes(value)]))[0] > 0
+
+    async def _refresh_table(self) -> None:
+        """Refresh buckets; republish nothing (limit 4)."""
+        await self.refresh()
+
+    def save_state(self, fname: str) -> None:
+        """Not used: contacts are kept as JSON by files.py (limit 12)."""
+        raise NotImplementedError
+
+    @classmethod
+    async def load_state(cls, fname: str, port: int, interface: str = "") -> DirectoryServer:
+        """Not used: nothing is ever unpickled (limit 12)."""
+        raise NotImplementedError

@@ -1,0 +1,87 @@
+"""Candidates of one lookup, nearest first, and what became of each; limit 32.
+
+Belongs here: order, states, when a lookup is settled. Not here: sending, time. docs/spec/directory.md section 7.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from kademlia.node import Node, NodeHeap
+
+from idas_p2p.directory.peers import Peer
+
+MAX_CANDIDATES = 64  # kept by one lookup; a liar can fill no more
+
+
+class State(Enum):
+    """What became of a candidate."""
+
+    NEW = auto()
+    ASKED = auto()
+    LATE = auto()  # asked; others are asked meanwhile
+    ANSWERED = auto()
+    FAILED = auto()
+
+
+class Shortlist(NodeHeap):  # type: ignore[misc]  # kademlia carries no types
+    """The candidates nearest to a target.
+
+    Args:
+        target: the id looked for.
+        ksize: how many of the nearest must answer.
+    """
+
+    heap: list[tuple[int, Peer]]
+
+    def __init__(self, target: Node, ksize: int) -> None:
+        super().__init__(target, ksize)
+        self._states: dict[bytes, State] = {}
+
+    def push(self, nodes: Iterable[Peer]) -> None:
+        """Add candidates; the farthest give way when there are too many."""
+        for peer in nodes:
+            if peer.id in self._states:
+                continue
+            self._states[peer.id] = State.NEW
+            insort(self.heap, (self.node.distance_to(peer), peer), key=lambda entry: entry[0])
+        while len(self.heap) > MAX_CANDIDATES and self._states[self.heap[-1][1].id] is State.NEW:
+            del self._states[self.heap.pop()[1].id]
+
+    def __contains__(self, node: Peer) -> bool:
+        return node.id in self._states
+
+    def mark(self, peer: Peer, state: State) -> None:
+        """Note what became of a candidate; a late one may still answer, an answer stays."""
+        if self._states.get(peer.id) is not State.ANSWERED:
+            self._states[peer.id] = state
+
+    def state(self, peer: Peer) -> State:
+        """What became of a candidate."""
+        return self._states[peer.id]
+
+    def nearest(self, *states: State) -> list[Peer]:
+        """Candidates in these states, nearest first."""
+        return [peer for _, peer in self.heap if self._states[peer.id] in states]
+
+    def to_ask(self) -> Peer | None:
+        """The next candidate worth asking: one of the k nearest that are neither late nor failed."""
+        for peer in self.nearest(State.NEW, State.ASKED, State.ANSWERED)[: self.maxsize]:
+            if self._states[peer.id] is State.NEW:
+                return peer
+        return None
+
+    def is_settled(self) -> bool:
+        """Whether the k nearest that are neither late nor failed have all answered, and at least one has."""
+        nearest = self.nearest(State.NEW, State.ASKED, State.ANSWERED)[: self.maxsize]
+        return bool(nearest) and all(self._states[peer.id] is State.ANSWERED for peer in nearest)
+
+    def plausible(self) -> list[Peer]:
+        """The k nearest that have not failed, asked or not."""
+        return self.nearest(State.NEW, State.ASKED, State.LATE, State.ANSWERED)[: self.maxsize]
+
+    def answered(self) -> list[Peer]:
+        """The k nearest that answered."""
+        return self.nearest(State.ANSWERED)[: self.maxsize]
