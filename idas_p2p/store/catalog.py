@@ -1,0 +1,246 @@
+"""What the node's archives hold: one row for each study and archive.
+
+A search reads pages in transactions of their own, so that a slow reader never holds the database.
+
+Belongs here: recording, forgetting, searching studies; harvest state. Not here: choosing rows by query (prefilter.py),
+what is due for publication (feed.py), exact matching (dicom/matching.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, func, select
+
+from idas_p2p.limits import REPUBLISH_INTERVAL
+from idas_p2p.store import feed
+from idas_p2p.store.database import PAGE, Database, pages, upsert
+from idas_p2p.store.prefilter import conditions, search_keys, undated
+from idas_p2p.store.rows import fingerprint, row_of, storable, study_columns, study_of
+from idas_p2p.store.tables import harvests, studies
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
+
+MAX_SELECTED: Final = 100_000  # studies one index lookup may find before reading everything is as good; ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A study in one archive."""
+
+    archive: str
+    study: Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What recording did: numbers of studies."""
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How much one archive holds."""
+
+    archive: str
+    studies: int
+    instances: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarvestState:
+    """How far the harvest of an archive has come, and how it went."""
+
+    cursor: str = ""  # the harvester's own note where to go on
+    last_ok: float = 0.0  # Unix seconds; 0 means never
+    last_error: str = ""  # a code of errors.py
+    failures: int = 0  # since the last success
+
+
+class Catalog:
+    """The catalog in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, archive: str, found: Sequence[Study], *, now: float) -> Changes:
+        """Note that an archive holds studies; new and changed ones become due for publication.
+
+        Args:
+            archive: the name of the archive.
+            found: as the archive described them; of two with one UID the later counts.
+            now: Unix time in seconds.
+        """
+        rows = {row["study_uid"]: row for row in map(_full_row, [archive] * len(found), found)}
+        new: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        with self._database.write() as connection:
+            for uids in pages(rows):
+                known = _fingerprints(connection, archive, uids)
+                new += [rows[uid] for uid in uids if uid not in known]
+                changed += [rows[uid] for uid in known if known[uid] != rows[uid]["fingerprint"]]
+            if new:
+                connection.execute(studies.insert(), new)
+            if changed:
+                _replace(connection, changed)
+            feed.mark_changed(connection, [row["study_uid"] for row in new + changed], now=now)
+        return Changes(new=len(new), changed=len(changed), same=len(rows) - len(new) - len(changed))
+
+    def forget(self, archive: str, uids: Iterable[str], *, now: float) -> int:
+        """Note that an archive does not hold studies any more; those no archive holds become due for withdrawal.
+
+        Returns:
+            How many of them it was known to hold.
+        """
+        forgotten = 0
+        with self._database.write() as connection:
+            for page in pages(set(uids)):
+                held = list(_fingerprints(connection, archive, page))
+                condition = (studies.c.archive == archive) & studies.c.study_uid.in_(held)
+                connection.execute(studies.delete().where(condition))
+                feed.mark_changed(connection, held, now=now)
+                forgotten += len(held)
+        return forgotten
+
+    def forget_archive(self, archive: str, *, now: float) -> int:
+        """Forget all an archive held, and how far its harvest had come.
+
+        Returns:
+            How many studies it was known to hold.
+        """
+        with self._database.read() as connection:
+            query = select(studies.c.study_uid).where(studies.c.archive == archive)
+            uids = list(connection.execute(query).scalars())
+        count = self.forget(archive, uids, now=now)
+        with self._database.write() as connection:
+            connection.execute(harvests.delete().where(harvests.c.archive == archive))
+        return count
+
+    def known(self, archive: str, first_date: str, last_date: str) -> dict[str, int]:
+        """Which studies an archive had, and how many instances of each.
+
+        Args:
+            archive: the name of the archive.
+            first_date: YYYYMMDD, included.
+            last_date: YYYYMMDD, included; both empty: studies without a readable date.
+        """
+        window = studies.c.day.between(first_date, last_date) if first_date or last_date else undated()
+        query = select(studies.c.study_uid, studies.c.instance_count).where(studies.c.archive == archive, window)
+        with self._database.read() as connection:
+            return {row.study_uid: row.instance_count for row in connection.execute(query)}
+
+    def search(self, query: StudyQuery, *, limit: int | None = None) -> Iterator[Entry]:
+        """Yield every study the query can match and some it does not: filter them exactly.
+
+        Args:
+            query: keys; none means everything.
+            limit: the most to yield; it counts those to be filtered out too.
+
+        Raises:
+            BadQuery: the study date is not a date or range.
+        """
+        return islice(self._candidates(query), limit)
+
+    def _candidates(self, query: StudyQuery) -> Iterator[Entry]:
+        wanted = conditions(query)
+        if wanted:
+            ids = select(studies.c.id).where(*wanted).limit(MAX_SELECTED + 1)
+            with self._database.read() as connection:
+                selected = sorted(connection.execute(ids).scalars())
+            if len(selected) <= MAX_SELECTED:
+                for page in pages(selected):
+                    yield from self._entries(_entry_query().where(studies.c.id.in_(page)).order_by(studies.c.id))
+                return
+        last = -1
+        while page := self._ids_after(last):
+            yield from self._entries(_entry_query().where(studies.c.id.between(page[0], page[-1])))
+            last = page[-1]
+
+    def _ids_after(self, last: int) -> list[int]:
+        query = select(studies.c.id).where(studies.c.id > last).order_by(studies.c.id).limit(PAGE)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def entries(self, study_uid: str) -> list[Entry]:
+        """The study in each archive that holds it, by name of archive."""
+        return self._entries(
+            _entry_query().where(studies.c.study_uid == storable(study_uid)).order_by(studies.c.archive)
+        )
+
+    def _entries(self, query: Select[Any]) -> list[Entry]:
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [Entry(archive=row["archive"], study=study_of(row)) for row in rows]
+
+    def counts(self) -> list[Count]:
+        """How much each archive holds, by name of archive."""
+        total = func.coalesce(func.sum(studies.c.instance_count), 0)
+        query = select(studies.c.archive, func.count(), total).group_by(studies.c.archive).order_by(studies.c.archive)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [Count(archive=name, studies=number, instances=int(instances)) for name, number, instances in rows]
+
+    def pending(self, limit: int, *, now: float, interval: float = REPUBLISH_INTERVAL) -> list[feed.Publication]:
+        """The studies due for publication or withdrawal, changed ones first; see `published`.
+
+        Args:
+            limit: the most to return.
+            now: Unix time in seconds.
+            interval: seconds after which a publication is due again.
+        """
+        with self._database.read() as connection:
+            return feed.take_due(connection, limit, now=now, interval=interval)
+
+    def pending_count(self, *, now: float, interval: float = REPUBLISH_INTERVAL) -> int:
+        """How many studies are due for publication or withdrawal."""
+        with self._database.read() as connection:
+            return feed.count_due(connection, now=now, interval=interval)
+
+    def published(self, done: Sequence[feed.Publication], *, now: float) -> None:
+        """Note that these were published or withdrawn; one that changed since `pending` stays due."""
+        with self._database.write() as connection:
+            feed.mark_published(connection, done, now=now)
+
+    def publish_all_again(self) -> None:
+        """Make every study due for publication, as when the federation's secrets change."""
+        with self._database.write() as connection:
+            feed.mark_all_changed(connection)
+
+    def harvest_state(self, archive: str) -> HarvestState:
+        """How far the harvest of an archive has come; the start when it is not known."""
+        columns = [harvests.c[name] for name in HarvestState.__dataclass_fields__]
+        with self._database.read() as connection:
+            row = connection.execute(select(*columns).where(harvests.c.archive == archive)).one_or_none()
+        return HarvestState(**row._mapping) if row else HarvestState()
+
+    def set_harvest_state(self, archive: str, state: HarvestState) -> None:
+        """Note how far the harvest of an archive has come."""
+        with self._database.write() as connection:
+            upsert(connection, harvests, [{"archive": archive, **asdict(state)}])
+
+
+def _full_row(archive: str, study: Study) -> dict[str, Any]:
+    row = row_of(study)
+    return {"archive": archive, **row, "fingerprint": fingerprint(row), **search_keys(study)}
+
+
+def _fingerprints(connection: Connection, archive: str, uids: Sequence[str]) -> dict[str, bytes]:
+    condition = (studies.c.archive == archive) & studies.c.study_uid.in_(uids)
+    rows = connection.execute(select(studies.c.study_uid, studies.c.fingerprint).where(condition))
+    return {row.study_uid: row.fingerprint for row in rows}
+
+
+def _replace(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    same = (studies.c.archive == bindparam("_archive")) & (studies.c.study_uid == bindparam("_uid"))
+    named = [{**row, "_archive": row["archive"], "_uid": row["study_uid"]} for row in rows]
+    connection.execute(studies.update().where(same), named)
+
+
+def _entry_query() -> Select[Any]:
+    return select(studies.c.archive, *study_columns(studies))

@@ -1,0 +1,106 @@
+"""What of the catalog the directory does not know yet: new, changed and withdrawn studies, and those due again.
+
+One row for each study, however many archives hold it, kept until its withdrawal was published; so it survives
+restarts. A change while a publication is under way raises the revision and makes the study due again.
+
+Belongs here: what is due. Not here: records and terms (node/publish.py). All functions work inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
+
+from idas_p2p.store.database import pages, upsert
+from idas_p2p.store.rows import study_columns, study_of
+from idas_p2p.store.tables import publications, studies
+from idas_p2p.wire.study import Study
+
+CHANGED = 0.0  # `published_at` of a study whose present state was not published
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Publication:
+    """A study to publish, or to withdraw when `study` is None. Never prints itself."""
+
+    uid: str
+    study: Study | None  # of the archive that has most of its instances
+    revision: int
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether no archive holds the study any more."""
+        return self.study is None
+
+    def __repr__(self) -> str:
+        return f"Publication(…, revision {self.revision})"
+
+
+def mark_changed(connection: Connection, uids: Iterable[str], *, now: float) -> None:
+    """Make studies due."""
+    rows = [{"study_uid": uid, "revision": 1, "published_at": CHANGED, "changed_at": now} for uid in sorted(set(uids))]
+    raised = {"revision": publications.c.revision + 1, "published_at": CHANGED, "changed_at": now}
+    upsert(connection, publications, rows, update=raised)
+
+
+def mark_all_changed(connection: Connection) -> None:
+    """Make every study due, as when the federation's secrets change."""
+    connection.execute(publications.update().values(revision=publications.c.revision + 1, published_at=CHANGED))
+
+
+def take_due(connection: Connection, limit: int, *, now: float, interval: float) -> list[Publication]:
+    """The studies due, changed ones first in that order, then those longest published.
+
+    Args:
+        connection: of a transaction.
+        limit: the most to return.
+        now: Unix time in seconds.
+        interval: seconds after which a publication is due again.
+    """
+    due: list[tuple[str, int]] = []
+    for condition in _due(now, interval):
+        query = select(publications.c.study_uid, publications.c.revision).where(condition)
+        rows = connection.execute(
+            query.order_by(publications.c.published_at, publications.c.changed_at).limit(limit - len(due))
+        )
+        due += [(row.study_uid, row.revision) for row in rows]
+    held = _best_copies(connection, [uid for uid, _ in due])
+    return [Publication(uid=uid, study=held.get(uid), revision=revision) for uid, revision in due]
+
+
+def count_due(connection: Connection, *, now: float, interval: float) -> int:
+    """How many studies are due."""
+    query = select(func.count()).select_from(publications).where(or_(*_due(now, interval)))
+    return connection.execute(query).scalar_one()
+
+
+def mark_published(connection: Connection, done: Sequence[Publication], *, now: float) -> None:
+    """Note what was published; a study that changed meanwhile stays due."""
+    same = (publications.c.study_uid == bindparam("uid")) & (publications.c.revision == bindparam("seen"))
+    kept = [_named(one, at=now) for one in done if not one.is_withdrawn]
+    gone = [_named(one) for one in done if one.is_withdrawn]
+    if kept:
+        connection.execute(publications.update().where(same).values(published_at=bindparam("at")), kept)
+    if gone:
+        connection.execute(publications.delete().where(same), gone)
+
+
+def _named(one: Publication, **more: float) -> dict[str, Any]:
+    return {"uid": one.uid, "seen": one.revision, **more}
+
+
+def _due(now: float, interval: float) -> list[ColumnElement[bool]]:
+    """Changed; published too long ago; or published in the future, because the machine's clock was set back."""
+    at = publications.c.published_at
+    return [at == CHANGED, (at > CHANGED) & (at <= now - interval), at > now]
+
+
+def _best_copies(connection: Connection, uids: Sequence[str]) -> dict[str, Study]:
+    found: dict[str, Study] = {}
+    for page in pages(uids):
+        query = select(*study_columns(studies)).where(studies.c.study_uid.in_(page)).order_by(studies.c.instance_count)
+        found.update((row["study_uid"], study_of(row)) for row in connection.execute(query).mappings())
+    return found

@@ -1,0 +1,236 @@
+"""The embedded archive: instances kept in files, one each, for a node that has no other archive.
+
+An instance is reported stored when the disk has its file, under its name, and then its row. A file without a row was
+never reported: it is removed at start, as is the file of a replaced instance, which transfers under way may still read.
+File names are random and identify nobody.
+
+Belongs here: keeping and finding instances. Not here: reading DICOM (dicom/scan.py), the catalog of all archives
+(catalog.py). One process at a time uses a folder (node.lock).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select
+
+from idas_p2p.blob import FileBlob, pieces
+from idas_p2p.events import log_event
+from idas_p2p.store.database import PAGE, Database, upsert
+from idas_p2p.store.files import NAME_SIZE, NewFile, disk_errors, make_folder, sync_folder
+from idas_p2p.store.rows import row_of, study_of
+from idas_p2p.store.tables import stored_instances, stored_studies
+from idas_p2p.wire.instance import Instance, Selection
+from idas_p2p.wire.study import Study
+
+PIECE: Final = 1_048_576  # bytes copied at a time; ours
+SHARDS: Final = tuple(f"{number:02x}" for number in range(256))  # folders: the first two digits of a file's name
+
+
+class Stored(StrEnum):
+    """What became of an instance."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"  # the same bytes were here already
+    REPLACED = "replaced"  # other bytes were here under its names
+
+
+class ObjectStore:
+    """The instances in a folder.
+
+    Args:
+        root: the folder; made when missing, and cleaned of what was never reported stored.
+        database: knows what is in it.
+        random_bytes: gives that many unpredictable bytes.
+
+    Raises:
+        StorageRefused: the folder cannot be used.
+    """
+
+    def __init__(
+        self, root: Path, database: Database, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self._root = root
+        self._database = database
+        self._random_bytes = random_bytes
+        with disk_errors():
+            for shard in SHARDS:
+                make_folder(root / shard)
+            sync_folder(root)
+            self._clean()
+
+    def put(self, instance: Instance, study: Study, *, modality: str, now: float) -> Stored:
+        """Keep an instance. When it returns, no power cut can lose it.
+
+        Args:
+            instance: its bytes are copied.
+            study: the study's attributes as this instance tells them; counts and modalities do not matter.
+            modality: of the series, such as `CT`; may be empty.
+            now: Unix time in seconds.
+
+        Raises:
+            SpoolFull, DatabaseFull: no space. Nothing is kept.
+        """
+        held = self._digest_of(instance)
+        if held is not None and held == _digest(instance):
+            return Stored.DUPLICATE
+        name = self._random_bytes(NAME_SIZE).hex()
+        file = NewFile(self._path(name))
+        try:
+            digest = _copy(instance, file)
+            file.keep(durable=True)
+            row = _row(instance, file=name, digest=digest, modality=modality, now=now)
+            with self._database.write() as connection:
+                stored = _insert(connection, row, study)
+        except BaseException:
+            file.discard()
+            raise
+        if stored is Stored.DUPLICATE:
+            file.discard()
+        return stored
+
+    def study(self, uid: str) -> Study | None:
+        """A study with its counts and modalities; None when no instance of it is here."""
+        with self._database.read() as connection:
+            return next(iter(_assemble(connection, [uid])), None)
+
+    def studies(self) -> Iterator[Study]:
+        """Every study, by UID."""
+        last = ""
+        while True:
+            query = select(stored_studies.c.study_uid).where(stored_studies.c.study_uid > last)
+            with self._database.read() as connection:
+                uids = list(connection.execute(query.order_by(stored_studies.c.study_uid).limit(PAGE)).scalars())
+                page = _assemble(connection, uids)
+            if not uids:
+                return
+            yield from page
+            last = uids[-1]
+
+    def instances(self, selection: Selection) -> list[Instance]:
+        """The selected instances, by series and instance UID; none when the study is not here."""
+        table = stored_instances
+        query = select(table).where(table.c.study_uid == selection.study_uid)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(table.c.series_uid, table.c.sop_instance_uid)).mappings().all()
+        return [
+            self._instance(row)
+            for row in rows
+            if selection.includes(series_uid=row["series_uid"], sop_instance_uid=row["sop_instance_uid"])
+        ]
+
+    def _instance(self, row: Any) -> Instance:
+        return Instance(
+            study_uid=row["study_uid"],
+            series_uid=row["series_uid"],
+            sop_class_uid=row["sop_class_uid"],
+            sop_instance_uid=row["sop_instance_uid"],
+            transfer_syntax_uid=row["transfer_syntax_uid"],
+            data=FileBlob(self._path(row["file"]), 0, row["size"]),
+        )
+
+    def _path(self, name: str) -> Path:
+        return self._root / name[:2] / name
+
+    def _digest_of(self, instance: Instance) -> bytes | None:
+        with self._database.read() as connection:
+            return _held_digest(connection, instance.study_uid, instance.sop_instance_uid)
+
+    def _clean(self) -> None:
+        """Remove files no row names; say when a row's file is gone."""
+        removed = missing = 0
+        for shard in SHARDS:
+            query = select(stored_instances.c.file).where(stored_instances.c.file.between(shard, shard + "g"))
+            with self._database.read() as connection:
+                named = set(connection.execute(query).scalars())
+            present = {path.name for path in (self._root / shard).iterdir()}
+            for name in present - named:
+                (self._root / shard / name).unlink()
+            removed += len(present - named)
+            missing += len(named - present)
+        if removed:
+            log_event("unreported_files_removed", count=removed)
+        if missing:
+            log_event("stored_files_missing", count=missing, next_step="restore the objects folder from a backup")
+
+
+def _copy(instance: Instance, file: NewFile) -> bytes:
+    """Write the instance's bytes; return their digest."""
+    hasher = hashlib.blake2b(digest_size=32)
+    for piece in pieces(instance.data, PIECE):
+        hasher.update(piece)
+        file.write(piece)
+    return hasher.digest()
+
+
+def _digest(instance: Instance) -> bytes:
+    hasher = hashlib.blake2b(digest_size=32)
+    for piece in pieces(instance.data, PIECE):
+        hasher.update(piece)
+    return hasher.digest()
+
+
+def _row(instance: Instance, *, file: str, digest: bytes, modality: str, now: float) -> dict[str, Any]:
+    return {
+        "study_uid": instance.study_uid,
+        "sop_instance_uid": instance.sop_instance_uid,
+        "series_uid": instance.series_uid,
+        "sop_class_uid": instance.sop_class_uid,
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "modality": modality,
+        "file": file,
+        "size": instance.data.size,
+        "digest": digest,
+        "received_at": now,
+    }
+
+
+def _held_digest(connection: Connection, study_uid: str, sop_instance_uid: str) -> bytes | None:
+    table = stored_instances
+    query = select(table.c.digest).where(table.c.study_uid == study_uid, table.c.sop_instance_uid == sop_instance_uid)
+    return connection.execute(query).scalar()
+
+
+def _insert(connection: Connection, row: dict[str, Any], study: Study) -> Stored:
+    held = _held_digest(connection, row["study_uid"], row["sop_instance_uid"])
+    if held == row["digest"]:
+        return Stored.DUPLICATE
+    upsert(connection, stored_instances, [row])
+    told = {**row_of(study), "study_uid": row["study_uid"]}
+    query = select(stored_studies).where(stored_studies.c.study_uid == row["study_uid"])
+    known = connection.execute(query).mappings().one_or_none() or told
+    merged = {name: value or known[name] for name, value in told.items()}  # the newest word that is not empty
+    if merged != known or known is told:
+        upsert(connection, stored_studies, [merged])
+    return Stored.NEW if held is None else Stored.REPLACED
+
+
+def _assemble(connection: Connection, uids: Sequence[str]) -> list[Study]:
+    """The studies among these UIDs, in order, counted from their instances."""
+    table = stored_instances
+    of_these = table.c.study_uid.in_(uids)
+    counting = select(table.c.study_uid, func.count(table.c.series_uid.distinct()), func.count())
+    counts = {
+        uid: numbers for uid, *numbers in connection.execute(counting.where(of_these).group_by(table.c.study_uid))
+    }
+    modalities: dict[str, list[str]] = {}
+    listing = select(table.c.study_uid, table.c.modality).where(of_these, table.c.modality != "").distinct()
+    for uid, modality in connection.execute(listing.order_by(table.c.modality)):
+        modalities.setdefault(uid, []).append(modality)
+    query = select(stored_studies).where(stored_studies.c.study_uid.in_(uids)).order_by(stored_studies.c.study_uid)
+    return [
+        study_of(
+            {
+                **row,
+                "modalities": "\\".join(modalities.get(row["study_uid"], [])),
+                "series_count": counts[row["study_uid"]][0],
+                "instance_count": counts[row["study_uid"]][1],
+            }
+        )
+        for row in connection.execute(query).mappings()
+    ]

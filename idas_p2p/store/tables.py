@@ -1,0 +1,192 @@
+"""The database's tables, and the version of their form.
+
+Belongs here: columns, keys, indexes. Not here: what is read from or written to them. Everything is valid for SQLite
+and PostgreSQL. A change of any table raises SCHEMA_VERSION and adds a step to database.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql
+
+from idas_p2p.wire.study import Study
+
+SCHEMA_VERSION: Final = 1  # a database of a higher version is refused
+
+metadata = MetaData()
+
+Words = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")  # ordered by code point, as SQLite does
+Number = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows only in a column called INTEGER
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Words, nullable=False, **options)
+
+
+def _number(name: str, **options: Any) -> Column[int]:
+    return Column(name, Number, nullable=False, **options)
+
+
+def _time(name: str) -> Column[float]:
+    return Column(name, Double, nullable=False)  # Unix seconds; 0 means never
+
+
+def _study_columns(*, key: bool = False) -> list[Column[Any]]:
+    """One column for each field of Study, of the same name; modalities joined by backslashes."""
+    counts = {"series_count", "instance_count"}
+    names = [field.name for field in fields(Study)]
+    return [_number(name) if name in counts else _text(name, primary_key=key and name == "study_uid") for name in names]
+
+
+schema_version = Table("schema_version", metadata, _number("version"))
+
+# Settings
+values = Table("node_values", metadata, _text("key", primary_key=True), Column("value", LargeBinary, nullable=False))
+archives = Table(
+    "archives",
+    metadata,
+    _text("name", primary_key=True),
+    _text("kind"),
+    _text("aet"),
+    _text("address"),  # HOST:PORT, empty for a folder
+    _text("folder"),
+    Column("poll_seconds", Double, nullable=False),
+    Column("prefers_get", Boolean, nullable=False),
+)
+workstations = Table(
+    "workstations", metadata, _text("aet", primary_key=True), _text("address"), Column("user_name", Words)
+)
+users = Table("users", metadata, _text("name", primary_key=True), _text("password_hash"))
+members = Table(
+    "group_members", metadata, _text("group_name", primary_key=True), _text("member", primary_key=True, index=True)
+)
+grants = Table(
+    "grants",
+    metadata,
+    _number("number", primary_key=True, autoincrement=False),
+    _text("subject"),
+    _text("level"),
+    _text("conditions"),  # JSON
+    Column("expires", Double),  # Unix seconds; null means never
+)
+
+# Catalog
+studies = Table(
+    "studies",
+    metadata,
+    _number("id", primary_key=True),
+    _text("archive"),
+    *_study_columns(),
+    Column("fingerprint", LargeBinary, nullable=False),  # of the study's fields: tells a changed study
+    _text("patient_key"),  # folded, see prefilter.py; so are the next six
+    _text("accession_key"),
+    _text("name_1"),  # component groups: alphabetic,
+    Column("name_2", Words),  # ideographic, null when absent,
+    Column("name_3", Words),  # phonetic
+    _text("day"),
+    UniqueConstraint("archive", "study_uid"),
+)
+Index("studies_uid", studies.c.study_uid)
+Index("studies_patient", studies.c.patient_key)
+Index("studies_accession", studies.c.accession_key)
+Index("studies_name_1", studies.c.name_1)
+for _name in (studies.c.name_2, studies.c.name_3):
+    Index(f"studies_{_name.name}", _name, sqlite_where=_name.is_not(None), postgresql_where=_name.is_not(None))
+Index("studies_day", studies.c.day)
+Index("studies_archive_day", studies.c.archive, studies.c.day, studies.c.instance_count)
+
+publications = Table(
+    "publications",
+    metadata,
+    _text("study_uid", primary_key=True),
+    _number("revision"),  # raised by every change
+    _time("published_at"),  # 0: changed and not yet published
+    _time("changed_at"),
+)
+Index("publications_due", publications.c.published_at, publications.c.changed_at)
+harvests = Table(
+    "harvests",
+    metadata,
+    _text("archive", primary_key=True),
+    _text("cursor"),
+    _time("last_ok"),
+    _text("last_error"),
+    _number("failures"),
+)
+
+# Embedded archive
+stored_studies = Table("stored_studies", metadata, *_study_columns(key=True))
+stored_instances = Table(
+    "stored_instances",
+    metadata,
+    _text("study_uid", primary_key=True),
+    _text("sop_instance_uid", primary_key=True),
+    _text("series_uid"),
+    _text("sop_class_uid"),
+    _text("transfer_syntax_uid"),
+    _text("modality"),
+    _text("file", unique=True),
+    _number("size"),  # bytes
+    Column("digest", LargeBinary, nullable=False),  # BLAKE2b-256
+    _time("received_at"),
+)
+
+# Spool
+spool_transfers = Table(
+    "spool_transfers",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    _text("folder", unique=True),
+    _time("used_at"),
+)
+spool_instances = Table(
+    "spool_instances",
+    metadata,
+    Column("key", LargeBinary, ForeignKey("spool_transfers.key", ondelete="CASCADE"), primary_key=True),
+    _text("sop_instance_uid", primary_key=True),
+    _text("study_uid"),
+    _text("series_uid"),
+    _text("sop_class_uid"),
+    _text("transfer_syntax_uid"),
+    _text("file"),
+    _number("size"),  # bytes
+    Column("digest", LargeBinary, nullable=False),  # BLAKE2b-256
+)
+
+# Transfers
+transfers = Table(
+    "transfers",
+    metadata,
+    _number("number", primary_key=True),
+    _text("direction"),
+    _text("study_uid"),
+    _text("partner"),
+    _text("user_name"),
+    _text("destination"),
+    Column("state", Words, nullable=False, index=True),
+    _time("started_at"),
+    _time("ended_at"),
+    _number("instances"),
+    _number("total"),
+    _number("failed"),
+    _number("bytes"),
+    _number("wire_bytes"),
+    _text("path"),
+    _text("reason"),
+)

@@ -1,0 +1,1 @@
+"""Tests of idas_p2p/store."""

@@ -1,0 +1,71 @@
+"""Studies and instances for the tests."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from idas_p2p.blob import MemoryBlob
+from idas_p2p.store.spooled import SpooledTransfer, SpoolWriter
+from idas_p2p.wire.instance import Instance
+from idas_p2p.wire.study import Study
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+
+def make_study(uid: str = "1.2.3", **fields: Any) -> Study:
+    given = {
+        "patient_id": "P-1",
+        "patient_name": "Doe^Jane",
+        "study_date": "20240131",
+        "accession_number": "A-1",
+        "modalities": ("CT",),
+        "series_count": 1,
+        "instance_count": 3,
+    }
+    return Study(study_uid=uid, **{**given, **fields})
+
+
+def make_instance(
+    uid: str = "1.2.3.1.1", data: bytes = b"pixels", *, study: str = "1.2.3", series: str = "1.2.3.1"
+) -> Instance:
+    return Instance(
+        study_uid=study,
+        series_uid=series,
+        sop_class_uid=CT,
+        sop_instance_uid=uid,
+        transfer_syntax_uid=EXPLICIT,
+        data=MemoryBlob(data),
+    )
+
+
+def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = None) -> SpoolWriter:
+    data = instance.data.read()
+    return transfer.begin(
+        study_uid=instance.study_uid,
+        series_uid=instance.series_uid,
+        sop_class_uid=instance.sop_class_uid,
+        sop_instance_uid=instance.sop_instance_uid,
+        transfer_syntax_uid=instance.transfer_syntax_uid,
+        size=len(data) if size is None else size,
+        digest=hashlib.blake2b(data, digest_size=32).digest(),
+    )
+
+
+def spool(transfer: SpooledTransfer, instance: Instance) -> Instance:
+    with begin(transfer, instance) as writer:
+        writer.write(instance.data.read())
+        return writer.finish()
+
+
+def content(instance: Instance) -> tuple[str, str, str, str, str, bytes]:
+    """All of an instance, for comparing."""
+    return (
+        instance.study_uid,
+        instance.series_uid,
+        instance.sop_class_uid,
+        instance.sop_instance_uid,
+        instance.transfer_syntax_uid,
+        instance.data.read(),
+    )
