@@ -1,7 +1,8 @@
-"""Write tests/vectors/noise.json with the independent `noiseprotocol` package: python -m tools.make_noise_vectors.
+"""Write tests/vectors/noise*.json with the independent `noiseprotocol` package: python -m tools.make_noise_vectors.
 
-The form is that of the vectors which Noise implementations exchange (cacophony), with an outcome for each. The keys are
-counted, not random, so that a run writes the same file again.
+noise.json has the form of the vectors which Noise implementations exchange (cacophony), with an outcome for each.
+noise_channel.json has whole handshakes of this project: identities, payloads, messages, keys. All keys are counted, not
+random, so that a run writes the same files again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import Any
 
 from noise.connection import Keypair, NoiseConnection  # type: ignore[import-untyped]
 
-TARGET = Path(__file__).parents[1] / "tests/vectors/noise.json"
+from idas_p2p.crypto.keys import SigningKey, x25519_public
+from idas_p2p.wire.handshake import Hello, Introduction, Purpose
+
+VECTORS = Path(__file__).parents[1] / "tests/vectors"
+SOURCE = "noiseprotocol 0.3.1"
 PATTERNS = ("XK", "XKpsk3")
 PAYLOADS = ((b"", b"", b""), (b"first", b"second", b"third"), (bytes(64), bytes(65), bytes(range(256))))
 TRANSPORT = (b"initiator speaks", b"responder answers")
@@ -68,6 +73,48 @@ def vector(pattern: str, number: int, payloads: tuple[bytes, bytes, bytes]) -> d
     }
 
 
+def channel_vector(purpose: Purpose, number: int) -> dict[str, Any]:
+    """A handshake of docs/spec/transport.md section 3 between two identities."""
+    dialer, dialled = SigningKey(counted_key(10 * number)), SigningKey(counted_key(10 * number + 2))
+    psk, psk_id = counted_key(10 * number + 4), counted_key(10 * number + 5)[:8]
+    sides = []
+    for identity, ephemeral in ((dialer, 1), (dialled, 3)):
+        side = NoiseConnection.from_name(b"Noise_XKpsk3_25519_ChaChaPoly_BLAKE2b")
+        side.set_prologue(b"idas_p2p channel")
+        side.set_keypair_from_private_bytes(Keypair.STATIC, identity.x25519_secret())
+        side.set_keypair_from_private_bytes(Keypair.EPHEMERAL, counted_key(10 * number + ephemeral))
+        side.set_psks(psk)
+        sides.append(side)
+    one, other = sides
+    one.set_as_initiator()
+    one.set_keypair_from_public_bytes(Keypair.REMOTE_STATIC, x25519_public(dialled.node_id))
+    other.set_as_responder()
+    hello = Hello(purpose=purpose, psk_id=psk_id).to_bytes()
+    introduction = Introduction(node_id=dialer.node_id).to_bytes()
+    for side in sides:
+        side.start_handshake()
+    messages = []
+    for payload, writer, reader in ((hello, one, other), (b"", other, one), (introduction, one, other)):
+        messages.append(bytes(writer.write_message(payload)))
+        reader.read_message(messages[-1])
+    return {
+        "purpose": purpose,
+        "psk_id": psk_id.hex(),
+        "psk": psk.hex(),
+        "dialer_seed": counted_key(10 * number).hex(),
+        "dialer_ephemeral": counted_key(10 * number + 1).hex(),
+        "dialled_seed": counted_key(10 * number + 2).hex(),
+        "dialled_ephemeral": counted_key(10 * number + 3).hex(),
+        "hello": hello.hex(),
+        "introduction": introduction.hex(),
+        "messages": [message.hex() for message in messages],
+        "dialer_sends_with": one.noise_protocol.cipher_state_encrypt.k.hex(),
+        "dialled_sends_with": other.noise_protocol.cipher_state_encrypt.k.hex(),
+        "transcript": bytes(one.get_handshake_hash()).hex(),
+        "outcome": "success",
+    }
+
+
 def spoiled(good: dict[str, Any], message: int, position: int) -> dict[str, Any]:
     """The same handshake with one bit of one message changed; it must fail at that message."""
     bad: dict[str, Any] = json.loads(json.dumps(good))
@@ -85,8 +132,13 @@ def main() -> None:
     ]
     psk = next(v for v in good if "psk3" in v["protocol_name"] and v["messages"][0]["payload"])
     bad = [spoiled(psk, message, position) for message, position in ((0, 0), (0, -1), (1, 0), (1, -1), (2, 0), (2, -1))]
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(json.dumps({"source": "noiseprotocol 0.3.1", "vectors": good + bad}, indent=1) + "\n")
+    write("noise.json", good + bad)
+    write("noise_channel.json", [channel_vector(purpose, 90 + number) for number, purpose in enumerate(Purpose)])
+
+
+def write(name: str, vectors: list[dict[str, Any]]) -> None:
+    """Write one file of vectors."""
+    (VECTORS / name).write_text(json.dumps({"source": SOURCE, "vectors": vectors}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

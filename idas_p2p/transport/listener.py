@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -59,14 +60,18 @@ class Listener:
         self.refusals: Counter[Refusal] = Counter()
 
     async def start(self, address: Address) -> Address:
-        """Listen, and return the address in use: port 0 asks for a free one.
+        """Listen, and return the address in use: port 0 asks for a free one, `::` means IPv4 as well as IPv6.
 
         Raises:
             BadConfiguration: the address is not ours or is taken.
         """
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._new_connection, address.host, address.port, backlog=256)
+            if address.host == "::":
+                both = socket.create_server(("::", address.port), family=socket.AF_INET6, dualstack_ipv6=True)
+                self._server = await loop.create_server(self._new_connection, sock=both)
+            else:
+                self._server = await loop.create_server(self._new_connection, address.host, address.port)
         except OSError as error:
             raise BadConfiguration(f"cannot listen on {address}: {error.strerror or error}") from None
         return socket_address(self._server.sockets[0].getsockname())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from idas_p2p.errors import HandshakeFailed
 from idas_p2p.wire.handshake import Hello, Introduction, Purpose
 from idas_p2p.wire.ids import NodeId
 
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/noise_channel.json").read_text())["vectors"]
 ALICE, BOB, MALLORY = (SigningKey(bytes([n]) * 32) for n in (1, 2, 3))
 PSK = Psk(b"federati", bytes(32))
 Admits = Callable[[NodeId, Purpose, bytes], bool]
@@ -22,6 +26,10 @@ Admits = Callable[[NodeId, Purpose, bytes], bool]
 
 def anybody(_peer: NodeId, _purpose: Purpose, _psk_id: bytes) -> bool:
     return True
+
+
+def fixed(key: str) -> Callable[[int], bytes]:
+    return lambda _size: bytes.fromhex(key)
 
 
 def dialer(*, identity: SigningKey = ALICE, peer: NodeId = BOB.node_id, psk: Psk = PSK) -> Initiator:
@@ -45,6 +53,26 @@ def test_both_sides_agree_on_keys_purpose_psk_and_each_other() -> None:
     assert ours.transcript == theirs.transcript
     assert theirs.purpose is Purpose.IMAGE
     assert theirs.psk_id == PSK.psk_id
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["purpose"]))
+def test_our_messages_and_keys_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
+    dialer_seed, dialled_seed, psk_id, psk = (
+        bytes.fromhex(vector[name]) for name in ("dialer_seed", "dialled_seed", "psk_id", "psk")
+    )
+    alice, bob, purpose = SigningKey(dialer_seed), SigningKey(dialled_seed), Purpose(vector["purpose"])
+    initiator = Initiator(alice, bob.node_id, purpose, Psk(psk_id, psk), random_bytes=fixed(vector["dialer_ephemeral"]))
+    responder = Responder(bob, find_psk=lambda *_: psk, admits=anybody, random_bytes=fixed(vector["dialled_ephemeral"]))
+    messages = [initiator.hello()]
+    messages.append(responder.read_hello(messages[0]))
+    initiator.read_answer(messages[1])
+    introduction, session = initiator.introduce()
+    messages.append(introduction)
+    assert [message.hex() for message in messages] == vector["messages"]
+    assert session.send_key.hex() == vector["dialer_sends_with"]
+    assert session.receive_key.hex() == vector["dialled_sends_with"]
+    assert session.transcript.hex() == vector["transcript"]
+    assert responder.read_introduction(introduction).peer == alice.node_id
 
 
 def test_two_handshakes_of_the_same_nodes_share_no_key() -> None:

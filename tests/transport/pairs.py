@@ -33,15 +33,14 @@ async def echo(channel: Channel) -> None:
 
 @asynccontextmanager
 async def listening(
-    *, on_channel: Callable[[Channel], Awaitable[None]] = echo, **options: Any
+    *, address: Address = LOOPBACK, on_channel: Callable[[Channel], Awaitable[None]] = echo, **options: Any
 ) -> AsyncIterator[tuple[Listener, Address]]:
     """BOB, who knows PSK and admits everybody, unless the options say otherwise. Leaves no task behind."""
     owner = TaskOwner(limit=64)
     options = {"find_psk": known_psk, "admits": lambda *_: True, "owner": owner, **options}
     listener = Listener(BOB, on_channel=on_channel, **options)
-    address = await listener.start(LOOPBACK)
     try:
-        yield listener, address
+        yield listener, await listener.start(address)
     finally:
         await listener.stop()
         assert len(owner) == 0, "a task outlived its listener"

@@ -44,6 +44,18 @@ async def test_an_accepted_channel_is_served() -> None:
         await still_serves(address)
 
 
+async def test_the_ipv6_wildcard_serves_both_families_and_sees_plain_addresses() -> None:
+    seen: list[Address] = []
+
+    async def look(channel: Channel) -> None:
+        seen.append(channel.remote)
+
+    async with listening(address=Address("::", 0), on_channel=look) as (_, address):
+        for host in ("127.0.0.1", "::1"):
+            await (await dial_bob(Address(host, address.port))).close()
+    assert [remote.host for remote in seen] == ["127.0.0.1", "::1"]
+
+
 async def test_an_unknown_psk_is_refused_at_the_dialer_at_once() -> None:
     async with listening() as (listener, address):
         with pytest.raises(HandshakeFailed):
