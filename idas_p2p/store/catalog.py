@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 from idas_p2p.limits import REPUBLISH_INTERVAL
 from idas_p2p.store import feed
 from idas_p2p.store.database import PAGE, Database, pages, upsert
-from idas_p2p.store.prefilter import conditions, search_keys, undated
+from idas_p2p.store.prefilter import conditions, in_window, search_keys, undated
 from idas_p2p.store.rows import fingerprint, row_of, storable, study_columns, study_of
 from idas_p2p.store.tables import harvests, studies
 from idas_p2p.wire.query import StudyQuery
@@ -130,7 +130,7 @@ class Catalog:
             first_date: YYYYMMDD, included.
             last_date: YYYYMMDD, included; both empty: studies without a readable date.
         """
-        window = studies.c.day.between(first_date, last_date) if first_date or last_date else undated()
+        window = in_window(first_date, last_date) if first_date or last_date else undated()
         query = select(studies.c.study_uid, studies.c.instance_count).where(studies.c.archive == archive, window)
         with self._database.read() as connection:
             return {row.study_uid: row.instance_count for row in connection.execute(query)}

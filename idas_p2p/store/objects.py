@@ -145,7 +145,8 @@ class ObjectStore:
         """Remove files no row names; say when a row's file is gone."""
         removed = missing = 0
         for shard in SHARDS:
-            query = select(stored_instances.c.file).where(stored_instances.c.file.between(shard, shard + "g"))
+            file = stored_instances.c.file
+            query = select(file).where(file >= shard, file < shard + "g")  # hexadecimal digits end before g
             with self._database.read() as connection:
                 named = set(connection.execute(query).scalars())
             present = {path.name for path in (self._root / shard).iterdir()}

@@ -88,7 +88,7 @@ def _date_condition(pattern: str) -> ColumnElement[bool] | None:
     if not pattern:
         return None
     first, last = date_range(pattern)
-    return or_(studies.c.day.between(first, last), studies.c.day == ODD)
+    return or_(in_window(first, last), studies.c.day == ODD)
 
 
 def starts_with(column: Column[Any], prefix: str) -> ColumnElement[bool]:
@@ -130,6 +130,11 @@ def _day(date: str) -> str:
     if not date:
         return ""
     return date if len(date) == 8 and date.isascii() and date.isdigit() else ODD
+
+
+def in_window(first: str, last: str) -> ColumnElement[bool]:
+    """Studies of these days, both included."""
+    return and_(studies.c.day >= first, studies.c.day <= last)
 
 
 def undated() -> ColumnElement[bool]:
