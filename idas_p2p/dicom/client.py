@@ -31,7 +31,7 @@ FIND_QUEUE: Final = 64  # answers held between thread and loop; ours
 GET_QUEUE: Final = 2  # instances held between thread and loop; ours
 MAX_FETCHES: Final = 64  # at once from one archive; ours
 MAX_UIDS: Final = 500  # in one identifier: fits 65,534 bytes, the longest UI value in explicit VR, PS3.5 7.1.2
-STRAGGLER_TIMEOUT: Final = 10.0  # seconds to wait for instances after the archive says that it sent them; ours
+STRAGGLER_TIMEOUT: Final = 10.0  # seconds; ours
 
 
 class ArchiveClient:
@@ -42,13 +42,23 @@ class ArchiveClient:
         archive: the archive, and the title this node calls it with, which is also where C-MOVE sends to.
         inbound: where instances that the archive stores to this node arrive.
         prefers_get: retrieve by C-GET instead of C-MOVE.
+        straggler_timeout: seconds to wait for instances after the archive says that it sent them.
     """
 
-    def __init__(self, bridge: Bridge, archive: RemoteAE, inbound: Inbound, *, prefers_get: bool) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        archive: RemoteAE,
+        inbound: Inbound,
+        *,
+        prefers_get: bool,
+        straggler_timeout: float = STRAGGLER_TIMEOUT,
+    ) -> None:
         self._bridge = bridge
         self._archive = archive
         self._inbound = inbound
         self._prefers_get = prefers_get
+        self._straggler_timeout = straggler_timeout
         self._query_lock = asyncio.Lock()
         self._moves = TaskOwner(limit=MAX_FETCHES)
 
@@ -114,7 +124,7 @@ class ArchiveClient:
         with self._inbound.expect(self._archive.aet, selection) as expectation:
             task = self._moves.start("archive_move", self._run_move(selection, expectation))
             try:
-                async for event in _arrivals(expectation):
+                async for event in _arrivals(expectation, self._straggler_timeout):
                     yield event
             finally:
                 task.cancel()
@@ -148,7 +158,7 @@ class ArchiveClient:
             await source.aclose()  # type: ignore[attr-defined]
 
 
-async def _arrivals(expectation: Expectation) -> AsyncGenerator[RetrieveEvent, None]:
+async def _arrivals(expectation: Expectation, straggler_timeout: float) -> AsyncGenerator[RetrieveEvent, None]:
     """What comes in for a C-MOVE, until the archive is done and everything in flight has arrived.
 
     Raises:
@@ -158,7 +168,7 @@ async def _arrivals(expectation: Expectation) -> AsyncGenerator[RetrieveEvent, N
     end: Sent | IdasError | None = None
     while end is None or yielded < expectation.received or _missing(expectation, end) > 0:
         try:
-            event = await expectation.take(STRAGGLER_TIMEOUT if end else None)
+            event = await expectation.take(straggler_timeout if end else None)
         except TimeoutError:
             raise ArchiveFailed(f"{_missing(expectation, end)} instances it counts as sent did not arrive") from None
         if isinstance(event, Sent | IdasError):
