@@ -59,6 +59,12 @@ class Joiner:
         """Contacts that were reached, newest first; for the next start."""
         return list(reversed(self._known.values()))
 
+    def add(self, contact: Contact) -> None:
+        """Call one more contact from now on, and at once."""
+        if contact not in self._contacts:
+            self._contacts = (*self._contacts, contact)
+        self._alone.set()
+
     def came(self, peer: Peer) -> None:
         """A node became a contact."""
         self._known.pop(peer.node_id, None)
@@ -86,13 +92,16 @@ class Joiner:
                 await self._server.lookup(self._server.node.id, start=answered)
             if answered or self.joined.is_set():
                 wait = self._pace.first_retry
-                pause = self._pace.rejoin * self._rng.uniform(0.8, 1.2)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await self._alone.wait()
+                await self._pause(self._pace.rejoin)
             else:
-                await asyncio.sleep(wait * self._rng.uniform(0.8, 1.2))
+                await self._pause(wait)
                 wait = min(2 * wait, self._pace.last_retry)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait about so long, less when contacts are lost or added."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds * self._rng.uniform(0.8, 1.2)):
+                await self._alone.wait()
 
     async def _call(self) -> list[Peer]:
         """Ping those worth calling; returns those that answered and are not contacts yet, or all when we have none."""

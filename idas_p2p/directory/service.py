@@ -151,6 +151,10 @@ class Directory:
         """
         return await self._server.get(key, quorum=quorum)
 
+    def add_contact(self, contact: Contact) -> None:
+        """Call one more contact from now on; nothing happens when it is known."""
+        self._joiner.add(contact)
+
     async def wait_joined(self, timeout: float) -> bool:
         """Wait until at least one contact is known; False after `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
