@@ -13,6 +13,7 @@ MAX_CONTROL_MESSAGE_SIZE: Final = 262_144  # bytes; protocol
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds for all three messages; ours
 DIAL_TIMEOUT: Final = 10.0  # seconds for TCP connect and handshake; ours
 MAX_CHANNELS: Final = 512  # open at once on one node; ours: caps memory
+MAX_CHANNELS_PER_PEER: Final = 64  # of them with one node; ours: no member shuts out the others
 MAX_HALF_OPEN: Final = 128  # handshakes under way at once; ours: caps the work strangers can cause
 MAX_HALF_OPEN_PER_HOST: Final = 32  # of them from one IPv4 address or IPv6 network of 64 bits; ours
 

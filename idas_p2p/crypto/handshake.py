@@ -37,6 +37,7 @@ class Refusal(StrEnum):
     HUNG_UP = "hung_up"
     TOO_MANY_HALF_OPEN = "too_many_half_open"
     TOO_MANY_FROM_HOST = "too_many_from_host"
+    TOO_MANY_FROM_PEER = "too_many_from_peer"
     TOO_MANY_CHANNELS = "too_many_channels"
 
 
@@ -112,7 +113,7 @@ class Responder:
     Args:
         identity: ours.
         find_psk: the key (32 bytes) of a purpose and psk_id; None when there is none.
-        admits: whether this peer may have a channel of this purpose under this psk.
+        admits: whether this peer may have a channel of this purpose under this psk; may raise its own HandshakeFailed.
         random_bytes: the operating system's, except in tests.
     """
 

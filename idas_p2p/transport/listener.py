@@ -24,6 +24,8 @@ from idas_p2p.transport.gate import Gate
 from idas_p2p.transport.secure import MAX_HANDSHAKE_FRAME, SecureChannel, accept
 from idas_p2p.transport.sockets import socket_address
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.ids import NodeId
 
 
 class Listener:
@@ -97,7 +99,7 @@ class Listener:
         try:
             task = self._owner.start("channel", self._serve(connection))
         except Busy:
-            self.gate.end_handshake(connection.remote.host, succeeded=False)
+            self.gate.leave(connection.remote.host)
             self._refuse(connection, Refusal.TOO_MANY_CHANNELS, level=logging.DEBUG)
             return
         self._tasks.add(task)
@@ -107,18 +109,18 @@ class Listener:
         channel = await self._shake_hands(connection)
         if channel is None:
             return
+        self.gate.open_channel(channel.peer)
         try:
             await self._on_channel(channel)
         finally:
-            self.gate.end_channel()
+            self.gate.end_channel(channel.peer)
             await channel.close()
 
     async def _shake_hands(self, connection: Connection) -> SecureChannel | None:
-        responder = Responder(self._identity, find_psk=self._find_psk, admits=self._admits, random_bytes=random_bytes)
-        channel: SecureChannel | None = None
+        responder = Responder(self._identity, find_psk=self._find_psk, admits=self._admit, random_bytes=random_bytes)
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                channel = await accept(connection, responder, path="direct")
+                return await accept(connection, responder, path="direct")
         except TimeoutError:
             self._refuse(connection, Refusal.TIMED_OUT)
         except HandshakeFailed as error:
@@ -127,8 +129,13 @@ class Listener:
             connection.abort()
             raise
         finally:
-            self.gate.end_handshake(connection.remote.host, succeeded=channel is not None)
-        return channel
+            self.gate.leave(connection.remote.host)
+        return None
+
+    def _admit(self, peer: NodeId, purpose: Purpose, psk_id: bytes) -> bool:
+        if not self.gate.has_room_for(peer):
+            raise HandshakeFailed(Refusal.TOO_MANY_FROM_PEER)
+        return self._admits(peer, purpose, psk_id)
 
     def _refuse(self, connection: Connection, refusal: Refusal, *, level: int = logging.INFO) -> None:
         self.refusals[refusal] += 1

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from idas_p2p.crypto.handshake import Refusal, Responder
+from idas_p2p.crypto.handshake import Responder
 from idas_p2p.crypto.keys import random_bytes
 from idas_p2p.errors import HandshakeFailed, PeerUnreachable
 from idas_p2p.tasks import TaskOwner
@@ -120,12 +120,6 @@ async def test_without_a_usable_address_nothing_is_tried() -> None:
     for addresses in ([], [Address("0.0.0.0", 5)], [Address("192.0.2.1", 0)]):
         with pytest.raises(PeerUnreachable, match="no address"):
             await dial_bob(*addresses)
-
-
-async def test_only_the_winner_of_a_race_learns_who_dials() -> None:
-    async with listening() as (listener, address):
-        await (await dial_bob(*[Address(f"127.0.0.{n}", address.port) for n in range(1, 4)], address)).close()
-        assert listener.refusals[Refusal.BAD_PROOF] == 0
 
 
 async def test_a_cancelled_dial_leaves_no_connection() -> None:

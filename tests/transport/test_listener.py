@@ -126,6 +126,17 @@ async def test_channels_are_limited_by_the_gate_and_by_the_owner_of_tasks() -> N
             await first.close()
 
 
+async def test_one_peer_has_a_bounded_number_of_channels() -> None:
+    async with listening(gate=Gate(max_channels_per_peer=1)) as (listener, address):
+        first = await dial_bob(address)
+        with pytest.raises(HandshakeFailed):
+            await dial_bob(address)
+        assert listener.refusals == {Refusal.TOO_MANY_FROM_PEER: 1}
+        await first.close()
+        await until(lambda: not listener.gate.channels)
+        await still_serves(address)
+
+
 async def test_a_channel_is_closed_when_its_handler_returns_or_fails() -> None:
     async def nothing(_channel: Channel) -> None: ...
 
