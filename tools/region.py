@@ -1,0 +1,111 @@
+"""A federation on one machine: a bootstrap node and institutions with their archives, all of it separate processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tools.idas import Bootstrap, Node, Wrap
+from tools.orthanc import Orthanc
+from tools.programs import LOOPBACK, wait_until
+
+FEDERATION = "Lake Region"
+PUBLISH_TIMEOUT = 60.0  # seconds from an archive to another institution's answer
+
+
+class Region:
+    """One federation. The first node that joins founds it; leaving the `with` block ends every process.
+
+    Args:
+        folder: gets a folder for each process, and their logs in `logs/`.
+        host: where the bootstrap node listens.
+        wrap: where the bootstrap node runs.
+    """
+
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, wrap: Wrap = list) -> None:
+        self.folder = folder
+        self.nodes: list[Node] = []
+        self._stack = ExitStack()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.bootstrap = Bootstrap(folder / "bootstrap", host=host, wrap=wrap)
+
+    def __enter__(self) -> Self:
+        self._stack.callback(self.bootstrap.stop)
+        self.bootstrap.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def until_closed(self, end: Callable[[], Any]) -> None:
+        """Call `end` when the region is closed, before what was there earlier."""
+        self._stack.callback(end)
+
+    def node(self, name: str, *, host: str = LOOPBACK, wrap: Wrap = list, joins: bool = True) -> Node:
+        """Start a node named `name`, AE title NAME; it founds the federation or joins it by a code.
+
+        The founder lets every member see everything, as each that joins does.
+        """
+        founds = not self.nodes
+        node = Node(
+            self.folder / name,
+            institution=name.title(),
+            aet=name.upper(),
+            host=host,
+            bootstrap=[self.bootstrap.contact] if founds else [],
+            wrap=wrap,
+        )
+        self._stack.callback(node.stop)
+        node.start()
+        if joins:
+            self.join(node)
+        self.nodes.append(node)
+        return node
+
+    def join(self, node: Node) -> None:
+        """Let a running node found or join the federation and share everything."""
+        if self.nodes:
+            node.do("join", self.nodes[0].do("federation invite").strip())
+        else:
+            node.do("federation create", FEDERATION)
+        node.do("grant", "--to", "everyone", "--level", "full")
+
+    def orthanc(
+        self, node: Node, files: Sequence[Path], *, poll: str = "1s", host: str = LOOPBACK, wrap: Wrap = list,
+        modalities: dict[str, tuple[str, int]] | None = None, prefer: str = "move",
+    ) -> Orthanc:  # fmt: skip
+        """Put a filled Orthanc behind a node."""
+        known = {node.aet: (node.host, node.dicom_port), **(modalities or {})}
+        orthanc = Orthanc(self.folder / f"orthanc-{node.folder.name}", modalities=known, host=host, wrap=wrap)
+        self._stack.callback(orthanc.stop)
+        orthanc.start()
+        orthanc.fill(files)
+        node.do(
+            "archive add", "pacs", "--aet", orthanc.aet, "--address", f"{host}:{orthanc.dicom_port}", "--poll", poll,
+            "--prefer", prefer,
+        )  # fmt: skip
+        return orthanc
+
+
+def wait_for_study(node: Node, study_uid: str, *, timeout: float = PUBLISH_TIMEOUT) -> dict[str, Any]:
+    """Ask a node until it finds a study in the federation; the study by DICOM keyword.
+
+    Raises:
+        TimeoutError: not within `timeout` seconds.
+    """
+    found: list[dict[str, Any]] = []
+
+    def is_found() -> bool:
+        done = node.try_idas("find", str(node.folder), f"StudyInstanceUID={study_uid}", "--json")
+        if done.returncode == 0:
+            found[:] = json.loads(done.stdout)["studies"]
+        return bool(found)
+
+    wait_until(is_found, timeout=timeout, what="the study is found in the federation")
+    return found[0]
