@@ -57,6 +57,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self._dictionaries = SeriesDictionaries()
+        self._best: dict[str, Coding] = {}  # by series
 
     def chunks(self, series_uid: str, data: Blob, layout: PixelLayout | None, *, packed: bool) -> Iterator[Chunk]:
         """Yield the coded chunks of one data set.
@@ -71,10 +72,26 @@ class Encoder:
             piece = data.read(offset, size)
             if offset == 0:
                 yield self._head(series_uid, piece)
-            elif layout and layout.sample_size == 2 and offset < layout.offset + layout.length and not size % 2:
-                yield _smaller(piece, Coding.DELTA16, _delta16(piece))
+            elif packed:
+                yield _raw(piece)
+            elif layout and layout.offset <= offset < layout.offset + layout.length:
+                yield self._pixels(series_uid, piece)
             else:
-                yield _raw(piece) if packed else _smaller(piece, Coding.ZSTD, _zstd(piece, _PIXEL_LEVEL))
+                yield _smaller(piece, Coding.ZSTD, _zstd(piece, _PIXEL_LEVEL))
+
+    def _pixels(self, series_uid: str, piece: bytes) -> Chunk:
+        """Code pixels as the first chunk of the series was coded best."""
+        coding = self._best.get(series_uid)
+        if coding is None or len(piece) % 2:
+            both = [(Coding.ZSTD, _zstd(piece, _PIXEL_LEVEL))]
+            if not len(piece) % 2:
+                both.append((Coding.DELTA16, _delta16(piece)))
+            coding, coded = min(both, key=lambda one: len(one[1]))
+            if len(self._best) < MAX_DICTIONARIES:
+                self._best[series_uid] = coding
+        else:
+            coded = _delta16(piece) if coding is Coding.DELTA16 else _zstd(piece, _PIXEL_LEVEL)
+        return _smaller(piece, coding, coded)
 
     def _head(self, series_uid: str, piece: bytes) -> Chunk:
         dictionary = self._dictionaries.get(series_uid)

@@ -53,6 +53,16 @@ class ControlLink:
         self._reading: asyncio.Task[None] | None = None
         self.is_open = True
 
+    @property
+    def path(self) -> str:
+        """The kind of network path."""
+        return self.channel.path
+
+    @property
+    def remote(self) -> str:
+        """Where the other end is, as HOST:PORT."""
+        return str(self.channel.remote)
+
     async def open(self, epoch: int) -> None:
         """Exchange Hellos and start reading.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from idas_p2p.access.policy import Requester
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
 from idas_p2p.wire.messages import Hit
@@ -27,6 +28,16 @@ class Channel(Protocol):
     @property
     def psk_id(self) -> bytes:
         """Which pre-shared key the handshake proved."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The kind of network path: direct, relay, ..."""
+        ...
+
+    @property
+    def remote(self) -> Address:
+        """Where the other end is."""
         ...
 
     async def send(self, message: bytes) -> None:
@@ -72,7 +83,6 @@ class PixelLayout:
 
     offset: int  # bytes from the start of the data set
     length: int  # bytes
-    sample_size: int  # bytes of one sample: 1, 2 or 4
 
 
 class InstanceWriter(Protocol):

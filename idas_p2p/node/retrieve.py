@@ -147,17 +147,14 @@ class Retriever:
             try:
                 channel = await self._links.image(holder)
                 answered = True
-                attempt.transfer.path = channel.path
-                try:
-                    async with aclosing(
-                        fetch(channel, selection, ticket, user, spooled, attempt.state)  # type: ignore[type-var]
-                    ) as events:
-                        async for event in events:
-                            quiet_since, delay = self._clock.monotonic(), FIRST_DELAY
-                            if (passed_on := attempt.take(event)) is not None:
-                                yield passed_on
-                finally:
-                    attempt.transfer.wire_bytes += channel.bytes_received + channel.bytes_sent
+                attempt.transfer.use(channel)
+                async with aclosing(
+                    fetch(channel, selection, ticket, user, spooled, attempt.state)  # type: ignore[type-var]
+                ) as events:
+                    async for event in events:
+                        quiet_since, delay = self._clock.monotonic(), FIRST_DELAY
+                        if (passed_on := attempt.take(event)) is not None:
+                            yield passed_on
                 attempt.ended(holder, None)
                 return
             except (ChannelClosed, PeerUnreachable) as error:

@@ -98,18 +98,15 @@ class ChannelServer:
         with self._transfers.transfer(
             Direction.OUT, request.study_uid, request.user, partner=requester.institution
         ) as transfer:
-            transfer.path = channel.path
-            try:
-                await send_study(
-                    channel,
-                    request,
-                    requester=requester,
-                    source=_Counted(self._holdings, transfer),
-                    still_allowed=lambda: self._may_continue(requester),
-                    layout_of=layout_of,
-                )
-            finally:
-                transfer.wire_bytes = channel.bytes_sent + channel.bytes_received
+            transfer.use(channel)
+            await send_study(
+                channel,
+                request,
+                requester=requester,
+                source=_Counted(self._holdings, transfer),
+                still_allowed=lambda: self._may_continue(requester),
+                layout_of=layout_of,
+            )
 
     def _may_continue(self, requester: Requester) -> bool:
         is_member = self._federation.institution(requester.node_id) is not None

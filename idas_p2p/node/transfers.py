@@ -13,6 +13,7 @@ from idas_p2p.clock import Clock
 from idas_p2p.errors import IdasError, LocalError
 from idas_p2p.events import log_event
 from idas_p2p.store.transfers import Counters, Direction, State, TransferLog
+from idas_p2p.transport.channel import Channel
 from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
 
 
@@ -31,7 +32,17 @@ class Transfer:
     instances: int = 0
     failed: int = 0
     bytes: int = 0  # of data sets
-    wire_bytes: int = 0  # on the network, both directions
+    _channels: list[Channel] = field(default_factory=list)
+
+    def use(self, channel: Channel) -> None:
+        """Count the bytes of one more channel."""
+        self._channels.append(channel)
+        self.path = channel.path
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes on the network, both directions, all attempts."""
+        return sum(channel.bytes_sent + channel.bytes_received for channel in self._channels)
 
     def count(self, event: RetrieveEvent) -> None:
         """Count one event of the retrieval."""

@@ -1,0 +1,192 @@
+"""The commands of the control socket, one function each: arguments in, JSON result out.
+
+Belongs here: reading arguments, naming results. Not here: the socket (control.py), the work.
+Source: docs/operations/commands.md section 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final
+
+from idas_p2p.access.invitation import Invitation
+from idas_p2p.dicom.client import ArchiveClient
+from idas_p2p.dicom.deliver import deliver
+from idas_p2p.dicom.remote import RemoteAE
+from idas_p2p.dicom.retrieve import DeliveryReport
+from idas_p2p.errors import NoSuchThing, PeerUnreachable, UnknownDestination
+from idas_p2p.node import views
+from idas_p2p.node.control import Command, Progress
+from idas_p2p.node.export import export
+from idas_p2p.node.find import Search
+from idas_p2p.node.node import Node
+from idas_p2p.node.transfers import Transfer
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.instance import Selection
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
+
+PROGRESS_INTERVAL: Final = 0.2  # seconds between two progress lines; ours
+
+Arguments = Mapping[str, Any]
+
+
+def commands(node: Node) -> dict[str, Command]:
+    """Every command by name."""
+
+    def with_node(function: Callable[[Node, Arguments], Awaitable[Arguments]]) -> Command:
+        return lambda arguments, progress: function(node, arguments)
+
+    def view(function: Callable[[Node], Arguments]) -> Command:
+        async def command(arguments: Arguments, progress: Progress) -> Arguments:
+            return function(node)
+
+        return command
+
+    return {
+        "status": view(views.status),
+        "peers": view(views.peers),
+        "transfers": view(views.transfers),
+        "studies": view(views.studies),
+        "federation_members": view(views.members),
+        "federation_create": with_node(_federation_create),
+        "federation_invite": with_node(_federation_invite),
+        "federation_remove": with_node(_federation_remove),
+        "join": with_node(_join),
+        "find": with_node(_find),
+        "get": lambda arguments, progress: _get(node, arguments, progress),
+        "reload": with_node(_reload),
+        "archive_echo": with_node(_archive_echo),
+    }
+
+
+async def _reload(node: Node, arguments: Arguments) -> Arguments:
+    node.configure()
+    return {}
+
+
+async def _archive_echo(node: Node, arguments: Arguments) -> Arguments:
+    source = node.sources.get(str(arguments["name"]))
+    if source is None:
+        raise NoSuchThing("no archive has this name")
+    if isinstance(source, ArchiveClient):
+        await source.echo()
+    return {}
+
+
+async def _federation_create(node: Node, arguments: Arguments) -> Arguments:
+    manifest = node.membership.create(str(arguments["name"]))
+    return {"federation": manifest.name, "epoch": manifest.epoch}
+
+
+async def _federation_invite(node: Node, arguments: Arguments) -> Arguments:
+    lifetime, uses = float(arguments["expires_seconds"]), int(arguments["uses"])
+    code = await node.membership.invite(lifetime=lifetime, uses=uses)
+    return {"code": code, "expires_seconds": lifetime, "uses": uses}
+
+
+async def _federation_remove(node: Node, arguments: Arguments) -> Arguments:
+    manifest = await node.membership.remove(str(arguments["node"]))
+    return {"federation": manifest.name, "epoch": manifest.epoch}
+
+
+async def _join(node: Node, arguments: Arguments) -> Arguments:
+    code = str(arguments["code"])
+    manifest = await node.membership.join(code)
+    node.remember_contact(Invitation.from_code(code).contact)
+    return {"federation": manifest.name, "epoch": manifest.epoch, "members": len(manifest.members)}
+
+
+async def _find(node: Node, arguments: Arguments) -> Arguments:
+    search = Search(user=arguments.get("user") or "", query=StudyQuery.of(dict(arguments["keys"])))
+    studies: dict[str, Study] = {}
+    await node.embedded.update_catalog()
+    try:
+        async with aclosing(node.finder.find(search)) as found:  # type: ignore[type-var]
+            async for one in found:
+                studies.setdefault(one.study.study_uid, one.study)
+    except PeerUnreachable:
+        if not search.asked.unanswered:
+            raise
+    return {
+        "studies": [
+            {**views.as_keywords(study), "Holders": [_name(node, holder) for holder in search.holders[uid]]}
+            for uid, study in studies.items()
+        ],
+        "unanswered": sorted(_name(node, node_id) for node_id in search.asked.unanswered),
+    }
+
+
+def _name(node: Node, holder: NodeId | None) -> str:
+    return node.config.institution if holder is None else node.federation.institution(holder) or holder.short
+
+
+async def _get(node: Node, arguments: Arguments, progress: Progress) -> Arguments:
+    study_uid, user = str(arguments["study_uid"]), arguments.get("user") or ""
+    reporter = _Reporter(node, study_uid, user, progress)
+    await node.embedded.update_catalog()
+    events = node.retriever.retrieve(user, [Selection(study_uid=study_uid)])
+    if arguments.get("out"):
+        report = await export(node.bridge, Path(arguments["out"]), events, on_progress=reporter.report)
+    else:
+        destination = _destination(node, str(arguments["to"]))
+        report = await deliver(node.bridge, destination, events, on_progress=reporter.report)
+    return reporter.result(report)
+
+
+def _destination(node: Node, aet: str) -> RemoteAE:
+    for workstation in node.settings.workstations():
+        if workstation.aet == aet:
+            return RemoteAE(aet=aet, address=workstation.address, calling_aet=node.config.aet)
+    raise UnknownDestination
+
+
+class _Reporter:
+    """Turns counters into progress lines, not too many, and into the result of `get`."""
+
+    def __init__(self, node: Node, study_uid: str, user: str, progress: Progress) -> None:
+        self._node, self._study_uid, self._user, self._progress = node, study_uid, user, progress
+        self._begun = node.clock.monotonic()
+        self._told = -PROGRESS_INTERVAL
+        self._transfer: Transfer | None = None
+
+    def report(self, report: DeliveryReport) -> None:
+        """Tell how far it has come, at most every PROGRESS_INTERVAL."""
+        self._transfer = self._transfer or next(
+            (
+                transfer
+                for transfer in self._node.transfers.running.values()
+                if transfer.study_uid == self._study_uid and transfer.user == self._user
+            ),
+            None,
+        )
+        if self._node.clock.monotonic() - self._told >= PROGRESS_INTERVAL:
+            self._told = self._node.clock.monotonic()
+            self._progress({**self._counters(report), "total": report.total, "failed": report.failed})
+
+    def result(self, report: DeliveryReport) -> Arguments:
+        """What was done in the end."""
+        seconds = self._node.clock.monotonic() - self._begun
+        unnamed = report.failed - len(report.failed_uids)
+        return {
+            "study_uid": self._study_uid,
+            **self._counters(report),
+            "failed": [*report.failed_uids, *[""] * unnamed],
+            "seconds": round(seconds, 3),
+            "holders": self._holders(),
+        }
+
+    def _holders(self) -> list[str]:
+        if self._transfer is None:
+            return []
+        return list(self._transfer.partners) or [self._node.config.institution]
+
+    def _counters(self, report: DeliveryReport) -> dict[str, Any]:
+        return {
+            "instances": report.completed + report.warning,
+            "bytes": report.bytes,
+            "wire_bytes": self._transfer.wire_bytes if self._transfer else 0,
+            "path": self._transfer.path if self._transfer else "",
+        }

@@ -1,0 +1,179 @@
+"""What the node says about itself: plain JSON values for the command line and the dashboard.
+
+Belongs here: gathering. Not here: how it looks (dashboard/). Holds patient data only where the operator asks for
+studies. Source: docs/operations/commands.md section 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import psutil
+
+from idas_p2p import __version__
+from idas_p2p.node.node import Node
+from idas_p2p.node.sources import EMBEDDED
+from idas_p2p.store.catalog import Count
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import KEYWORDS, Study
+
+MAX_TRANSFERS: Final = 200  # shown; ours
+MAX_STUDIES: Final = 10_000  # shown; ours
+
+
+def status(node: Node) -> Mapping[str, Any]:
+    """Answer of `status`."""
+    counts = {count.archive: count for count in node.catalog.counts()}
+    return {
+        "institution": node.config.institution,
+        "aet": node.config.aet,
+        "node_id": str(node.identity.node_id),
+        "version": __version__,
+        "dicom": str(node.dicom_address),
+        "network": str(node.network_address),
+        "uptime_seconds": round(node.clock.monotonic() - node.started_at, 1),
+        "memory_bytes": psutil.Process().memory_info().rss,
+        "spool_bytes": node.spool.used_bytes,
+        "federation": _federation(node),
+        "directory": _directory(node),
+        "catalog": {
+            "studies": sum(count.studies for count in counts.values()),
+            "instances": sum(count.instances for count in counts.values()),
+        },
+        "transfers": {"active": len(node.transfers.running)},
+        "archives": _archives(node, counts),
+    }
+
+
+def _federation(node: Node) -> Mapping[str, Any] | None:
+    manifest = node.federation.manifest
+    if manifest is None or not node.federation.is_member:
+        return None
+    return {
+        "name": manifest.name,
+        "epoch": manifest.epoch,
+        "members": len(manifest.members),
+        "admin": node.federation.is_admin,
+    }
+
+
+def _directory(node: Node) -> Mapping[str, Any]:
+    directory = node.directory.status()
+    return {
+        "joined": directory.joined,
+        "server": directory.is_server,
+        "contacts": directory.contacts,
+        "records_stored": directory.records_stored,
+        "lookups": directory.lookups,
+        "lookup_ms_p50": directory.lookup_ms_p50,
+        "unpublished": node.publisher.backlog,
+        "refused": dict(directory.refused),
+        "dropped": dict(directory.dropped),
+    }
+
+
+def _archives(node: Node, counts: Mapping[str, Count]) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = []
+    for archive in node.sources.archives():
+        state = node.catalog.harvest_state(archive.name)
+        rows.append(
+            {
+                "name": archive.name,
+                "kind": archive.kind,
+                "state": "unreachable" if state.failures else "ok" if state.last_ok else "new",
+                "last_ok": state.last_ok or None,
+                "error": state.last_error,
+                **_counted(counts.get(archive.name)),
+            }
+        )
+    if EMBEDDED in counts:
+        rows.append({"name": EMBEDDED, "kind": EMBEDDED, "state": "ok", "error": "", **_counted(counts[EMBEDDED])})
+    return rows
+
+
+def _counted(count: Count | None) -> Mapping[str, int]:
+    return {"studies": count.studies if count else 0, "instances": count.instances if count else 0}
+
+
+def peers(node: Node) -> Mapping[str, Any]:
+    """Answer of `peers`: every other member, linked or not."""
+    return {"peers": [_peer(node, node_id) for node_id in node.federation.others()]}
+
+
+def _peer(node: Node, node_id: NodeId) -> Mapping[str, Any]:
+    peer = node.links.peers.get(node_id)
+    link = peer.link if peer and peer.link and peer.link.is_open else None
+    address = str(link.remote) if link else ""
+    if peer and not address and peer.info and peer.info.addresses:
+        address = str(peer.info.addresses[0])
+    return {
+        "node_id": str(node_id),
+        "institution": node.federation.institution(node_id) or "",
+        "aet": peer.info.aet if peer and peer.info else "",
+        "address": address,
+        "state": "connected" if link else (peer.last_error if peer else "") or "idle",
+        "path": link.path if link else "",
+        "rtt_ms": round(peer.round_trip * 1000, 1) if peer and peer.round_trip is not None else None,
+        "last_seen": peer.last_seen if peer else None,
+    }
+
+
+def members(node: Node) -> Mapping[str, Any]:
+    """Answer of `federation_members`."""
+    manifest = node.federation.require_member()
+    return {
+        "federation": manifest.name,
+        "epoch": manifest.epoch,
+        "members": [
+            {
+                "node_id": str(member.node_id),
+                "institution": member.institution,
+                "admin": member.node_id == manifest.admin,
+                "self": member.node_id == node.identity.node_id,
+            }
+            for member in manifest.members
+        ],
+    }
+
+
+def transfers(node: Node) -> Mapping[str, Any]:
+    """Answer of `transfers`: newest first, running ones with the counters of this moment."""
+    rows = []
+    for one in node.transfer_log.recent(MAX_TRANSFERS):
+        live = node.transfers.running.get(one.number)
+        counters = live.counters if live else one.counters
+        rows.append(
+            {
+                "number": one.number,
+                "direction": str(one.direction),
+                "study_uid": one.study_uid,
+                "peer": ", ".join(live.partners) if live else one.partner,
+                "user": one.user,
+                "state": str(one.state),
+                "reason": one.reason,
+                "instances": counters.instances,
+                "total": counters.total,
+                "failed": counters.failed,
+                "bytes": counters.bytes,
+                "wire_bytes": counters.wire_bytes,
+                "path": counters.path,
+                "seconds": round((one.ended_at or node.clock.now()) - one.started_at, 3),
+            }
+        )
+    return {"transfers": rows}
+
+
+def studies(node: Node) -> Mapping[str, Any]:
+    """Answer of `studies`: what this node's own archives hold."""
+    by_uid: dict[str, dict[str, Any]] = {}
+    for entry in node.catalog.search(StudyQuery(), limit=MAX_STUDIES):
+        row = by_uid.setdefault(entry.study.study_uid, {**as_keywords(entry.study), "Archives": []})
+        row["Archives"].append(entry.archive)
+    return {"studies": list(by_uid.values())}
+
+
+def as_keywords(study: Study) -> dict[str, Any]:
+    """A study by DICOM keyword, as text."""
+    return {keyword: study.value(keyword) for keyword in KEYWORDS}
