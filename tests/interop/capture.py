@@ -1,0 +1,71 @@
+"""Every packet on the loopback that belongs to given ports, as the kernel shows it to a raw socket."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
+
+_ALL_PROTOCOLS = 0x0003  # ETH_P_ALL, <linux/if_ether.h>
+_ETHERNET, _IPV4 = 14, 0x0800  # header size in bytes, type
+_TCP, _UDP = 6, 17  # IANA protocol numbers
+_RECEIVE_BUFFER = 256 * 1024 * 1024  # bytes, so that nothing is missed while the thread waits for a core
+_SO_RCVBUFFORCE = 33  # <asm-generic/socket.h>
+
+
+def why_not() -> str | None:
+    """Why packets cannot be captured here; None when they can."""
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except (OSError, AttributeError) as error:
+        return f"capturing packets needs root on Linux: {error}"
+    return None
+
+
+class Capture:
+    """Payloads of TCP segments and UDP datagrams from or to the given ports while the `with` block runs."""
+
+    def __init__(self, ports: Collection[int]) -> None:
+        self.segments: list[bytes] = []
+        self.datagrams: list[bytes] = []
+        self._ports = frozenset(ports)
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL_PROTOCOLS))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        self._socket.bind(("lo", 0))
+        self._socket.settimeout(0.2)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                self._sort(self._socket.recv(1 << 17))
+            except TimeoutError:
+                if self._ended.is_set():
+                    return
+
+    def _sort(self, frame: bytes) -> None:
+        if len(frame) < _ETHERNET + 20 or int.from_bytes(frame[12:14], "big") != _IPV4:
+            return
+        packet = frame[_ETHERNET:]
+        protocol, rest = packet[9], packet[(packet[0] & 15) * 4 :]
+        if protocol not in (_TCP, _UDP) or self._ports.isdisjoint(struct.unpack("!HH", rest[:4])):
+            return
+        if protocol == _UDP:
+            self.datagrams.append(rest[8:])
+        elif payload := rest[(rest[12] >> 4) * 4 :]:
+            self.segments.append(payload)
