@@ -7,12 +7,13 @@ Source: PS3.7 section 6.3.1, PS3.8 Annex E.
 
 from __future__ import annotations
 
+import os
+import uuid
 import weakref
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import _RQ_TO_MESSAGE, _RSP_TO_MESSAGE, DIMSEServiceProvider
@@ -50,34 +51,42 @@ class Spill:
     """A file that a large data set is written to while it arrives. Losing it (disk full) is remembered, not raised."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = NamedTemporaryFile(dir=folder, prefix=FILE_PREFIX, delete=False)  # noqa: SIM115
+        self._path = folder / f"{FILE_PREFIX}{uuid.uuid4().hex}"
         self._size = 0
-        self.lost = False
+        self._file: BinaryIO | None = None
+        with suppress(OSError):
+            self._file = open(self._path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115
 
     def write(self, data: bytes | memoryview) -> None:
         """Append, unless lost already."""
-        if self.lost:
+        if self._file is None:
             return
         try:
-            self._file.write(data)
-            self._size += len(data)
+            while len(data) > 0:
+                written = self._file.write(data)
+                self._size += written
+                data = data[written:]
         except OSError:
             self.discard()
 
     def finish(self) -> ReceivedFile | None:
         """Close the file and hand it over; None when it was lost."""
-        try:
-            self._file.close()
-        except OSError:
-            self.discard()
-        return None if self.lost else ReceivedFile(Path(self._file.name), self._size)
+        if self._file is None:
+            return None
+        self._file.close()
+        return ReceivedFile(self._path, self._size)
 
     def discard(self) -> None:
         """Close and delete the file."""
-        self.lost = True
-        with suppress(OSError):
-            self._file.close()
-        Path(self._file.name).unlink(missing_ok=True)
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+            self._path.unlink(missing_ok=True)
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Open for this user's eyes only."""
+    return os.open(path, flags, 0o600)
 
 
 class Message:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, Final
 
 from pynetdicom import AE, _config
@@ -134,6 +135,8 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
 class QuickAE(AE):  # type: ignore[misc]
     """An application entity whose associations use QuickSocket."""
 
+    receive_folder: Path | None = None
+
     def associate(
         self,
         addr: str,
@@ -153,7 +156,7 @@ class QuickAE(AE):  # type: ignore[misc]
             context.context_id = 2 * number + 1
         remote = AddressInformation.from_addr_port(addr, port)
         local = AddressInformation.from_tuple(bind_address or ("" if remote.is_ipv4 else "::", 0))
-        link = Link(self, MODE_REQUESTOR)
+        link = Link(self, MODE_REQUESTOR, receive_folder=self.receive_folder)
         link.set_socket(self._create_socket(link, local, tls_args))
         link.acceptor.ae_title = ae_title
         link.acceptor.address_info = remote
@@ -190,13 +193,16 @@ class QuickAE(AE):  # type: ignore[misc]
         return sock
 
 
-def make_ae(aet: str) -> QuickAE:
+def make_ae(aet: str, *, receive_folder: Path | None = None) -> QuickAE:
     """Return an application entity with this title, our time-outs, PDU size and sockets.
 
     Args:
         aet: 1 to 16 characters, PS3.5 section 6.2 (AE).
+        receive_folder: where data sets over MEMORY_INSTANCE_SIZE go that arrive over associations it requests (C-GET);
+            None keeps them in memory.
     """
     entity = QuickAE(ae_title=aet)
+    entity.receive_folder = receive_folder
     entity.maximum_pdu_size = limits.MAX_PDU_SIZE
     entity.connection_timeout = limits.DICOM_CONNECT_TIMEOUT
     entity.acse_timeout = limits.DICOM_ACSE_TIMEOUT
