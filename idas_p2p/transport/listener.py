@@ -58,6 +58,7 @@ class Listener:
         self._handshake_timeout = handshake_timeout
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unproved: set[Connection] = set()  # those whose handshake is under way
         self.gate = gate or Gate()
         self.refusals: Counter[Refusal] = Counter()
 
@@ -102,8 +103,20 @@ class Listener:
             self.gate.leave(connection.remote.host)
             self._refuse(connection, Refusal.TOO_MANY_CHANNELS, level=logging.DEBUG)
             return
+        self._unproved.add(connection)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._forget(connection))
+
+    def _forget(self, connection: Connection) -> None:
+        """Leave nothing of a connection whose task has ended, even of one that was cancelled before it began."""
+        self._end_handshake(connection)
+        connection.abort()
+
+    def _end_handshake(self, connection: Connection) -> None:
+        if connection in self._unproved:
+            self._unproved.remove(connection)
+            self.gate.leave(connection.remote.host)
 
     async def _serve(self, connection: Connection) -> None:
         channel = await self._shake_hands(connection)
@@ -125,11 +138,8 @@ class Listener:
             self._refuse(connection, Refusal.TIMED_OUT)
         except HandshakeFailed as error:
             self._refuse(connection, Refusal(error.detail))
-        except BaseException:
-            connection.abort()
-            raise
         finally:
-            self.gate.leave(connection.remote.host)
+            self._end_handshake(connection)
         return None
 
     def _admit(self, peer: NodeId, purpose: Purpose, psk_id: bytes) -> bool:

@@ -16,14 +16,16 @@ from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.framing import frame_header
 from idas_p2p.transport.gate import Gate
 from idas_p2p.wire.address import Address
-from tests.transport.pairs import dial_bob, listening, until
+from tests.transport.pairs import dial_bob, listening, raw_pair, until
 
 
-async def stranger(address: Address, data: bytes) -> bytes:
-    """Send these bytes to a listener; return what comes back until it hangs up."""
+async def stranger(address: Address, data: bytes, *, waits: bool = True) -> bytes:
+    """Send these bytes to a listener and wait, or say that this was all; return what comes back until it hangs up."""
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
         writer.write(data)
+        if not waits:
+            writer.write_eof()
         return await reader.read()
     except ConnectionError:
         return b""
@@ -98,8 +100,8 @@ async def test_a_frame_larger_than_a_handshake_needs_is_refused_when_announced()
 @given(st.binary(min_size=1, max_size=400))
 def test_any_bytes_from_a_stranger_leave_the_listener_serving(data: bytes) -> None:
     async def scenario() -> None:
-        async with listening(handshake_timeout=0.02) as (_, address):
-            await stranger(address, data)
+        async with listening() as (_, address):
+            await stranger(address, data, waits=False)
             await still_serves(address)
 
     asyncio.run(scenario())
@@ -162,6 +164,14 @@ async def test_stopping_ends_channels_and_half_open_connections() -> None:
         await channel.close()
         idle.close()
         await asyncio.gather(idle.wait_closed(), return_exceptions=True)
+
+
+async def test_a_connection_whose_task_never_began_is_not_left_open() -> None:
+    async with listening() as (listener, _), raw_pair() as (one, other):
+        listener._accepted(other)
+        await listener.stop()
+        with pytest.raises(ChannelClosed):
+            await one.receive()
 
 
 async def test_a_graceful_stop_lets_a_channel_finish() -> None:
