@@ -1,28 +1,98 @@
-"""The same instance in another transfer syntax, without losing a bit of any pixel.
+"""The same instance in another transfer syntax, without losing a bit of any pixel or any text.
 
-Belongs here: which conversions are lossless, and doing them. Not here: negotiation (deliver.py).
-Source: PS3.5 section 10 and Annex A.
+Belongs here: which conversions are lossless, and doing them in order. Not here: negotiation (deliver.py), bytes
+(recode.py, pixels.py). Source: PS3.5 section 10 and Annex A.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
-from idas_p2p.errors import CannotConvert
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from idas_p2p.blob import MemoryBlob
+from idas_p2p.dicom.pixels import LOSSLESS, DecodedPixels, decode_pixels
+from idas_p2p.dicom.recode import recode
+from idas_p2p.errors import CannotConvert, MalformedInstance
 from idas_p2p.wire.instance import Instance
+
+MAX_SIZE: Final = 1_073_741_824  # bytes of a data set that is converted in memory; ours
+TARGETS: Final = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian))
+_NATIVE: Final = frozenset({*TARGETS, str(ExplicitVRBigEndian)})
+_PHOTOMETRIC, _PLANAR, _PIXELS = 0x00280004, 0x00280006, 0x7FE00010
 
 
 def convert(instance: Instance, accepted: Sequence[str]) -> Instance:
-    """Return the instance in one of the accepted transfer syntaxes, losslessly.
+    """Return the instance in one of the accepted transfer syntaxes, losslessly. Takes time and memory: for threads.
 
     Args:
         instance: any instance.
-        accepted: transfer syntax UIDs, best first.
+        accepted: transfer syntax UIDs; the instance's own is taken first, then the first of TARGETS.
 
     Raises:
-        CannotConvert: none of them can be reached without loss, or no decoder is installed.
+        CannotConvert: none of them can be reached without loss, no decoder is installed, or it is too large.
         MalformedInstance: the data set cannot be read.
     """
-    if instance.transfer_syntax_uid in accepted:
+    source = instance.transfer_syntax_uid
+    if source in accepted:
         return instance
-    raise CannotConvert("not yet")
+    target = next((uid for uid in TARGETS if uid in accepted), None)
+    if target is None:
+        raise CannotConvert("it accepts no uncompressed transfer syntax for this kind of image")
+    if source not in _NATIVE and source not in LOSSLESS:
+        raise CannotConvert("the image is stored with lossy compression, or in a coding not known here")
+    if instance.data.size > MAX_SIZE:
+        raise CannotConvert("the image is too large to be converted")
+    data = _converted(instance.data.read(), source, target)
+    return replace(instance, transfer_syntax_uid=target, data=MemoryBlob(data))
+
+
+def _converted(data: bytes, source: str, target: str) -> bytes:
+    """Inflate, decode, recode, deflate: as many of these as are needed."""
+    replacements: dict[int, tuple[bytes, bytes]] = {}
+    if source == DeflatedExplicitVRLittleEndian:
+        data = _inflated(data)
+    elif source in LOSSLESS:
+        replacements = _replacements(decode_pixels(data, source))
+    implicit, to_implicit = source == ImplicitVRLittleEndian, target == ImplicitVRLittleEndian
+    big_endian = source == ExplicitVRBigEndian
+    if replacements or big_endian or implicit != to_implicit:
+        data = recode(
+            data, implicit=implicit, big_endian=big_endian, to_implicit=to_implicit, replacements=replacements
+        )
+    return _deflated(data) if target == DeflatedExplicitVRLittleEndian else data
+
+
+def _replacements(pixels: DecodedPixels) -> dict[int, tuple[bytes, bytes]]:
+    """The elements that decoding changes, PS3.5 section 8.2."""
+    photometric = pixels.photometric_interpretation.encode("ascii", "replace")
+    return {
+        _PHOTOMETRIC: (b"CS", photometric + b" " * (len(photometric) % 2)),
+        _PLANAR: (b"US", pixels.planar_configuration.to_bytes(2, "little")),
+        _PIXELS: (b"OW", pixels.data),  # also of 8-bit pixels, PS3.5 section 8.1.2
+    }
+
+
+def _inflated(data: bytes) -> bytes:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        plain = inflater.decompress(data, MAX_SIZE)
+    except zlib.error:
+        raise MalformedInstance("not a deflated data set") from None
+    if inflater.unconsumed_tail:
+        raise CannotConvert("the image is too large to be converted")
+    return plain
+
+
+def _deflated(data: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = deflater.compress(data) + deflater.flush()
+    return packed + b"\0" * (len(packed) % 2)  # PS3.5 section A.5

@@ -30,10 +30,8 @@ _UNDEFINED: Final = 0xFFFFFFFF  # length, PS3.5 section 7.1.1
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # Float, Double Float and plain Pixel Data
 _LAST_HEADER_GROUP: Final = 0x0020
-_LONG_VRS: Final = frozenset(
-    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-)
-_SHORT_VRS: Final = frozenset(
+LONG_VRS: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+SHORT_VRS: Final = frozenset(
     b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()
 )  # 16-bit lengths, PS3.5 Table 7.1-2
 _IN_SEQUENCE, _IN_ITEM, _WAS_IMPLICIT = 0, 1, 2  # bits of one level of nesting
@@ -60,6 +58,11 @@ class Elements:
 
     values: dict[int, bytes]
     pixel_data: PixelData | None
+
+    def number(self, keyword: str) -> int | None:
+        """The value of an attribute with VR US in little endian; None when absent."""
+        raw = self.values.get(tag_for_keyword(keyword) or 0, b"")
+        return int.from_bytes(raw[:2], "little") if len(raw) >= 2 else None
 
     def reader(self) -> Callable[[str], str]:
         """A function that gives an attribute's decoded text by keyword, values stripped of padding; empty if absent."""
@@ -178,9 +181,9 @@ class _Walk:
         group, number = self._tag.unpack_from(head)
         tag = group << 16 | number
         vr = b"" if self._implicit or group == 0xFFFE else head[4:6]
-        if vr in _SHORT_VRS:
+        if vr in SHORT_VRS:
             return tag, vr, self._offset + 8, self._short.unpack_from(head, 6)[0]
-        if vr in _LONG_VRS or (vr.isalpha() and vr.isupper()):  # one of the future is long, PS3.5 section 7.1.2
+        if vr in LONG_VRS or (vr.isalpha() and vr.isupper()):  # one of the future is long, PS3.5 section 7.1.2
             if len(head) < 12:
                 raise MalformedInstance("the data set ends inside an element")
             return tag, vr, self._offset + 12, self._long.unpack_from(head, 8)[0]
