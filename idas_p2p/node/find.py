@@ -1,6 +1,6 @@
 """One query over the whole federation: our own archives first, then whoever the directory names.
 
-Belongs here: whom to ask, merging by Study Instance UID, remembering tickets. Not here: asking (exchange/find.py).
+Belongs here: whom to ask, merging by Study Instance UID, remembering offers. Not here: asking (exchange/find.py).
 The directory answers who; the holder answers what.
 """
 
@@ -34,7 +34,7 @@ from idas_p2p.wire.terms import Term, query_terms
 NODE_TIMEOUT: Final = 8.0  # seconds for dialling and the whole answer of one holder; ours
 LOOKUP_TIMEOUT: Final = 5.0  # seconds for all directory lookups of one query; ours
 MAX_LOOKUPS_AT_ONCE: Final = 16  # of one query; ours
-MAX_REMEMBERED: Final = 100_000  # studies whose tickets are kept; ours: about 50 MB
+MAX_REMEMBERED: Final = 100_000  # studies whose offers are kept; ours: about 50 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +62,38 @@ class Search:
         return Found(study, holder, is_first=len(known) == 1)
 
 
-class Tickets:
-    """Tickets that came with hits, by user and study, the least recently used forgotten first."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A holder's copy of a study, and the ticket to fetch it."""
+
+    holder: NodeId
+    ticket: Ticket
+    instance_count: int
+
+
+class Offers:
+    """Offers that came with hits, by user and study, the least recently used forgotten first."""
 
     def __init__(self) -> None:
-        self._by_study: OrderedDict[tuple[str, str], dict[NodeId, Ticket]] = OrderedDict()
+        self._by_study: OrderedDict[tuple[str, str], dict[NodeId, Offer]] = OrderedDict()
 
-    def remember(self, user: str, study_uid: str, holder: NodeId, ticket: Ticket) -> None:
-        """Keep a ticket for a later retrieval."""
+    def remember(self, user: str, study_uid: str, offer: Offer) -> None:
+        """Keep an offer for a later retrieval."""
         key = (user, study_uid)
-        self._by_study.setdefault(key, {})[holder] = ticket
+        self._by_study.setdefault(key, {})[offer.holder] = offer
         self._by_study.move_to_end(key)
         while len(self._by_study) > MAX_REMEMBERED:
             self._by_study.popitem(last=False)
 
-    def valid(self, user: str, study_uid: str, *, now: float) -> dict[NodeId, Ticket]:
-        """Tickets for a study that have at least a minute left."""
-        tickets = self._by_study.get((user, study_uid), {})
-        return {holder: ticket for holder, ticket in tickets.items() if ticket.expires > now + 60}
+    def valid(self, user: str, study_uid: str, *, now: float) -> list[Offer]:
+        """Offers whose tickets have at least a minute left, the fullest copy first."""
+        offers = self._by_study.get((user, study_uid), {}).values()
+        return sorted(
+            (offer for offer in offers if offer.ticket.expires > now + 60), key=lambda offer: -offer.instance_count
+        )
 
     def forget(self, user: str, study_uid: str) -> None:
-        """Drop the tickets for a study, because a holder refused one."""
+        """Drop the offers of a study, because a holder refused its ticket."""
         self._by_study.pop((user, study_uid), None)
 
 
@@ -110,7 +121,7 @@ class Finder:
     ) -> None:
         self._identity, self._federation, self._directory = identity, federation, directory
         self._links, self._holdings, self._clock = links, holdings, clock
-        self.tickets = Tickets()
+        self.offers = Offers()
 
     async def find(self, search: Search) -> AsyncIterator[Found]:
         """Yield every copy found, our own first, then in order of arrival.
@@ -131,22 +142,24 @@ class Finder:
         if not search.holders and search.asked.unanswered:
             raise PeerUnreachable(f"{len(search.asked.unanswered)} of {len(members)} holders did not answer")
 
-    async def holders(self, user: str, study_uid: str) -> dict[NodeId, Ticket]:
-        """Who offers a study to this user, with a valid ticket each; asks anew when none is remembered."""
-        known = self.tickets.valid(user, study_uid, now=self._clock.now())
+    async def offers_of(self, user: str, study_uid: str) -> list[Offer]:
+        """Who offers a study to this user, the fullest copy first; asks anew when no offer is remembered."""
+        known = self.offers.valid(user, study_uid, now=self._clock.now())
         if not known:
             search = Search(user=user, query=StudyQuery.of({"StudyInstanceUID": study_uid}))
             async with aclosing(self.find(search)) as found:  # type: ignore[type-var]
                 async for _ in found:
                     pass
-            known = self.tickets.valid(user, study_uid, now=self._clock.now())
+            known = self.offers.valid(user, study_uid, now=self._clock.now())
         return known
 
     def _take(self, search: Search, remote: RemoteHit) -> Found | None:
         study = remote.hit.study
         if not matches(search.query, study) or remote.holder in search.holders.get(study.study_uid, ()):
             return None
-        self.tickets.remember(search.user, study.study_uid, remote.holder, remote.hit.ticket)
+        self.offers.remember(
+            search.user, study.study_uid, Offer(remote.holder, remote.hit.ticket, study.instance_count)
+        )
         return search.add(study, remote.holder)
 
     async def _ask(self, search: Search, node: NodeId) -> AsyncIterator[Hit]:

@@ -15,7 +15,7 @@ from idas_p2p.dicom.matching import matches
 from idas_p2p.errors import ArchiveUnreachable, IdasError, StudyNotFound, TicketRefused
 from idas_p2p.events import log_event
 from idas_p2p.node.sources import Sources
-from idas_p2p.store.catalog import Catalog
+from idas_p2p.store.catalog import Catalog, Entry
 from idas_p2p.wire.instance import RetrieveEvent, Selection
 from idas_p2p.wire.messages import FetchRequest, Hit
 from idas_p2p.wire.query import StudyQuery
@@ -46,12 +46,20 @@ class Holdings:
         self._rules, self._clock = rules, clock
 
     def local_studies(self, query: StudyQuery) -> Iterator[Study]:
-        """Yield each matching study once, however many of our archives hold it."""
+        """Yield each matching study once, as the archive that has most of it describes it."""
         seen = set[str]()
         for entry in self._catalog.search(query):
             if entry.study.study_uid not in seen and matches(query, entry.study):
                 seen.add(entry.study.study_uid)
-                yield entry.study
+                yield self.best_entries(entry.study.study_uid)[0].study
+
+    def best_entries(self, study_uid: str) -> list[Entry]:
+        """The study in each of our archives that holds it, the one with most instances first."""
+        return sorted(self._catalog.entries(study_uid), key=lambda entry: -entry.study.instance_count)
+
+    def instance_count(self, study_uid: str) -> int:
+        """How many instances of a study our fullest archive has; 0 when none has it."""
+        return max((entry.study.instance_count for entry in self._catalog.entries(study_uid)), default=0)
 
     def holds(self, study_uid: str) -> bool:
         """Whether one of our archives has the study."""
@@ -100,7 +108,7 @@ class Holdings:
             ArchiveUnreachable: none of those that have it answers.
             ArchiveFailed: the archive broke off.
         """
-        entries = sorted(self._catalog.entries(selection.study_uid), key=lambda e: -e.study.instance_count)
+        entries = self.best_entries(selection.study_uid)
         if not entries:
             raise StudyNotFound
         error: IdasError = ArchiveUnreachable()

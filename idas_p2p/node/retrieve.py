@@ -1,4 +1,4 @@
-"""Bring a study to one of our users: from our own archive when it is there, else from its holders, one after another.
+"""Bring a study to one of our users: from our own archive, else from its holders, one after another.
 
 Law: an instance is yielded once, after its digest was checked; one that failed at a holder is asked for at the next;
 what is still missing at the end is said. Belongs here: order of holders, tries, and when to give up. Not here: the
@@ -19,7 +19,7 @@ from idas_p2p.errors import ChannelClosed, IdasError, PeerUnreachable, StudyNotF
 from idas_p2p.events import log_event
 from idas_p2p.exchange.fetch import FetchState, fetch
 from idas_p2p.node.fetches import Fetches
-from idas_p2p.node.find import Finder
+from idas_p2p.node.find import Finder, Offer
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.links import Links
 from idas_p2p.node.transfers import Transfer, Transfers
@@ -28,7 +28,6 @@ from idas_p2p.store.spooled import SpooledTransfer
 from idas_p2p.store.transfers import Direction
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
-from idas_p2p.wire.messages import Ticket
 
 PATIENCE: Final = 30.0  # seconds without a new instance before a holder that answered once is given up; ours
 LOCAL_PATH: Final = "local"  # of a transfer that crosses no network between nodes
@@ -92,7 +91,9 @@ class Retriever:
         await self._fetches.stop()
 
     def _one(self, user: str, selection: Selection) -> AsyncIterator[RetrieveEvent]:
-        if self._holdings.holds(selection.study_uid):
+        ours = self._holdings.instance_count(selection.study_uid)
+        offered = self._finder.offers.valid(user, selection.study_uid, now=self._clock.now())
+        if self._holdings.holds(selection.study_uid) and all(offer.instance_count <= ours for offer in offered):
             return self._local(user, selection)
         names = (user, selection.study_uid, *selection.series_uids, "/", *selection.sop_instance_uids)
         key = derive(self._spool_key, "idas spool", *names)
@@ -113,13 +114,13 @@ class Retriever:
 
     async def _remote(self, key: bytes, user: str, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         with self._transfers.transfer(Direction.IN, selection.study_uid, user) as transfer:
-            holders = await self._finder.holders(user, selection.study_uid)
-            if not holders:
+            offers = await self._finder.offers_of(user, selection.study_uid)
+            if not offers:
                 raise StudyNotFound
             attempt = _Attempt(transfer, FetchState())
             spooled = self._spooled[key] = self._spool.open(key, now=self._clock.now())
-            for holder, ticket in holders.items():
-                events = self._from_holder(holder, ticket, user, selection, spooled, attempt)
+            for offer in offers:
+                events = self._from_holder(offer, user, selection, spooled, attempt)
                 async with aclosing(events):  # type: ignore[type-var]
                     async for event in events:
                         yield event
@@ -133,14 +134,14 @@ class Retriever:
 
     async def _from_holder(
         self,
-        holder: NodeId,
-        ticket: Ticket,
+        offer: Offer,
         user: str,
         selection: Selection,
         spooled: SpooledTransfer,
         attempt: _Attempt,
     ) -> AsyncIterator[RetrieveEvent]:
         """Try one holder until it sent all, refused, or was silent for too long."""
+        holder = offer.holder
         attempt.transfer.partners.append(self._federation.institution(holder) or holder.short)
         delay, quiet_since, answered = FIRST_DELAY, self._clock.monotonic(), False
         while True:
@@ -149,7 +150,7 @@ class Retriever:
                 answered = True
                 attempt.transfer.use(channel)
                 async with aclosing(
-                    fetch(channel, selection, ticket, user, spooled, attempt.state)  # type: ignore[type-var]
+                    fetch(channel, selection, offer.ticket, user, spooled, attempt.state)  # type: ignore[type-var]
                 ) as events:
                     async for event in events:
                         quiet_since, delay = self._clock.monotonic(), FIRST_DELAY
@@ -164,7 +165,7 @@ class Retriever:
             except IdasError as error:
                 attempt.ended(holder, error)
                 if isinstance(error, TicketRefused):
-                    self._finder.tickets.forget(user, selection.study_uid)
+                    self._finder.offers.forget(user, selection.study_uid)
                 return
             log_event(
                 "fetch_interrupted", peer=holder.short, reason=ChannelClosed.code, request=attempt.transfer.number
