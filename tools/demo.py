@@ -49,7 +49,7 @@ class Account:
 
     def fact(self, text: str) -> None:
         """Tell one thing that happened, and when."""
-        self.console.print(f"  [dim]{time.monotonic() - self.started:6.1f} s[/dim]  {text}")
+        self.console.print(f"  [dim]{time.monotonic() - self.started:6.1f} s[/dim]  {text}", soft_wrap=True)
 
     @contextmanager
     def timed(self, text: str) -> Iterator[None]:

@@ -11,9 +11,9 @@ import copy
 import hashlib
 import importlib.resources
 import io
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,32 @@ def write_ultrasound(
         seed: other seeds give other UIDs.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with _as_shipped():
+        return _write(folder, patient_name, patient_id, accession_number, study_date, character_set, slices, seed)
+
+
+@contextmanager
+def _as_shipped() -> Iterator[None]:
+    """Let pydicom copy a value that is longer than its VR allows, of which the images have one, without a word."""
+    settings = pydicom.config.settings
+    before = settings.reading_validation_mode, settings.writing_validation_mode
+    settings.reading_validation_mode = settings.writing_validation_mode = pydicom.config.IGNORE
+    try:
+        yield
+    finally:
+        settings.reading_validation_mode, settings.writing_validation_mode = before
+
+
+def _write(
+    folder: Path,
+    patient_name: str,
+    patient_id: str,
+    accession_number: str,
+    study_date: str,
+    character_set: str,
+    slices: int,
+    seed: str,
+) -> StudyFiles:
     study_uid = generate_uid(entropy_srcs=[seed, "study"])
     paths = []
     for number, image in zip(range(slices), _still_then_frames(), strict=False):
@@ -101,9 +127,7 @@ def write_ultrasound(
         image.SOPInstanceUID = generate_uid(entropy_srcs=[seed, str(number)])
         image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
         paths.append(folder / f"{number:05}.dcm")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # the still has a longer text than its VR allows
-            image.save_as(paths[-1], enforce_file_format=True)
+        image.save_as(paths[-1], enforce_file_format=True)
     return StudyFiles(str(study_uid), tuple(paths))
 
 
