@@ -21,13 +21,14 @@ from pydicom.uid import (
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.pixels import LOSSLESS, DecodedPixels, decode_pixels
 from idas_p2p.dicom.recode import recode
+from idas_p2p.dicom.walk import read_elements
 from idas_p2p.errors import CannotConvert, MalformedInstance
 from idas_p2p.wire.instance import Instance
 
 MAX_SIZE: Final = 1_073_741_824  # bytes of a data set that is converted in memory; ours
 TARGETS: Final = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian))
 _NATIVE: Final = frozenset({*TARGETS, str(ExplicitVRBigEndian)})
-_PHOTOMETRIC, _PLANAR, _PIXELS = 0x00280004, 0x00280006, 0x7FE00010
+_PHOTOMETRIC, _PLANAR, _BITS_ALLOCATED, _PIXELS = 0x00280004, 0x00280006, 0x00280100, 0x7FE00010
 
 
 def convert(instance: Instance, accepted: Sequence[str]) -> Instance:
@@ -64,11 +65,20 @@ def _converted(data: bytes, source: str, target: str) -> bytes:
         replacements = _replacements(decode_pixels(data, source))
     implicit, to_implicit = source == ImplicitVRLittleEndian, target == ImplicitVRLittleEndian
     big_endian = source == ExplicitVRBigEndian
+    if big_endian:
+        _check_words(data, source)
     if replacements or big_endian or implicit != to_implicit:
         data = recode(
             data, implicit=implicit, big_endian=big_endian, to_implicit=to_implicit, replacements=replacements
         )
     return _deflated(data) if target == DeflatedExplicitVRLittleEndian else data
+
+
+def _check_words(data: bytes, source: str) -> None:
+    """Refuse pixels of more than 16 bits in big endian: writers disagree on the order of the two words."""
+    bits = read_elements(MemoryBlob(data), source, ["BitsAllocated"]).values.get(_BITS_ALLOCATED, b"")
+    if int.from_bytes(bits[:2], "big") > 16:
+        raise CannotConvert("pixels of more than 16 bits in big endian order can be read in two ways")
 
 
 def _replacements(pixels: DecodedPixels) -> dict[int, tuple[bytes, bytes]]:
