@@ -10,9 +10,11 @@ Belongs here: opening, schema version, transactions, upsert. Not here: what is s
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -143,14 +145,29 @@ def upsert(
     """
     if not rows:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = _insert(connection.dialect.name, table)
     key = [column.name for column in table.primary_key]
     values = update or {name: statement.excluded[name] for name in rows[0] if name not in key}
     if values:
         connection.execute(statement.on_conflict_do_update(index_elements=key, set_=dict(values)), list(rows))
     else:
-        connection.execute(statement.on_conflict_do_nothing(index_elements=key), list(rows))
+        connection.execute(_insert_missing(connection.dialect.name, table), list(rows))
+
+
+def insert_missing(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row unless its primary key is taken; return whether it was inserted."""
+    statement = _insert_missing(connection.dialect.name, table)
+    return connection.execute(statement, dict(row), execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+@cache
+def _insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def _insert_missing(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return _insert(dialect, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
 
 
 def pages(items: Iterable[T]) -> Iterator[list[T]]:
@@ -204,13 +221,17 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    """Straight to the driver, since a begin through SQLAlchemy costs as much as a small transaction's other work."""
     options = connection.get_execution_options()
-    if not options.get(_WRITES):
-        connection.exec_driver_sql("BEGIN")
-        return
-    level = "FULL" if options[_DURABLE] else "NORMAL"
-    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a lock taken later could fail halfway
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    try:
+        if not options.get(_WRITES):
+            driver.execute("BEGIN")
+            return
+        driver.execute(f"PRAGMA synchronous = {'FULL' if options[_DURABLE] else 'NORMAL'}")
+        driver.execute("BEGIN IMMEDIATE")  # a lock taken later could fail halfway
+    except sqlite3.Error as error:
+        raise translated(error, disconnected=False) or error from None
 
 
 def _begin_postgresql(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from idas_p2p.blob import Blob, FileBlob, pieces
 from idas_p2p.errors import DigestMismatch, IdasError
 from idas_p2p.events import log_event
-from idas_p2p.store.database import Database
+from idas_p2p.store.database import Database, insert_missing
 from idas_p2p.store.files import NAME_SIZE, NewFile
 from idas_p2p.store.tables import spool_instances
 from idas_p2p.wire.instance import Instance
@@ -205,13 +205,11 @@ class SpoolWriter:
     def _insert(self) -> Any:
         """Add the row, or return the one of the same instance that another writer finished before."""
         table = spool_instances
-        same = (table.c.key == self._row["key"]) & (table.c.sop_instance_uid == self._row["sop_instance_uid"])
         with self._shelf.database.write(durable=False) as connection:
-            held = connection.execute(select(table).where(same)).mappings().one_or_none()
-            if held is not None:
-                return held
-            connection.execute(table.insert(), self._row)
-        return self._row
+            if insert_missing(connection, table, self._row):
+                return self._row
+            same = (table.c.key == self._row["key"]) & (table.c.sop_instance_uid == self._row["sop_instance_uid"])
+            return connection.execute(select(table).where(same)).mappings().one()
 
     def abort(self) -> None:
         """Remove what was written and give back its space. Does nothing after `finish`; may be repeated."""
