@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,19 @@ from idas_p2p.dicom.scan import header_of
 from idas_p2p.dicom.sockets import make_ae
 from idas_p2p.wire.address import Address
 from tools.dcmtk import QUICK
+from tools.images import StudyFiles
 from tools.programs import LOOPBACK, Program, answers, free_port
 
 OUR_AET = "IDAS"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A running archive and what is in it."""
+
+    remote: RemoteAE
+    node_port: int
+    studies: tuple[StudyFiles, ...]
 
 
 class Dcmqrscp:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -29,69 +28,12 @@ from idas_p2p.dicom.requests import FIND, MOVE
 from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable
 from idas_p2p.wire.instance import Instance, InstanceFailed, Selection, Total
 from idas_p2p.wire.query import StudyQuery
-from tests.dicom.archives import Dcmqrscp, remote, serving, store_service
-from tools.images import StudyFiles, shipped, write_ultrasound
-from tools.orthanc import Orthanc, find_orthanc
+from tests.dicom.archives import Archive, remote, serving, store_service
+from tools.images import StudyFiles
 from tools.programs import free_port
 
 EVERYTHING = StudyQuery.of({})
-COMPRESSED = ("JPEG-LL.dcm", "MR_small_RLE.dcm", "693_J2KI.dcm", "SC_rgb_jpeg_gdcm.dcm", "image_dfl.dcm")
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")  # about what the shipped images hold
-
-
-@dataclass(frozen=True)
-class Archive:
-    """A running archive and what is in it."""
-
-    remote: RemoteAE
-    node_port: int
-    studies: tuple[StudyFiles, ...]
-
-
-@pytest.fixture(scope="module")
-def studies(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyFiles, ...]:
-    folder = tmp_path_factory.mktemp("studies")
-    named = write_ultrasound(folder / "us", slices=12, patient_name="Müller^Jörg", character_set="ISO_IR 100")
-    return (named, *shipped(*COMPRESSED))
-
-
-@pytest.fixture(scope="module")
-def orthanc(tmp_path_factory: pytest.TempPathFactory, studies: tuple[StudyFiles, ...]) -> Iterator[Archive]:
-    if find_orthanc() is None:
-        pytest.skip("Orthanc is not installed")
-    node_port = free_port()
-    archive = Orthanc(tmp_path_factory.mktemp("orthanc") / "pacs", modalities={"IDAS": ("127.0.0.1", node_port)})
-    archive.start()
-    try:
-        archive.fill([path for study in studies for path in study.files])
-        yield Archive(remote(archive.aet, archive.dicom_port), node_port, studies)
-    finally:
-        archive.stop()
-
-
-@pytest.fixture(scope="module")
-def dcmqrscp(tmp_path_factory: pytest.TempPathFactory, studies: tuple[StudyFiles, ...]) -> Iterator[Archive]:
-    node_port = free_port()
-    archive = Dcmqrscp(tmp_path_factory.mktemp("dcmqrscp") / "pacs", node_port=node_port)
-    archive.fill(studies[0].files)
-    archive.start()
-    try:
-        yield Archive(remote(archive.aet, archive.port), node_port, studies[:1])
-    finally:
-        archive.stop()
-
-
-@pytest.fixture(params=["orthanc", "dcmqrscp"])
-def archive(request: pytest.FixtureRequest) -> Archive:
-    found: Archive = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.fixture
-async def bridge() -> AsyncIterator[Bridge]:
-    made = Bridge(threads=8)
-    yield made
-    await made.close()
 
 
 Client = Callable[..., ArchiveClient]
