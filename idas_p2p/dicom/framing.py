@@ -15,6 +15,7 @@ from idas_p2p.blob import Blob, pieces
 
 COMMAND: Final = 0x01  # bits of the message control header, PS3.8 E.2
 LAST: Final = 0x02
+NO_DATA_SET: Final = 0x0101  # Command Data Set Type, PS3.7 E.1
 WRITE_SIZE: Final = 524_288  # bytes joined into one write; ours
 SMALLEST_PDU: Final = 128  # bytes; a peer that announces less cannot be served; ours
 
@@ -115,6 +116,29 @@ def store_command(
         title = originator[0].encode("ascii", "replace")
         elements.append(_element(0x1030, title + b" " * (len(title) % 2)))
         elements.append(_element(0x1031, struct.pack("<H", originator[1])))
+    return _command(*elements)
+
+
+def store_answer(*, sop_class_uid: str, sop_instance_uid: str, message_id: int, status: int) -> bytes:
+    """The command set of a C-STORE-RSP without remarks, PS3.7 Table 9.3-2.
+
+    Args:
+        sop_class_uid: Affected SOP Class UID of the request.
+        sop_instance_uid: Affected SOP Instance UID of the request.
+        message_id: that of the request.
+        status: PS3.7 Annex C.
+    """
+    return _command(
+        _element(0x0002, _uid(sop_class_uid)),
+        _element(0x0100, struct.pack("<H", 0x8001)),
+        _element(0x0120, struct.pack("<H", message_id)),
+        _element(0x0800, struct.pack("<H", NO_DATA_SET)),
+        _element(0x0900, struct.pack("<H", status)),
+        _element(0x1000, _uid(sop_instance_uid)),
+    )
+
+
+def _command(*elements: bytes) -> bytes:
     body = b"".join(elements)
     return _element(0x0000, struct.pack("<I", len(body))) + body
 

@@ -90,7 +90,7 @@ class Link(Association):  # type: ignore[misc]
 
     def end(self) -> None:
         """Abort now, and close the socket whether or not the peer plays along. From any thread but the reactor's."""
-        if self.dul.is_alive():
+        if self.is_established and self.dul.is_alive():
             self.abort(block=False)
             self.dul.join(ABORT_TIMEOUT)
         self._reactor_checkpoint.set()
@@ -122,9 +122,9 @@ class Link(Association):  # type: ignore[misc]
 
     def _has_ended(self) -> bool:
         if self.is_established and self.acse.is_release_requested():
-            self.acse.send_release(is_response=True)
             self.is_released = True
             self.is_established = False
+            self.acse.send_release(is_response=True)
         elif self.acse.is_aborted():
             self.dul.receive_pdu(wait=False)
             self.is_aborted = True

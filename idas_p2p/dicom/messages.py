@@ -29,7 +29,6 @@ MAX_COMMAND_SIZE: Final = 16_384  # bytes of a command set; ours
 MAX_WAITING: Final = 4  # messages received ahead of the one being served; ours: nobody negotiates more than one
 MAX_ANSWERS: Final = 64  # responses received ahead of the service user; ours: the rest wait in the socket
 MAX_CANCELS: Final = 10  # C-CANCEL requests remembered, as pynetdicom does
-NO_DATA_SET: Final = 0x0101  # Command Data Set Type, PS3.7 E.1
 FILE_PREFIX: Final = "incoming-"
 
 
@@ -147,7 +146,7 @@ class Message:
         message.command_set = decode(self._command, True, True)
         message.__class__ = _MESSAGE_TYPES[message.command_set.CommandField][1]
         self._decoded = message
-        return bool(message.command_set.CommandDataSetType != NO_DATA_SET)
+        return bool(message.command_set.CommandDataSetType != framing.NO_DATA_SET)
 
     def _add_data(self, context_id: int, part: memoryview) -> None:
         if self._decoded is None or context_id != self._decoded.context_id:
@@ -265,6 +264,10 @@ class Messages(DIMSEServiceProvider):  # type: ignore[misc]
             originator=originator,
         )
         return self._write(context_id, command, data)
+
+    def send_command(self, context_id: int, command: bytes) -> None:
+        """Send a message that is an encoded command set and nothing else."""
+        self._write(context_id, command, None)
 
     def _write(self, context_id: int, command: bytes, data: Blob | None) -> bool:
         fragment = framing.fragment_size(self.maximum_pdu_size)

@@ -92,8 +92,8 @@ class Reactor(DULServiceProvider):  # type: ignore[misc]
         finally:
             self.assoc._dul_ready.set()
             self.assoc.dimse.discard()
-            self.assoc.dimse.msg_queue.put((None, None))
-            self._activity.set()
+            self.assoc.dimse.msg_queue.put((None, None))  # whoever waits for anything waits in vain
+            self.to_user_queue.put(None)
             with self._wake_lock:
                 fd, self._wake_fd = self._wake_fd, -1
             os.close(fd)

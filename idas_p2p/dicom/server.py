@@ -37,7 +37,7 @@ HANDLERS: Final = {
     C_GET: (serve_get, GET),
     C_STORE: (serve_store, STORAGE),
 }
-MAX_REJECTING: Final = 16  # connections over the bound that are still told so; ours
+MAX_UNDECIDED: Final = 16  # connections beyond the associations allowed, so that those can be rejected; ours
 BACKLOG: Final = 64  # connections the kernel holds until they are accepted; ours
 ADMIT_TIMEOUT: Final = 5.0  # seconds the node may take to decide about a caller; ours
 END_TIMEOUT: Final = 3.0  # seconds for aborted associations to end; ours
@@ -76,7 +76,7 @@ class DicomServer:
 
     @property
     def associations(self) -> int:
-        """Associations served now."""
+        """Connections open now."""
         return len(self._links)
 
     async def start(self, address: Address) -> Address:
@@ -136,15 +136,14 @@ class DicomServer:
                 client.close()
 
     def _begin(self, client: socket.socket) -> None:
-        if len(self._links) >= self._max_associations + MAX_REJECTING:
+        if len(self._links) >= self._max_associations + MAX_UNDECIDED:
             client.close()
             return
         client.setblocking(True)
-        is_over = len(self._links) >= self._max_associations
         link = ServedLink(
             self._ae,
             self._host,
-            judge=self._reject_as_over if is_over else self._judge,
+            judge=self._judge,
             on_end=lambda link: self._host.bridge.tell(self._forget, link),
         )
         self._ae.accept(client, link)
@@ -157,13 +156,12 @@ class DicomServer:
         if not self._links:
             self._all_ended.set()
 
-    def _reject_as_over(self, _: Caller) -> Rejection:
-        return Rejection.TOO_MANY_ASSOCIATIONS
-
     def _judge(self, caller: Caller) -> Rejection | None:
         """Decide about a caller. In its association's thread."""
         if self._is_stopping:
             return Rejection.CONGESTED
+        if sum(link.is_established for link in list(self._links)) >= self._max_associations:
+            return Rejection.TOO_MANY_ASSOCIATIONS
         if caller.called_aet != self._host.aet:
             return Rejection.CALLED_AET_UNKNOWN
         try:

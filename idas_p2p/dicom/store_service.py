@@ -10,6 +10,7 @@ from typing import Any
 
 from pynetdicom.presentation import PresentationContext
 
+from idas_p2p.dicom.framing import store_answer
 from idas_p2p.dicom.messages import received_blob
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.dicom.serving import ServedLink
@@ -38,4 +39,10 @@ def serve_store(link: ServedLink, request: Any, context: PresentationContext) ->
         log_event("store_failed", reason=error.code)
         link.respond(request, context, store_status(error), error=error)
     else:
-        link.respond(request, context, SUCCESS)
+        answer = store_answer(
+            sop_class_uid=header.sop_class_uid,
+            sop_instance_uid=header.sop_instance_uid,
+            message_id=request.MessageID,
+            status=SUCCESS,
+        )
+        link.dimse.send_command(context.context_id, answer)

@@ -9,7 +9,7 @@ from pynetdicom.dsutils import decode
 
 from idas_p2p import limits
 from idas_p2p.blob import MemoryBlob
-from idas_p2p.dicom.framing import COMMAND, LAST, fragment_size, fragments, message_writes, store_command
+from idas_p2p.dicom.framing import COMMAND, LAST, fragment_size, fragments, message_writes, store_answer, store_command
 
 
 def read_back(stream: bytes) -> list[tuple[int, int, bytes]]:
@@ -64,3 +64,12 @@ def test_a_store_command_is_what_pydicom_reads() -> None:
     assert command.CommandGroupLength == len(raw) - 12
     assert (command.CommandField, command.MessageID, command.AffectedSOPInstanceUID) == (1, 7, "1.2.3")
     assert (command.MoveOriginatorApplicationEntityTitle, command.MoveOriginatorMessageID) == ("ODD", 9)
+
+
+def test_a_store_answer_is_what_pydicom_reads() -> None:
+    raw = store_answer(sop_class_uid="1.2.3", sop_instance_uid="1.2.3.4", message_id=7, status=0xB000)
+    command = decode(BytesIO(raw), True, True)
+    assert command.CommandGroupLength == len(raw) - 12
+    assert (command.CommandField, command.MessageIDBeingRespondedTo, command.Status) == (0x8001, 7, 0xB000)
+    assert (command.AffectedSOPClassUID, command.AffectedSOPInstanceUID) == ("1.2.3", "1.2.3.4")
+    assert command.CommandDataSetType == 0x0101
