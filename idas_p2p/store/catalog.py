@@ -198,7 +198,7 @@ class Catalog:
             return feed.take_due(connection, limit, now=now, interval=interval)
 
     def pending_count(self, *, now: float, interval: float = REPUBLISH_INTERVAL) -> int:
-        """How many studies are due for publication or withdrawal."""
+        """How many studies are due for publication or withdrawal; `feed.MAX_COUNTED` also means more."""
         with self._database.read() as connection:
             return feed.count_due(connection, now=now, interval=interval)
 

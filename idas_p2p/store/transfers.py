@@ -54,7 +54,7 @@ class Transfer:
     number: int
     direction: Direction
     study_uid: str
-    partner: str  # NodeIds, separated by spaces
+    partner: str  # who is at the other end, as people call them
     user: str
     destination: str  # AE title or folder; empty when another node delivers
     state: State

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,7 @@ def test_a_full_disk_keeps_nothing_of_the_instance_and_all_before_it(sqlite: Dat
 
 WRITER = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
@@ -158,3 +160,13 @@ def test_kill_at_any_moment_loses_nothing_reported_stored(tmp_path: Path, report
     assert set(reported) <= found.keys()
     assert all(data == uid.encode() * 20_000 for uid, data in found.items())
     assert len(files(tmp_path / "objects")) == len(found)
+
+
+def test_many_threads_can_store_at_once(store: ObjectStore) -> None:
+    def put(number: int) -> Stored:
+        return store.put(make_instance(str(number % 20)), STUDY, modality="CT", now=1.0)
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(put, range(40)))
+    assert outcomes.count(Stored.NEW) == outcomes.count(Stored.DUPLICATE) == 20
+    assert len(store.instances(Selection(study_uid="1.2.3"))) == 20

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from idas_p2p.errors import BadConfiguration, NoSuchThing
+from idas_p2p.errors import NoSuchThing
 from idas_p2p.store.database import Database
 from idas_p2p.store.settings import Archive, Grant, Group, Settings, User, Workstation
 from idas_p2p.wire.address import Address
@@ -102,31 +102,6 @@ def test_what_does_not_exist_is_named(settings: Settings, remove: object) -> Non
     assert callable(remove)
     with pytest.raises(NoSuchThing, match=r"x|7"):
         remove(settings)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"name": ""},
-        {"name": "a\nb"},
-        {"aet": "SEVENTEEN_LETTERS"},
-        {"aet": "BACK\\SLASH"},
-        {"aet": ""},
-        {"address": None},
-        {"kind": "tape"},
-        {"kind": "folder"},
-        {"poll_seconds": 0.0},
-        {"poll_seconds": float("nan")},
-    ],
-)
-def test_an_archive_that_cannot_work_is_refused_from_birth(wrong: dict[str, object]) -> None:
-    good: dict[str, object] = {"name": "pacs", "aet": "PACS", "address": Address("h", 104)}
-    with pytest.raises(BadConfiguration):
-        Archive(**{**good, **wrong})  # type: ignore[arg-type]
-
-
-def test_a_password_hash_does_not_print_itself() -> None:
-    assert "argon2id" not in repr(ANNA)
 
 
 def test_another_process_can_change_settings_while_this_one_writes(sqlite: Database, database_url: str) -> None:
