@@ -27,7 +27,7 @@ from idas_p2p.wire.study import Study
 BATCH: Final = 200  # studies written to the catalog at once; ours
 SMALL: Final = 2_000  # studies; up to this an archive is read whole each time, in one query; ours
 BUDGET: Final = 0.5  # of the poll interval may go by in queries before older windows wait for the next round; ours
-LONGEST_BACK_OFF: Final = 600.0  # seconds an archive that is down is left alone; ours
+LONGEST_BACK_OFF: Final = 60.0  # seconds an archive that is down is left alone; ours
 OLDEST: Final = datetime.date(1900, 1, 1)
 _WINDOW_DAYS: Final = (7, 30, 90, 180, 365, 365, 730, 1_460, 3_650)  # from today backwards; then to OLDEST in one
 
