@@ -11,7 +11,7 @@ import nacl.exceptions
 
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.errors import BadSignature
-from idas_p2p.wire.datagrams import SESSION_ID_SIZE, Sealed, pad, unpad
+from idas_p2p.wire.datagrams import SESSION_ID_SIZE, Handshake, Sealed, pad, unpad
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.rpc import Endpoint
 
@@ -46,9 +46,11 @@ class Session:
     __slots__ = (
         "_receive_key",
         "_send_key",
+        "cookie",
         "created",
         "endpoint",
         "next_counter",
+        "opening",
         "peer",
         "receive_id",
         "send_id",
@@ -56,25 +58,38 @@ class Session:
     )
 
     def __init__(
-        self, peer: NodeId, endpoint: Endpoint, *, send: tuple[bytes, bytes], receive: tuple[bytes, bytes], now: float
+        self,
+        peer: NodeId,
+        endpoint: Endpoint,
+        *,
+        cookie: bytes,
+        opening: tuple[NodeId, bytes] | None,
+        send: tuple[bytes, bytes],
+        receive: tuple[bytes, bytes],
+        now: float,
     ) -> None:
         self.peer = peer
         self.endpoint = endpoint
+        self.cookie = cookie
+        self.opening = opening  # what handshakes carry; None once the peer has answered, or when it opened the session
         self.created = now  # monotonic seconds
         self.send_id, self._send_key = send
         self.receive_id, self._receive_key = receive
-        self.next_counter = 1  # 0 belongs to the handshake
+        self.next_counter = 0
         self.window = ReplayWindow()
 
     def seal(self, message: bytes) -> bytes:
-        """The datagram that carries `message`."""
-        frame = Sealed(self.send_id, self.next_counter, b"")
+        """The datagram that carries `message`; a handshake until the peer has answered."""
+        frame: Handshake | Sealed
+        if self.opening is not None:
+            sender, ephemeral = self.opening
+            frame = Handshake(self.cookie, ephemeral, sender, self.next_counter, b"")
+        else:
+            frame = Sealed(self.send_id, self.next_counter, b"")
         self.next_counter += 1
-        return frame.header + _seal(self._send_key, frame.counter, frame.header, message)
-
-    def seal_first(self, message: bytes, header: bytes) -> bytes:
-        """The sealed part of a handshake."""
-        return _seal(self._send_key, 0, header, message)
+        return frame.header + sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+            pad(message), frame.header, _nonce(frame.counter), self._send_key
+        )
 
     def open(self, counter: int, header: bytes, sealed: bytes) -> bytes:
         """The message within; the caller checks and marks the replay window.
@@ -121,12 +136,8 @@ def derive_session(
     forth = (names[:SESSION_ID_SIZE], derive(root, "datagram forth"))
     back = (names[SESSION_ID_SIZE : 2 * SESSION_ID_SIZE], derive(root, "datagram back"))
     if is_initiator:
-        return Session(responder[0], endpoint, send=forth, receive=back, now=now)
-    return Session(initiator[0], endpoint, send=back, receive=forth, now=now)
-
-
-def _seal(key: bytes, counter: int, header: bytes, message: bytes) -> bytes:
-    return sodium.crypto_aead_chacha20poly1305_ietf_encrypt(pad(message), header, _nonce(counter), key)
+        return Session(responder[0], endpoint, cookie=cookie, opening=initiator, send=forth, receive=back, now=now)
+    return Session(initiator[0], endpoint, cookie=cookie, opening=None, send=back, receive=forth, now=now)
 
 
 def _nonce(counter: int) -> bytes:

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-import nacl.exceptions
-
 from idas_p2p.crypto.challenges import ChallengeIssuer, shared_secret
 from idas_p2p.crypto.datagram_keys import Session, derive_session
 from idas_p2p.crypto.keys import SigningKey, x25519_public
@@ -24,6 +22,7 @@ from idas_p2p.errors import BadSignature, WireError
 from idas_p2p.limits import MAX_SESSIONS, SESSION_LIFETIME
 from idas_p2p.wire.datagrams import (
     CHALLENGE_SIZE,
+    SESSION_ID_SIZE,
     TOKEN_SIZE,
     Challenge,
     Handshake,
@@ -81,7 +80,8 @@ class Sessions:
         self._limit = limit
         self._issuer = ChallengeIssuer(random_bytes=random_bytes)
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()  # by receive_id, least recently used first
-        self._by_send_id: dict[bytes, Session] = {}
+        self._by_token: dict[bytes, Session] = {}  # by what a challenge would echo: send_id, or the cookie's start
+        self._by_cookie: dict[bytes, Session] = {}  # those that others opened
         self._current: dict[tuple[NodeId, Endpoint], Session] = {}
         self._asked: OrderedDict[tuple[Endpoint, bytes], tuple[NodeId, float]] = OrderedDict()
         self._challenges: OrderedDict[tuple[NodeId, Endpoint], tuple[Challenge, float]] = OrderedDict()
@@ -110,9 +110,11 @@ class Sessions:
         if session and now - session.created < SESSION_LIFETIME:
             self._sessions.move_to_end(session.receive_id)
             return session.seal(message)
+        self._current.pop(place, None)  # too old to send in; what the peer still sends in it is read
         challenge, at = self._challenges.pop(place, (None, 0.0))
         if challenge and now - at < PENDING_LIFETIME:
-            return self._open(peer, endpoint, challenge, message, now=now)
+            opened = self._open(peer, endpoint, challenge, now=now)
+            return opened.seal(message) if opened else None
         if now - self._greeted.get(place, -HELLO_SPACING) < HELLO_SPACING:
             return None
         _remember(self._greeted, place, now)
@@ -146,31 +148,38 @@ class Sessions:
         session = self._sessions.get(datagram.session)
         if session is None or session.endpoint != endpoint:
             return self._challenge(data, endpoint, Drop.UNKNOWN_SESSION, now=now)
-        if session.window.has_seen(datagram.counter):
+        got = self._deliver(session, datagram)
+        if got.message is not None:
+            session.opening = None
+        return got
+
+    def _deliver(self, session: Session, frame: Sealed | Handshake) -> Received:
+        if session.window.has_seen(frame.counter):
             return Received(dropped=Drop.REPLAYED)
         try:
-            message = session.open(datagram.counter, datagram.header, datagram.sealed)
+            message = session.open(frame.counter, frame.header, frame.sealed)
         except (BadSignature, WireError):
             return Received(dropped=Drop.NOT_AUTHENTIC)
-        session.window.mark(datagram.counter)
-        self._sessions.move_to_end(session.receive_id)
+        session.window.mark(frame.counter)
+        if session.receive_id in self._sessions:
+            self._sessions.move_to_end(session.receive_id)
         return Received(peer=session.peer, message=message)
 
     def _challenged(self, challenge: Challenge, endpoint: Endpoint, *, now: float) -> Received:
         peer, at = self._asked.pop((endpoint, challenge.token), (None, 0.0))
-        if peer is None or now - at >= PENDING_LIFETIME:
-            session = self._by_send_id.get(challenge.token[:8])
-            counter = int.from_bytes(challenge.token[8:], "big")
-            if session is None or session.endpoint != endpoint or counter >= session.next_counter:
-                return Received(dropped=Drop.UNEXPECTED_CHALLENGE)
+        session = self._by_token.get(challenge.token[:SESSION_ID_SIZE])
+        if session is not None and session.endpoint == endpoint:
             peer = session.peer
-            self._forget(session)
+            self._forget(session)  # the peer does not know it, or no longer
+        elif peer is None or now - at >= PENDING_LIFETIME:
+            return Received(dropped=Drop.UNEXPECTED_CHALLENGE)
+        elif (peer, endpoint) in self._current:
+            return Received()  # the answer to an earlier hello was faster
         _remember(self._challenges, (peer, endpoint), (challenge, now))
         return Received(peer=peer, send_again=True)
 
-    def _open(
-        self, peer: NodeId, endpoint: Endpoint, challenge: Challenge, message: bytes, *, now: float
-    ) -> bytes | None:
+    def _open(self, peer: NodeId, endpoint: Endpoint, challenge: Challenge, *, now: float) -> Session | None:
+        """Open a session as the one who was challenged."""
         secret, public = self._issuer.ephemeral(now=now)
         try:
             session = derive_session(
@@ -186,14 +195,15 @@ class Sessions:
         except BadSignature:
             return None
         self._keep(session)
-        _remember(self._asked, (endpoint, challenge.cookie[:TOKEN_SIZE]), (peer, now))
-        frame = Handshake(challenge.cookie, public, self._identity.node_id, b"")
-        return frame.header + session.seal_first(message, frame.header)
+        return session
 
     def _handshake(self, frame: Handshake, data: bytes, endpoint: Endpoint, *, now: float) -> Received:
         ours = self._issuer.check(frame.cookie, endpoint, now=now)
         if ours is None:
             return self._challenge(data, endpoint, Drop.BAD_COOKIE, now=now)
+        known = self._by_cookie.get(frame.cookie)
+        if known is not None and known.peer == frame.sender:
+            return self._deliver(known, frame)
         if self._issuer.is_used(frame.cookie):
             return Received(dropped=Drop.REPLAYED)
         secret, public = ours
@@ -208,24 +218,29 @@ class Sessions:
                 is_initiator=False,
                 now=now,
             )
-            message = session.open(0, frame.header, frame.sealed)
-        except (BadSignature, WireError, nacl.exceptions.CryptoError):
+        except BadSignature:
             return Received(dropped=Drop.NOT_AUTHENTIC)
-        self._issuer.mark_used(frame.cookie, now=now)
-        session.window.mark(0)
-        self._keep(session)
-        return Received(peer=session.peer, message=message)
+        got = self._deliver(session, frame)
+        if got.message is not None:
+            self._issuer.mark_used(frame.cookie, now=now)
+            self._by_cookie[frame.cookie] = session
+            self._keep(session)
+        return got
 
     def _keep(self, session: Session) -> None:
         self._sessions[session.receive_id] = session
-        self._by_send_id[session.send_id] = session
+        self._by_token[session.send_id] = session
+        if session.opening is not None:
+            self._by_token[session.cookie[:SESSION_ID_SIZE]] = session
         self._current[session.peer, session.endpoint] = session
         while len(self._sessions) > self._limit:
             self._forget(next(iter(self._sessions.values())))
 
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session.receive_id, None)
-        self._by_send_id.pop(session.send_id, None)
+        self._by_token.pop(session.send_id, None)
+        self._by_token.pop(session.cookie[:SESSION_ID_SIZE], None)
+        self._by_cookie.pop(session.cookie, None)
         if self._current.get((session.peer, session.endpoint)) is session:
             del self._current[session.peer, session.endpoint]
 

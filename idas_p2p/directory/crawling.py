@@ -78,6 +78,11 @@ class NodeCrawl(SpiderCrawl):  # type: ignore[misc]  # kademlia carries no types
             self._late_at[peer] = asyncio.get_running_loop().time() + self.protocol.patience(peer)
             self._running[group.create_task(self._run(peer))] = peer
 
+    def _expect_more(self, peer: Peer) -> None:
+        """The peer is answering: its next page is late only a while from now."""
+        self.nearest.mark(peer, State.ASKED)
+        self._late_at[peer] = asyncio.get_running_loop().time() + self.protocol.patience(peer)
+
     async def _run(self, peer: Peer) -> None:
         answered = await self.question(peer)
         self.nearest.mark(peer, State.ANSWERED if answered else State.FAILED)
@@ -138,6 +143,7 @@ class ValueCrawl(NodeCrawl):
             if reply is None:
                 return False
             self.nearest.push(self.protocol.usable(reply.contacts))
+            self._expect_more(peer)
             held.update(data for data in reply.records if self._slots.add(data))
             last = _writer(reply.records[-1]) if reply.records else b""
             if not reply.more or last <= after:

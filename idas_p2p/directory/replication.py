@@ -80,12 +80,10 @@ class Replicator:
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             near = self._server.protocol.router.find_neighbors(Node(key))
-            rank = sum(
-                distance(peer.id, key) < distance(self._server.node.id, key) for peer in near if peer.id not in came
-            )
-            takers = [peer for peer in near if peer.id in came] + _successors(key, near, left)
-            if rank >= PUSHERS:
-                takers = []
+            rank = sum(_is_nearer(peer, self._server.node, key) for peer in near if peer.id not in came)
+            if len(near) == self._server.ksize and _is_nearer(self._server.node, near[-1], key):
+                near.pop()  # we are one of the k ourselves
+            takers = [peer for peer in near if peer.id in came] + _successors(key, near, left) if rank < PUSHERS else []
             if everything and rank == _turn_of(key, turn, len(near) + 1):
                 takers = near
             for peer in takers:
@@ -106,6 +104,10 @@ def _successors(key: bytes, near: list[Peer], left: dict[bytes, Peer]) -> list[P
         return []
     gone = sum(distance(kademlia_id, key) < distance(near[-1].id, key) for kademlia_id in left)
     return near[-gone:] if gone else []
+
+
+def _is_nearer(one: Node, other: Node, key: bytes) -> bool:
+    return distance(one.id, key) < distance(other.id, key)
 
 
 def _turn_of(key: bytes, turn: int, holders: int) -> int:

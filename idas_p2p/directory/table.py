@@ -33,6 +33,10 @@ class Bucket(KBucket):  # type: ignore[misc]  # kademlia carries no types
         """Note that a lookup went through here."""
         self.last_updated = self._monotonic()
 
+    def depth(self) -> int:
+        """Leading bits that all ids of the range share."""
+        return 161 - (int(self.range[1]) - int(self.range[0]) + 1).bit_length()
+
     def split(self) -> tuple[Bucket, Bucket]:
         """Two halves with the same contacts, replacements included."""
         middle = (self.range[0] + self.range[1]) // 2

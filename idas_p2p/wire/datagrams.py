@@ -28,7 +28,7 @@ TAG_SIZE: Final = 16  # bytes; Poly1305
 
 CHALLENGE_SIZE: Final = 1 + TOKEN_SIZE + COOKIE_SIZE + EPHEMERAL_SIZE
 HELLO_SIZE: Final = CHALLENGE_SIZE  # so that an answer to a spoofed hello gains nothing
-HANDSHAKE_HEADER_SIZE: Final = 1 + COOKIE_SIZE + EPHEMERAL_SIZE + NODE_ID_SIZE
+HANDSHAKE_HEADER_SIZE: Final = 1 + COOKIE_SIZE + EPHEMERAL_SIZE + NODE_ID_SIZE + COUNTER_SIZE
 SEALED_HEADER_SIZE: Final = 1 + SESSION_ID_SIZE + COUNTER_SIZE
 MIN_PLAIN_SIZE: Final = 48  # bytes; a shorter message is padded, so that no sealed datagram is smaller than a challenge
 MAX_REQUEST_SIZE: Final = (
@@ -63,20 +63,24 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The answer to a challenge: opens a session and carries its first message."""
+    """The answer to a challenge: opens a session and carries a message.
+
+    Every message until the first answer is one, so that the session opens whichever arrives first.
+    """
 
     cookie: bytes
     ephemeral: bytes
     sender: NodeId
+    counter: int
     sealed: bytes  # ciphertext and tag
 
     @property
     def header(self) -> bytes:
         """What the seal authenticates beside the message."""
-        return bytes([HANDSHAKE]) + self.cookie + self.ephemeral + self.sender.raw
+        return bytes([HANDSHAKE]) + self.cookie + self.ephemeral + self.sender.raw + _counter(self.counter)
 
     def to_bytes(self) -> bytes:
-        """`kind ‖ cookie ‖ ephemeral ‖ sender ‖ sealed`."""
+        """`kind ‖ cookie ‖ ephemeral ‖ sender ‖ counter ‖ sealed`."""
         return self.header + self.sealed
 
 
@@ -91,7 +95,7 @@ class Sealed:
     @property
     def header(self) -> bytes:
         """What the seal authenticates beside the message."""
-        return bytes([SEALED]) + self.session + self.counter.to_bytes(COUNTER_SIZE, "big")
+        return bytes([SEALED]) + self.session + _counter(self.counter)
 
     def to_bytes(self) -> bytes:
         """`kind ‖ session ‖ counter ‖ sealed`."""
@@ -114,8 +118,8 @@ def parse_datagram(data: bytes) -> Datagram:
     if kind == SEALED and len(data) >= SEALED_HEADER_SIZE + MIN_PLAIN_SIZE + TAG_SIZE:
         return Sealed(data[1:9], int.from_bytes(data[9:SEALED_HEADER_SIZE], "big"), data[SEALED_HEADER_SIZE:])
     if kind == HANDSHAKE and len(data) >= HANDSHAKE_HEADER_SIZE + MIN_PLAIN_SIZE + TAG_SIZE:
-        sender = NodeId(data[57:HANDSHAKE_HEADER_SIZE])
-        return Handshake(data[1:25], data[25:57], sender, data[HANDSHAKE_HEADER_SIZE:])
+        sender, counter = NodeId(data[57:89]), int.from_bytes(data[89:HANDSHAKE_HEADER_SIZE], "big")
+        return Handshake(data[1:25], data[25:57], sender, counter, data[HANDSHAKE_HEADER_SIZE:])
     if kind == CHALLENGE and len(data) == CHALLENGE_SIZE:
         return Challenge(data[1:17], data[17:41], data[41:])
     if kind == HELLO and len(data) == HELLO_SIZE and not any(data[17:]):
@@ -138,3 +142,7 @@ def unpad(padded: bytes) -> bytes:
     if pad(message) != padded:
         raise WireError("bad padding")
     return message
+
+
+def _counter(value: int) -> bytes:
+    return value.to_bytes(COUNTER_SIZE, "big")

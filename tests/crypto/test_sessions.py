@@ -22,6 +22,12 @@ def some(data: bytes | None) -> bytes:
     return data
 
 
+def confirmed(alice: Sessions, bob: Sessions) -> None:
+    """Let Alice open a session with Bob, and Bob answer."""
+    opened(alice, bob)
+    alice.receive(some(bob.send(ALICE.node_id, AT_ALICE, b"answer", now=0.0)), AT_BOB, now=0.0)
+
+
 def opened(alice: Sessions, bob: Sessions, message: bytes = b"question", *, now: float = 0.0) -> tuple[bytes, Received]:
     """Let Alice open a session with Bob; the handshake, and what Bob made of it."""
     hello = some(alice.send(BOB.node_id, AT_BOB, message, now=now))
@@ -35,9 +41,22 @@ def test_the_first_message_arrives_with_the_answer_to_the_challenge() -> None:
     alice, bob = sessions(ALICE), sessions(BOB)
     _, got = opened(alice, bob)
     assert got == Received(peer=ALICE.node_id, message=b"question")
+    assert some(alice.send(BOB.node_id, AT_BOB, b"more", now=0.0))[0] == HANDSHAKE
     answer = some(bob.send(ALICE.node_id, AT_ALICE, b"answer", now=0.0))
     assert answer[0] == SEALED
     assert alice.receive(answer, AT_BOB, now=0.0) == Received(peer=BOB.node_id, message=b"answer")
+    assert some(alice.send(BOB.node_id, AT_BOB, b"more", now=0.0))[0] == SEALED
+
+
+def test_messages_before_the_first_answer_open_the_session_in_any_order() -> None:
+    alice, bob = sessions(ALICE), sessions(BOB)
+    challenge = some(bob.receive(some(alice.send(BOB.node_id, AT_BOB, b"", now=0.0)), AT_ALICE, now=0.0).reply)
+    alice.receive(challenge, AT_BOB, now=0.0)
+    messages = [b"one", b"two", b"three"]
+    sent = [some(alice.send(BOB.node_id, AT_BOB, message, now=0.0)) for message in messages]
+    got = [bob.receive(data, AT_ALICE, now=0.0).message for data in reversed(sent)]
+    assert got == list(reversed(messages))
+    assert len(bob) == 1
 
 
 def test_nothing_of_a_message_travels_in_clear() -> None:
@@ -49,7 +68,7 @@ def test_nothing_of_a_message_travels_in_clear() -> None:
 
 def test_a_peer_that_lost_the_session_gets_the_message_one_round_trip_later() -> None:
     alice, bob = sessions(ALICE), sessions(BOB)
-    opened(alice, bob)
+    confirmed(alice, bob)
     restarted = sessions(BOB)
     sealed = some(alice.send(BOB.node_id, AT_BOB, b"again", now=1.0))
     challenged = restarted.receive(sealed, AT_ALICE, now=1.0)
@@ -61,7 +80,7 @@ def test_a_peer_that_lost_the_session_gets_the_message_one_round_trip_later() ->
 
 def test_a_session_moved_to_another_address_is_challenged_there() -> None:
     alice, bob = sessions(ALICE), sessions(BOB)
-    opened(alice, bob)
+    confirmed(alice, bob)
     got = bob.receive(some(alice.send(BOB.node_id, AT_BOB, b"moved", now=0.0)), ELSEWHERE, now=0.0)
     assert (got.message, got.dropped) == (None, Drop.UNKNOWN_SESSION)
 
@@ -118,9 +137,11 @@ def test_hellos_to_one_peer_are_spaced() -> None:
 
 def test_an_old_session_gets_new_keys() -> None:
     alice, bob = sessions(ALICE), sessions(BOB)
-    opened(alice, bob)
+    confirmed(alice, bob)
     assert some(alice.send(BOB.node_id, AT_BOB, b"", now=SESSION_LIFETIME - 1))[0] == SEALED
     assert some(alice.send(BOB.node_id, AT_BOB, b"", now=SESSION_LIFETIME))[0] == HELLO
+    _, got = opened(alice, bob, b"renewed", now=SESSION_LIFETIME + 1)
+    assert got.message == b"renewed"
 
 
 def test_the_least_recently_used_session_goes_first() -> None:
@@ -152,6 +173,8 @@ def test_limit_23_real_datagrams_from_a_spoofed_address_win_nothing(kind: int) -
     challenge = some(bob.receive(hello, AT_ALICE, now=0.0).reply)
     alice.receive(challenge, AT_BOB, now=0.0)
     handshake = some(alice.send(BOB.node_id, AT_BOB, b"", now=0.0))
+    friend = sessions(BOB)
+    confirmed(alice, friend)
     sealed = some(alice.send(BOB.node_id, AT_BOB, b"", now=0.0))
     data = {HELLO: hello, CHALLENGE: challenge, HANDSHAKE: handshake, SEALED: sealed}[kind]
     got = bob.receive(data, ELSEWHERE, now=0.0)

@@ -47,7 +47,7 @@ def test_any_bytes_parse_canonically_or_raise_wire_error(kind: int, rest: bytes)
     [
         Hello(b"t" * 16),
         Challenge(b"t" * 16, b"c" * 24, b"e" * 32),
-        Handshake(b"c" * 24, b"e" * 32, NodeId(b"n" * 32), b"s" * 64),
+        Handshake(b"c" * 24, b"e" * 32, NodeId(b"n" * 32), 5, b"s" * 64),
         Sealed(b"i" * 8, 7, b"s" * 64),
     ],
     ids=lambda datagram: type(datagram).__name__,

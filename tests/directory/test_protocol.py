@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import pytest
+from kademlia.node import Node
+
+from idas_p2p.crypto.records import Refusal
+from idas_p2p.directory.peers import Peer
+from idas_p2p.directory.protocol import OUTCOMES, DirectoryProtocol
+from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
+from idas_p2p.wire.rpc import (
+    FindNode,
+    FindValue,
+    Nodes,
+    Ping,
+    RequestMessage,
+    Store,
+    Stored,
+    Values,
+    WireContact,
+    encode_reply,
+)
+from tests.directory.network import ManualClock, bare_protocol, peer, record
+
+NOW = ManualClock().now()
+
+
+def asked(
+    protocol: DirectoryProtocol, request: Ping | FindNode | FindValue | Store, *, is_server: bool = True
+) -> object:
+    return protocol.answer(peer("asker"), RequestMessage(request_id=bytes(8), is_server=is_server, request=request))
+
+
+def test_limit_21_a_client_that_asks_never_enters_the_table_and_a_server_does() -> None:
+    protocol = bare_protocol("me")
+    assert asked(protocol, Ping(), is_server=False) is not None
+    assert len(protocol.router) == 0
+    assert asked(protocol, Ping(), is_server=True) is not None
+    assert list(protocol.router) == [peer("asker")]
+
+
+def test_limit_21_a_client_answers_nobody() -> None:
+    protocol = bare_protocol("me", is_server=False)
+    assert asked(protocol, Ping()) is None
+    assert protocol.drops["not_a_server"] == 1
+
+
+def test_limit_21_a_server_is_probed_before_it_becomes_a_contact() -> None:
+    protocol, probed = bare_protocol("me"), []
+    protocol.probe = probed.append
+    asked(protocol, Ping())
+    assert (probed, len(protocol.router)) == ([peer("asker")], 0)
+    protocol.admit(probed[0])
+    assert list(protocol.router) == [peer("asker")]
+
+
+def test_limit_23_meeting_a_node_pushes_nothing_to_it() -> None:
+    protocol = bare_protocol("me")
+    protocol.storage.offer(record("here", now=NOW).to_bytes())
+    asked(protocol, Ping())
+    assert protocol._outstanding == {}  # and without a transport anything sent would have failed
+
+
+def test_limit_8_find_node_tells_the_exact_k_nearest_without_the_asker() -> None:
+    protocol = bare_protocol("me")
+    for number in range(40):
+        protocol.admit(peer(number))
+    protocol.admit(peer("asker"))
+    reply = asked(protocol, FindNode(target=peer("target").id))
+    assert isinstance(reply, Nodes)
+    nearest = sorted((peer(number) for number in range(40)), key=Node(peer("target").id).distance_to)[:8]
+    assert [Peer.from_wire(contact) for contact in reply.contacts] == [p for p in nearest if p in protocol.router]
+
+
+@pytest.mark.parametrize("payload", [0, 150, 780])
+@pytest.mark.parametrize("host", ["10.0.0.1", "2001:db8::1"])
+def test_limit_14_a_reply_with_records_and_contacts_fits_a_datagram(payload: int, host: str) -> None:
+    protocol = bare_protocol("me")
+    for number in range(8):
+        protocol.admit(peer(number, host=host))
+    for writer in range(20):
+        protocol.storage.offer(record("here", writer, bytes(payload), now=NOW).to_bytes())
+    reply = asked(protocol, FindValue(key=record("here", now=NOW).key, after=b""))
+    assert isinstance(reply, Values)
+    assert reply.records
+    assert reply.more
+    assert len(reply.contacts) >= 2
+    assert len(encode_reply(bytes(8), reply)) <= MAX_REPLY_SIZE
+
+
+def test_the_second_page_carries_no_contacts() -> None:
+    protocol = bare_protocol("me")
+    protocol.admit(peer(1))
+    held = record("here", now=NOW)
+    protocol.storage.offer(held.to_bytes())
+    reply = asked(protocol, FindValue(key=held.key, after=bytes(32)))
+    assert reply == Values(records=(held.to_bytes(),), more=False, contacts=())
+
+
+def test_limit_1_store_answers_for_each_record_by_the_number_of_its_refusal() -> None:
+    protocol = bare_protocol("me")
+    good = record("here", now=NOW)
+    newer = record("here", payload=b"new", now=NOW + 1).to_bytes()
+    expired = record("there", now=NOW - 9_000, lifetime=10).to_bytes()
+    forged = good.to_bytes()[:-1] + bytes([good.to_bytes()[-1] ^ 1])
+    reply = asked(protocol, Store(records=(newer, good.to_bytes(), expired, forged, b"rubbish")))
+    assert isinstance(reply, Stored)
+    assert [OUTCOMES[number] for number in reply.outcomes] == [
+        None,
+        Refusal.STALE_SEQUENCE,
+        Refusal.EXPIRED,
+        Refusal.STALE_SEQUENCE,
+        Refusal.MALFORMED,
+    ]
+    assert protocol.refusals[Refusal.STALE_SEQUENCE.value] == 2
+
+
+def test_limit_31_bogon_contacts_of_a_reply_are_not_used() -> None:
+    protocol = bare_protocol("me", allow_private=False)
+    contacts: list[WireContact] = [
+        peer(number, host=host, port=port).to_wire()
+        for number, (host, port) in enumerate([("127.0.0.1", 1), ("10.0.0.1", 1), ("224.0.0.1", 1), ("8.8.8.8", 53)])
+    ]
+    assert protocol.usable(tuple(contacts)) == [peer(3, host="8.8.8.8", port=53)]
+
+
+def test_silent_peers_and_we_ourselves_are_not_asked_again_at_once() -> None:
+    protocol = bare_protocol("me")
+    protocol.liveness.failed(peer(1).id, now=protocol.clock.monotonic())
+    contacts = tuple(peer(name).to_wire() for name in ("me", 1, 2))
+    assert protocol.usable(contacts) == [peer(2)]
+
+
+def test_limit_10_a_contact_leaves_after_two_silences_in_a_row() -> None:
+    protocol = bare_protocol("me")
+    protocol.admit(peer(1))
+    protocol.handle_call_response(None, peer(1))
+    assert len(protocol.router) == 1
+    protocol.handle_call_response(None, peer(1))
+    assert len(protocol.router) == 0
+
+
+def test_limit_9_a_contact_heard_lately_is_not_checked_on() -> None:
+    protocol = bare_protocol("me")
+    protocol.liveness.heard(peer(1).id, now=protocol.clock.monotonic())
+    protocol.check_on(peer(1))
+    assert protocol._outstanding == {}
+
+
+def test_a_contact_that_moved_is_probed_at_its_new_place() -> None:
+    protocol, probed = bare_protocol("me"), []
+    protocol.admit(peer(1, port=1))
+    protocol.probe = probed.append
+    protocol.welcome_if_new(peer(1, port=2))
+    assert probed == [peer(1, port=2)]
+    protocol.admit(peer(1, port=2))
+    assert list(protocol.router) == [peer(1, port=2)]
+
+
+def test_our_address_is_what_most_others_say_it_is() -> None:
+    protocol = bare_protocol("me")
+    assert protocol.observed() is None
+    for number, host in enumerate(["8.8.8.8", "9.9.9.9", "8.8.8.8"]):
+        protocol._vote(peer(number).node_id, (host, 7000))
+    assert protocol.observed() == ("8.8.8.8", 7000)

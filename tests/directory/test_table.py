@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+from kademlia.node import Node
+
+from idas_p2p.directory.addresses import AddressPolicy
+from idas_p2p.directory.peers import Peer
+from idas_p2p.directory.table import LONELY, MAX_PER_BLOCK, ContactTable
+from tests.directory.network import ManualClock, peer
+
+
+class Checks:
+    """Stands where the protocol is: notes who is to be checked on."""
+
+    def __init__(self) -> None:
+        self.asked: list[Peer] = []
+
+    def check_on(self, node: Peer) -> None:
+        self.asked.append(node)
+
+
+def table(*, k: int = 8, clock: ManualClock | None = None, allow_private: bool = True) -> ContactTable:
+    policy = AddressPolicy(allow_private=allow_private)
+    return ContactTable(Checks(), k, peer("me"), policy=policy, monotonic=(clock or ManualClock()).monotonic)
+
+
+@pytest.mark.parametrize("count", [5, 100, 400])
+def test_limit_8_the_exact_k_nearest_members_are_found(count: int) -> None:
+    known = table()
+    for number in range(count):
+        known.add_contact(peer(number))
+    for target in (peer(f"target {number}") for number in range(30)):
+        nearest = sorted(known, key=target.distance_to)[:8]
+        assert known.find_neighbors(Node(target.id)) == nearest
+
+
+def test_the_asker_and_we_ourselves_are_not_among_the_neighbours() -> None:
+    known = table()
+    for number in range(5):
+        known.add_contact(peer(number))
+    known.add_contact(peer("me"))
+    assert peer(1) not in known.find_neighbors(peer(1), exclude=peer(1, port=9))
+    assert peer("me") not in known
+    assert len(known) == 5
+
+
+def test_limit_9_a_peer_heard_again_moves_to_the_end_of_its_bucket() -> None:
+    known = table()
+    for number in range(3):
+        known.add_contact(peer(number))
+    known.add_contact(peer(0))
+    assert list(known.buckets[0].nodes.values()) == [peer(1), peer(2), peer(0)]
+
+
+def test_limit_9_a_full_bucket_checks_on_the_one_heard_longest_ago() -> None:
+    known = table(k=2)
+    for number in range(60):
+        known.add_contact(peer(number))
+    for oldest in known.protocol.asked:
+        assert oldest.id not in known.buckets[known.get_bucket_for(peer("me"))].nodes
+    assert known.protocol.asked
+
+
+def test_limit_10_one_failure_costs_nobody_the_place_and_two_do() -> None:
+    known, left = table(), []
+    known.on_removed = left.append
+    known.add_contact(peer(1))
+    known.note_failure(peer(1), 1)
+    assert known.get(peer(1).id) == peer(1)
+    known.note_failure(peer(1), 2)
+    assert (known.get(peer(1).id), left) == (None, [peer(1)])
+
+
+def test_a_replacement_takes_the_place_of_a_contact_that_left() -> None:
+    known = table(k=2)
+    for number in range(200):
+        known.add_contact(peer(number))
+    full = next(bucket for bucket in known.buckets if bucket.replacement_nodes)
+    gone = full.head()
+    known.remove_contact(gone)
+    assert len(full) == 2
+    assert gone not in known
+    assert all(known.get(member.id) == member for member in full.get_nodes())
+    assert len(known) == sum(len(bucket) for bucket in known.buckets)
+
+
+def test_limit_27_every_id_falls_into_the_bucket_whose_range_holds_it() -> None:
+    known = table(k=2)
+    for number in range(200):
+        known.add_contact(peer(number))
+    assert len(known.buckets) < 100
+    edges = [edge for bucket in known.buckets for edge in bucket.range]
+    for edge in edges:
+        node = Node(edge.to_bytes(20, "big"))
+        assert known.buckets[known.get_bucket_for(node)].has_in_range(node)
+
+
+def test_one_public_address_block_gets_two_places_in_a_bucket_and_a_laboratory_all() -> None:
+    public, laboratory = table(allow_private=False), table()
+    for number in range(6):
+        public.add_contact(peer(number, host=f"8.8.8.{number + 1}"))
+        laboratory.add_contact(peer(number, host=f"10.0.0.{number + 1}"))
+    assert len(public) == MAX_PER_BLOCK
+    assert len(laboratory) == 6
+
+
+def test_a_bucket_without_lookups_for_an_hour_is_lonely() -> None:
+    clock = ManualClock()
+    known = table(clock=clock)
+    clock.advance(LONELY + 1)
+    assert known.lonely_buckets() == known.buckets
+    known.touch(peer(1))
+    assert known.lonely_buckets() == []
