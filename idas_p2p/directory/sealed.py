@@ -97,6 +97,7 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         self._random_bytes = random_bytes
         self._outstanding: dict[bytes, Outstanding] = {}
         self._maps_v4 = False
+        self.closed = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         """No remote call by guesswork: an unknown name is an error."""
@@ -113,6 +114,7 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         for entry in list(self._outstanding.values()):
             self._settle(entry, None)
         self._outstanding.clear()
+        self.closed.set()
 
     def error_received(self, exc: Exception) -> None:
         """The system could not send; timers take care of it."""

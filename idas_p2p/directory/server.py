@@ -109,8 +109,14 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         host, port = self.transport.get_extra_info("sockname")[:2]
         return Address(host, port)
 
+    async def close(self) -> None:
+        """Close the sockets and wait until the port is free."""
+        self.stop()
+        if self.transport is not None:
+            await self.protocol.closed.wait()
+
     def stop(self) -> None:
-        """Close the sockets."""
+        """Close the sockets soon."""
         super().stop()
         if self._prober is not None:
             self._prober.close()

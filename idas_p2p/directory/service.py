@@ -135,7 +135,7 @@ class Directory:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
-        self._server.stop()
+        await self._server.close()
         self._write()
 
     async def put(self, records: Sequence[Record]) -> list[int]:

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from bootstrap.config import CONFIG_FILE, KEY_FILE, BootstrapConfig, advertised
+from idas_p2p.errors import BadConfiguration
+from idas_p2p.wire.address import Address
+from tests.directory.network import peer
+
+
+def test_what_create_makes_load_reads(tmp_path: Path) -> None:
+    identity = BootstrapConfig.create(tmp_path, Address("127.0.0.1", 7000))
+    config = BootstrapConfig.load(tmp_path)
+    assert (config.listen, config.contacts, config.allow_private) == (Address("127.0.0.1", 7000), (), True)
+    assert config.node_id == identity.node_id
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o077 == 0
+
+
+def test_other_bootstrap_nodes_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / CONFIG_FILE).write_text(
+        f'listen = "[::]:7000"\ncontacts = ["{peer(1).contact}"]\nallow_private = false\n'
+    )
+    config = BootstrapConfig.load(tmp_path)
+    assert (config.contacts, config.allow_private) == ((peer(1).contact,), False)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('listen = "127.0.0.1"', "HOST:PORT"),
+        ("", "HOST:PORT"),
+        ('listen = "127.0.0.1:1"\nlistne = 1', "unknown key listne"),
+        ('listen = "127.0.0.1:1"\ncontacts = ["x"]', "HOST:PORT/ID"),
+        ('listen = "127.0.0.1:1"\ncontacts = "x"', "contacts is a list"),
+        ('listen = "127.0.0.1:1"\nallow_private = "no"', "true or false"),
+        ("listen = ", "bootstrap.toml"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_by_name(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / CONFIG_FILE).write_text(text)
+    with pytest.raises(BadConfiguration, match=complaint):
+        BootstrapConfig.load(tmp_path)
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    BootstrapConfig.create(tmp_path, Address("127.0.0.1", 7000))
+    (tmp_path / KEY_FILE).chmod(0o644)
+    with pytest.raises(BadConfiguration, match="chmod 600"):
+        BootstrapConfig.load(tmp_path).identity()
+
+
+@pytest.mark.parametrize("wildcard", ["0.0.0.0", "::"])
+def test_advertised_addresses_are_real_ones(wildcard: str) -> None:
+    for host in advertised(wildcard):
+        assert not ipaddress.ip_address(host).is_unspecified
+    assert advertised(wildcard)

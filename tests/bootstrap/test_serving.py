@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from bootstrap.config import BootstrapConfig
+from bootstrap.serving import CONTACTS_FILE, RECORDS_FILE, serve
+from idas_p2p.clock import SystemClock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.wire.address import Address, Contact
+from tests.directory.network import nodes, record, until
+
+
+async def test_a_bootstrap_node_serves_records_and_keeps_them_when_told_to_stop(tmp_path: Path) -> None:
+    BootstrapConfig.create(tmp_path, Address("127.0.0.1", 0))
+    ready: asyncio.Future[Contact] = asyncio.get_running_loop().create_future()
+
+    def on_ready(address: Address, identity: SigningKey) -> None:
+        ready.set_result(Contact(address, identity.node_id))
+
+    async with asyncio.TaskGroup() as group, nodes() as others:
+        serving = group.create_task(serve(BootstrapConfig.load(tmp_path), on_ready=on_ready))
+        client = await others.start("client", contacts=[await ready], server=False)
+        assert await client.wait_joined(10)
+        assert await client.put([record("here", now=SystemClock().now())]) == [1]
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving
+    await until(lambda: (tmp_path / RECORDS_FILE).stat().st_size > 0)
+    assert not (tmp_path / CONTACTS_FILE).exists()  # a client is nobody's contact
