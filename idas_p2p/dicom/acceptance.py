@@ -6,12 +6,14 @@ Source: PS3.8 Table 9-21, PS3.7 D.3.3.7.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
 from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
 from idas_p2p.dicom.contexts import negotiate
 from idas_p2p.dicom.services import Caller
@@ -49,15 +51,31 @@ def caller_of(link: Association) -> Caller:
     return Caller(
         aet=request.calling_ae_title.strip(),
         called_aet=request.called_ae_title.strip(),
-        address=link.requestor.address_info.address,
-        local_address=link.acceptor.address_info.address,
+        address=plain_address(link.requestor.address_info.address),
+        local_address=plain_address(link.acceptor.address_info.address),
         user_name=_text(identity.primary_field) if kind in {USERNAME, USERNAME_AND_PASSCODE} else None,
         password=_text(identity.secondary_field) if kind == USERNAME_AND_PASSCODE else None,
     )
 
 
+def plain_address(address: str) -> str:
+    """An IP address, as IPv4 where it is one inside IPv6 (RFC 4291 section 2.5.5.2)."""
+    try:
+        mapped = ipaddress.IPv6Address(address).ipv4_mapped
+    except ValueError:
+        return address
+    return str(mapped) if mapped is not None else address
+
+
 def _text(field: bytes | None) -> str:
     return (field or b"").decode("utf-8", "replace")
+
+
+def _identity_noted() -> UserIdentityNegotiation:
+    """The positive response to types 1 and 2: empty, PS3.7 Table D.3-15."""
+    item = UserIdentityNegotiation()
+    item.server_response = b""
+    return item
 
 
 class Acceptance(ACSE):  # type: ignore[misc]
@@ -91,5 +109,8 @@ class Acceptance(ACSE):  # type: ignore[misc]
         self.assoc._rejected_cx = [context for context in results if context.result != 0]
         for item in answers:
             self.acceptor.add_negotiation_item(item)
+        identity = self.requestor.user_identity
+        if identity is not None and identity.positive_response_requested:
+            self.acceptor.add_negotiation_item(_identity_noted())
         self.send_accept()
         self.assoc.is_established = True

@@ -96,9 +96,13 @@ class Destination:
 
     def _associate(self) -> Link | None:
         address = self._remote.address
-        link = make_ae(self._remote.calling_aet).associate(
-            address.host, address.port, contexts=proposals(self._pairs), ae_title=self._remote.aet
-        )
+        entity = make_ae(self._remote.calling_aet)
+        try:
+            link = entity.associate(
+                address.host, address.port, contexts=proposals(self._pairs), ae_title=self._remote.aet
+            )
+        except OSError:
+            raise DestinationUnreachable("its host name cannot be resolved") from None
         if link.is_established:
             link.hold()
             return link

@@ -78,10 +78,12 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
         """Read exactly `nr_bytes`, fewer only when the peer closed or announced a PDU beyond LARGEST_PDU.
 
         Raises:
-            OSError: the connection broke, or the bytes did not come within the network timeout.
+            OSError: the connection broke, or the bytes came too slowly.
         """
         received = bytearray(min(nr_bytes, LARGEST_PDU))
-        deadline = time.monotonic() + (self.assoc.network_timeout or limits.DICOM_IDLE_TIMEOUT)
+        deadline = time.monotonic() + (
+            limits.DICOM_IDLE_TIMEOUT if self.assoc.is_established else limits.DICOM_ACSE_TIMEOUT
+        )
         count = 0
         with memoryview(received) as view:
             while count < len(received):

@@ -6,7 +6,7 @@ import pytest
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
-from idas_p2p.dicom.acceptance import Rejection, rejection_for
+from idas_p2p.dicom.acceptance import Rejection, plain_address, rejection_for
 from idas_p2p.errors import AccessDenied, Busy, IdasError, NodeStopping, UnknownCaller
 from tests.dicom.memory_node import MemoryNode, serving
 
@@ -53,6 +53,24 @@ async def test_user_name_and_password_are_read_from_user_identity(
     (caller,) = node.callers
     assert (caller.user_name, caller.password) == ("Zoë", password)
     assert "sesame" not in repr(caller)
+
+
+async def test_a_caller_that_wants_its_identity_acknowledged_gets_an_empty_answer(tmp_path: Path) -> None:
+    identity = UserIdentityNegotiation()
+    identity.user_identity_type, identity.primary_field = 1, b"zoe"
+    identity.positive_response_requested = True
+    async with serving(MemoryNode(), tmp_path) as served:
+        noted = await served.workstation(
+            [VERIFICATION], lambda link: link.acceptor.user_identity.server_response, ext_neg=[identity]
+        )
+    assert noted == b""
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"), [("10.1.2.3", "10.1.2.3"), ("::ffff:10.1.2.3", "10.1.2.3"), ("2001:db8::1", "2001:db8::1")]
+)
+def test_an_address_inside_another_family_is_known_by_its_own(given: str, plain: str) -> None:
+    assert plain_address(given) == plain
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,13 @@ def images() -> list[Instance]:
     return [read_part10(Path(str(get_testdata_file(name)))) for name in NAMES]
 
 
-async def dcmtk(served: Served, program: str, *arguments: str, folder: Path, called: str = "NODE") -> tuple[int, str]:
+async def dcmtk(
+    served: Served, program: str, *arguments: str, folder: Path, called: str = "NODE", options: tuple[str, ...] = ()
+) -> tuple[int, str]:
     """Run a DCMTK tool against the server; its exit status and what it said."""
     process = await asyncio.create_subprocess_exec(
         program,
-        *("-v", "-aet", "WORKSTATION", "-aec", called),
+        *("-v", "-aet", "WORKSTATION", "-aec", called, *options),
         served.address.host,
         str(served.address.port),
         *arguments,
@@ -86,6 +88,16 @@ async def test_storescu_stores_what_arrives_byte_for_byte(tmp_path: Path) -> Non
         assert stored.transfer_syntax_uid == original.transfer_syntax_uid
         assert stored.data.read() == original.data.read(0, stored.data.size)
         assert original.data.read(stored.data.size, 4) in {b"", TRAILING_PADDING}  # storescu leaves that out
+
+
+async def test_storescu_tells_who_uses_it_and_hears_that_it_was_understood(tmp_path: Path) -> None:
+    node = MemoryNode()
+    identity = ("-usr", "zoe", "-pwd", "sesame", "-rsp")
+    path = str(get_testdata_file(NAMES[0]))
+    async with serving(node, tmp_path / "receive") as served:
+        status, said = await dcmtk(served, "storescu", path, folder=tmp_path, options=identity)
+    assert status == 0, said
+    assert (node.callers[0].user_name, node.callers[0].password) == ("zoe", "sesame")
 
 
 async def test_movescu_receives_a_study_at_its_own_port(tmp_path: Path) -> None:

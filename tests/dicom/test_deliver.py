@@ -14,6 +14,7 @@ from idas_p2p.dicom.deliver import deliver
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.retrieve import DeliveryReport
 from idas_p2p.errors import ArchiveFailed, DestinationFailed, DestinationUnreachable
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Total
 from tests.dicom.memory_node import CT, EXPLICIT, IMPLICIT, SECONDARY_CAPTURE, brings, make_instance
 from tests.dicom.workstation import Workstation
@@ -160,6 +161,12 @@ async def test_a_destination_that_aborts_instead_of_answering_has_failed(bridge:
 async def test_nobody_listening_is_unreachable(bridge: Bridge) -> None:
     with Workstation().listening(ALL) as remote:
         pass
+    with pytest.raises(DestinationUnreachable):
+        await delivered(bridge, remote, brings(make_instance(1)))
+
+
+async def test_a_host_name_that_means_nothing_is_unreachable(bridge: Bridge) -> None:
+    remote = RemoteAE(aet="WS", address=Address("no-such-host.invalid", 104), calling_aet="NODE")
     with pytest.raises(DestinationUnreachable):
         await delivered(bridge, remote, brings(make_instance(1)))
 
