@@ -131,6 +131,25 @@ def _write(
     return StudyFiles(str(study_uid), tuple(paths))
 
 
+def write_cine(folder: Path, *, frames: int) -> StudyFiles:
+    """Write the cine loop as one multi-frame object of `frames` frames, 480 kB each, repeated when need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    loop = _loop()
+    pixels = bytes(loop.PixelData)
+    loop.NumberOfFrames = frames
+    loop.add_new(_PIXEL_DATA, "OB", b"")
+    path = folder / "cine.dcm"
+    with _as_shipped():
+        loop.save_as(path, enforce_file_format=True)
+    frame_size, available = loop.Rows * loop.Columns, len(pixels) // (loop.Rows * loop.Columns)
+    with path.open("r+b") as file:  # Pixel Data is the last element: set its length, then let the frames follow
+        file.seek(-4, io.SEEK_END)
+        file.write((frames * frame_size).to_bytes(4, "little"))
+        for start in range(0, frames, available):
+            file.write(pixels[: min(available, frames - start) * frame_size])
+    return StudyFiles(str(loop.StudyInstanceUID), (path,))
+
+
 def shipped(*names: str) -> list[StudyFiles]:
     """Images of pydicom's own collection, as they are: one study each."""
     paths = [Path(str(get_testdata_file(name, download=False))) for name in names]
@@ -145,8 +164,7 @@ def set_of_files(paths: Sequence[Path]) -> dict[str, Encoded]:
 def _still_then_frames() -> Iterator[Dataset]:
     """A fresh data set each time, without end: the still, then the frames of the loop over and over."""
     yield pydicom.dcmread(_ULTRASOUND / "GREYSCALE_IMAGE.dcm")
-    with zipfile.ZipFile(_ULTRASOUND / "GREYSCALE_CINE.zip") as archive:
-        loop = pydicom.dcmread(io.BytesIO(archive.read("GREYSCALE_CINE.dcm")))
+    loop = _loop()
     frame_size, frames, pixels = loop.Rows * loop.Columns, int(loop.NumberOfFrames), loop.PixelData
     for keyword in ("PixelData", "NumberOfFrames", "FrameTime", "FrameIncrementPointer", "FrameDelay"):
         if keyword in loop:
@@ -158,3 +176,8 @@ def _still_then_frames() -> Iterator[Dataset]:
             frame = copy.deepcopy(loop)
             frame.add_new(_PIXEL_DATA, "OB", pixels[index * frame_size : (index + 1) * frame_size])
             yield frame
+
+
+def _loop() -> Dataset:
+    with zipfile.ZipFile(_ULTRASOUND / "GREYSCALE_CINE.zip") as archive:
+        return pydicom.dcmread(io.BytesIO(archive.read("GREYSCALE_CINE.dcm")))

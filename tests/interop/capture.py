@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Collection
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +15,7 @@ _ALL_PROTOCOLS = 0x0003  # ETH_P_ALL, <linux/if_ether.h>
 _ETHERNET, _IPV4 = 14, 0x0800  # header size in bytes, type
 _TCP, _UDP = 6, 17  # IANA protocol numbers
 _RECEIVE_BUFFER = 256 * 1024 * 1024  # bytes, so that nothing is missed while the thread waits for a core
+_AFTERWARDS = 0.5  # seconds for packets that wait in the socket's buffer
 _SO_RCVBUFFORCE = 33  # <asm-generic/socket.h>
 
 
@@ -36,7 +39,7 @@ class Capture:
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         self._socket.bind(("lo", 0))
         self._socket.settimeout(0.2)
-        self._ended = threading.Event()
+        self._end = float("inf")  # monotonic time after which nothing is taken any more
         self._thread = threading.Thread(target=self._receive, daemon=True)
 
     def __enter__(self) -> Self:
@@ -46,17 +49,14 @@ class Capture:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self._end = time.monotonic() + _AFTERWARDS
         self._thread.join()
         self._socket.close()
 
     def _receive(self) -> None:
-        while True:
-            try:
+        while time.monotonic() < self._end:
+            with suppress(TimeoutError):
                 self._sort(self._socket.recv(1 << 17))
-            except TimeoutError:
-                if self._ended.is_set():
-                    return
 
     def _sort(self, frame: bytes) -> None:
         if len(frame) < _ETHERNET + 20 or int.from_bytes(frame[12:14], "big") != _IPV4:

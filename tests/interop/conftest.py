@@ -20,6 +20,9 @@ from tools.orthanc import Orthanc, find_orthanc
 from tools.region import Region, wait_for_study
 from tools.workstation import Workstation
 
+# A requestor of pynetdicom forgets its socket without closing it when the peer is gone; the kernel closes it.
+_PYNETDICOM_LEAVES_SOCKETS = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test of this folder runs real peers."""
@@ -28,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent not in item.path.parents:
             continue
         item.add_marker(pytest.mark.interop)
+        item.add_marker(pytest.mark.filterwarnings(_PYNETDICOM_LEAVES_SOCKETS))
         if absent and not os.environ.get("IDAS_REQUIRE_PEERS"):
             reason = f"not installed: {', '.join(absent)}; tools/setup system installs them"
             item.add_marker(pytest.mark.skip(reason=reason))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom import AE, StoragePresentationContexts, evt
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage
+from pynetdicom import AE, evt
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
@@ -140,14 +141,17 @@ class LyingArchive:
         yield 0xFF00, answer
 
     def _move(self, event: Any) -> Iterator[Any]:
-        yield LOOPBACK, self._node.dicom_port
-        yield 0
+        """Send by an association of its own: pynetdicom would not send what it cannot decode."""
         sender = AE("LIAR")
-        sender.requested_contexts = StoragePresentationContexts[:100]
+        sender.add_requested_context(UltrasoundImageStorage, ExplicitVRLittleEndian)
         association = sender.associate(LOOPBACK, self._node.dicom_port, ae_title=self._node.aet)
         for path in (self._study.files[0], self._broken):
-            association.send_c_store(path)
+            association.send_c_store(
+                path, originator_aet=event.assoc.requestor.ae_title, originator_id=event.request.MessageID
+            )
         association.release()
+        yield LOOPBACK, self._node.dicom_port
+        yield 0
 
 
 def test_a_malformed_data_set_from_an_archive_fails_alone(region: Region, station: Workstation, tmp_path: Path) -> None:
@@ -159,6 +163,7 @@ def test_a_malformed_data_set_from_an_archive_fails_alone(region: Region, statio
         wait_for_study(berg, study.study_uid)
         last = station.move({"StudyInstanceUID": study.study_uid})[-1]
         assert last.status != SUCCESS
+        assert len(station.received) == last.completed == 1
         assert station.received.items() <= study.encoded().items()
         assert station.echo() == SUCCESS
         assert anna.ask("status")

@@ -47,6 +47,7 @@ class Pair:
 
     def assert_complete_at_last(self) -> None:
         """The study can be had again, whole."""
+        self.station.on_image = lambda count: SUCCESS
         wait_until(lambda: self.try_find() == SUCCESS, timeout=60, what="the study is found again")
         self.station.forget()
         last = self.move()
@@ -90,6 +91,18 @@ def at_second_image(here: Pair, act: object) -> None:
     here.station.on_image = on_image
 
 
+def test_a_holder_that_crashes_and_is_started_again_goes_on_where_it_stopped(here: Pair) -> None:
+    def restart() -> None:
+        here.anna.kill()
+        here.anna.start()
+
+    at_second_image(here, restart)
+    last = here.move()
+    assert (last.status, last.completed, last.failed) == (SUCCESS, len(here.expected), 0)
+    assert here.station.received == here.expected
+
+
+@pytest.mark.slow
 def test_a_holder_killed_in_the_middle_costs_only_what_it_had_not_sent(here: Pair) -> None:
     at_second_image(here, here.anna.kill)
     last = here.move()
@@ -105,7 +118,6 @@ def test_a_requester_killed_in_the_middle_resumes_where_it_stopped(here: Pair) -
     at_second_image(here, here.berg.kill)
     responses = here.station.move({"StudyInstanceUID": here.study.study_uid})
     assert not responses or responses[-1].status != SUCCESS
-    here.station.on_image = lambda count: SUCCESS
     here.berg.start()
     here.assert_complete_at_last()
 
@@ -124,7 +136,6 @@ def test_sigterm_at_the_requester_ends_it_cleanly_and_leaves_the_study_retrievab
     if responses:
         here.assert_truthful(responses[-1])
     assert here.berg.program.wait(timeout=30) == 0
-    here.station.on_image = lambda count: SUCCESS
     here.berg.start()
     here.assert_complete_at_last()
 
