@@ -2,7 +2,7 @@
 
 A peer behind NAT answers the socket it spoke to first, but not this one: so it never becomes a contact by mistake.
 Belongs here: the probe. Not here: the proof of the key, which the session gave before.
-Source: docs/spec/directory.md section 6.2.
+Source: docs/spec/directory.md section 8.2.
 """
 
 from __future__ import annotations

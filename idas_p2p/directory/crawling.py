@@ -1,7 +1,7 @@
 """Lookups that no dead node can hold up: a late question frees its place at once, its answer still counts.
 
 Belongs here: driving a shortlist with questions. Not here: its order (shortlist.py), timers of questions (sealed.py).
-Limits 6, 16, 17, 26; docs/spec/directory.md section 7. Source: the loose parallelism of Stutzbach & Rejaie 2006.
+Limits 6, 16, 17, 26; docs/spec/directory.md section 9. Source: the loose parallelism of Stutzbach & Rejaie 2006.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Finding the network, and finding it again after it or we were away.
 
-Belongs here: whom to call and when. Not here: what is said (protocol.py). docs/spec/directory.md section 6.3.
+Belongs here: whom to call and when. Not here: what is said (protocol.py). docs/spec/directory.md section 8.3.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Merging what several holders say about one key: union of slots, highest sequence wins.
 
 Belongs here: the order of two records and the merge. Not here: who is asked. Limits 2, 3, 4, 6; docs/spec/directory.md
-section 4. The merge is commutative, associative and idempotent, so replicas end alike however records travel.
+section 3.4. The merge is commutative, associative and idempotent, so replicas end alike however records travel.
 """
 
 from __future__ import annotations

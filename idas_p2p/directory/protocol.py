@@ -1,7 +1,7 @@
 """What a directory node answers, and what it asks others: Kademlia's rpc_* and call_*, with every argument checked.
 
 Belongs here: the four requests, and learning contacts from traffic. Not here: bytes and timers (sealed.py), which
-records are held (storage.py). Limits 1, 7, 21, 23, 24, 26, 29, 31, 32; docs/spec/directory.md section 5.
+records are held (storage.py). Limits 1, 7, 21, 23, 24, 26, 29, 31, 32; docs/spec/directory.md section 7.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How much a storing node holds, for whom; limit 28.
 
-Belongs here: counting and bounds. Not here: what is stored (storage.py). Source: docs/spec/directory.md section 4.4.
+Belongs here: counting and bounds. Not here: what is stored (storage.py). Source: docs/spec/directory.md section 6.4.
 """
 
 from __future__ import annotations

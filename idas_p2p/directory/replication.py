@@ -3,7 +3,7 @@
 Belongs here: whom to offer which record. Records travel unchanged, with their writer's signature and expiry, so an
 owner may be away for days and nothing can be rolled back. Nothing is sent to a node that has not proved its key and its
 address, and each datagram waits for the answer to the one before.
-Limits 4, 5, 7, 23, 29; docs/spec/directory.md section 9.
+Limits 4, 5, 7, 23, 29; docs/spec/directory.md section 11.
 """
 
 from __future__ import annotations

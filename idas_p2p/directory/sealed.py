@@ -1,7 +1,7 @@
 """Questions and answers over sealed datagrams: what replaces rpcudp's encoding, timers and matching.
 
 Belongs here: sending, matching replies to questions, sending again, giving up. Not here: what is asked (protocol.py),
-keys (crypto/sessions.py). Limits 14 to 19, 25, 30; docs/decisions/0010-rpcudp-encoding.md.
+keys (crypto/sessions.py). Limits 14 to 19, 25, 30; docs/decisions/directory-datagrams.md.
 """
 
 from __future__ import annotations

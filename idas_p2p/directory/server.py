@@ -1,7 +1,7 @@
 """Lookups, reads and writes over the table and the store: kademlia's Server, with its data handling replaced.
 
 Belongs here: get, put, refresh. Not here: joining (joining.py), replication (replication.py), files (service.py).
-Limits 4, 6, 11, 12, 13; docs/spec/directory.md sections 7 and 8.
+Limits 4, 6, 11, 12, 13; docs/spec/directory.md sections 9 and 10.
 """
 
 from __future__ import annotations

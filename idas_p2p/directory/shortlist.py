@@ -1,6 +1,6 @@
 """Candidates of one lookup, nearest first, and what became of each; limit 32.
 
-Belongs here: order, states, when a lookup is settled. Not here: sending, time. docs/spec/directory.md section 7.
+Belongs here: order, states, when a lookup is settled. Not here: sending, time. docs/spec/directory.md section 9.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Records held for others: checked, merged by slot, bounded, gone when they expire.
 
 Belongs here: what is held and why a record is refused. Not here: disk (journal.py), asking, sending.
-Limits 1, 2, 4, 5, 28; docs/spec/directory.md section 4.
+Limits 1, 2, 4, 5, 28; docs/spec/directory.md section 6.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Placing many records: which go to which nodes, packed into as few datagrams as they fit.
 
 Belongs here: grouping and packing, without sending. Not here: lookups and sending (server.py).
-Source: docs/spec/directory.md section 8.
+Source: docs/spec/directory.md section 10.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The routing table: which live nodes are known, nearest first, exactly.
 
 Belongs here: membership, order, eviction. Not here: sending, proving (admission.py), time (passed in as a function).
-Source: Maymounkov & Mazières 2002 section 2.2 and 2.4; limits 8, 9, 10, 27; docs/spec/directory.md section 6.
+Source: Maymounkov & Mazières 2002 section 2.2 and 2.4; limits 8, 9, 10, 27; docs/spec/directory.md section 8.
 """
 
 from __future__ import annotations

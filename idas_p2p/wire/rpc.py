@@ -1,7 +1,7 @@
 """What directory nodes ask each other, and the replies: values to canonical bytes and back.
 
 Belongs here: the shape and limits of every request and reply. Not here: sealing, sending, deciding.
-A request is `[0, id, is_server, method, [fields]]`, a reply `[1, id, [fields]]`; docs/spec/directory.md section 5.
+A request is `[0, id, is_server, method, [fields]]`, a reply `[1, id, [fields]]`; docs/spec/directory.md section 7.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What became of each: 0 held, else the number of a refusal; docs/spec/directory.md section 5.4."""
+    """What became of each: 0 held, else the number of a refusal; docs/spec/directory.md section 7.4."""
 
     outcomes: Annotated[tuple[Annotated[int, Limit(0, 255)], ...], Limit(1, MAX_RECORDS_PER_DATAGRAM)]
 
