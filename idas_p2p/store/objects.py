@@ -1,8 +1,9 @@
 """The embedded archive: instances kept in files, one each, for a node that has no other archive.
 
-An instance is reported stored when the disk has its file, under its name, and then its row. A file without a row was
-never reported: it is removed at start, as is the file of a replaced instance, which transfers under way may still read.
-File names are random and identify nobody.
+An instance is reported stored when the disk has its file, under its name, and then its row. While a file's fate depends
+on its row, because it is new or was replaced, an empty file beside it ending in `.undecided` says so: at start such a
+file goes if no row names it. Any other file stays whatever the database says, so that a lost or older database deletes
+no image. File names are random and identify nobody.
 
 Belongs here: keeping and finding instances. Not here: reading DICOM (dicom/scan.py), the catalog of all archives
 (catalog.py). One process at a time uses a folder (node.lock).
@@ -11,8 +12,10 @@ Belongs here: keeping and finding instances. Not here: reading DICOM (dicom/scan
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -20,15 +23,17 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from idas_p2p.blob import FileBlob, pieces
+from idas_p2p.errors import DatabaseUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.store.database import PAGE, Database, upsert
-from idas_p2p.store.files import NAME_SIZE, NewFile, disk_errors, make_folder, sync_folder
+from idas_p2p.store.files import NAME_SIZE, PART, NewFile, disk_errors, make_folder, sync_folder
 from idas_p2p.store.rows import row_of, study_of
 from idas_p2p.store.tables import stored_instances, stored_studies
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.study import Study
 
 PIECE: Final = 1_048_576  # bytes copied at a time; ours
+UNDECIDED: Final = ".undecided"  # ends the name of the mark that lets a file go when no row names it
 SHARDS: Final = tuple(f"{number:02x}" for number in range(256))  # folders: the first two digits of a file's name
 
 
@@ -38,6 +43,15 @@ class Stored(StrEnum):
     NEW = "new"
     DUPLICATE = "duplicate"  # the same bytes were here already
     REPLACED = "replaced"  # other bytes were here under its names
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the database says of an instance's file."""
+
+    file: str
+    size: int  # bytes
+    digest: bytes
 
 
 class ObjectStore:
@@ -76,23 +90,54 @@ class ObjectStore:
         Raises:
             SpoolFull, DatabaseFull: no space. Nothing is kept.
         """
-        held = self._digest_of(instance)
-        if held is not None and held == _digest(instance):
+        with self._database.read() as connection:
+            held = _held(connection, instance.study_uid, instance.sop_instance_uid)
+        if held is not None and self._is_whole(held) and held.digest == _digest(instance):
             return Stored.DUPLICATE
         name = self._random_bytes(NAME_SIZE).hex()
+        self._mark(name)
+        try:
+            stored = self._put(name, instance, study, modality=modality, now=now)
+        except DatabaseUnreachable:  # nobody knows whether it has the row: the next start will
+            raise
+        except BaseException:
+            self._unmark(name)
+            raise
+        self._unmark(name)
+        return stored
+
+    def _put(self, name: str, instance: Instance, study: Study, *, modality: str, now: float) -> Stored:
         file = NewFile(self._path(name))
         try:
             digest = _copy(instance, file)
             file.keep(durable=True)
             row = _row(instance, file=name, digest=digest, modality=modality, now=now)
             with self._database.write() as connection:
-                stored = _insert(connection, row, study)
+                stored = self._insert(connection, row, study)
+        except DatabaseUnreachable:
+            raise
         except BaseException:
             file.discard()
             raise
         if stored is Stored.DUPLICATE:
             file.discard()
         return stored
+
+    def _insert(self, connection: Connection, row: dict[str, Any], study: Study) -> Stored:
+        """Add an instance to the database, unless another thread has just added the same."""
+        held = _held(connection, row["study_uid"], row["sop_instance_uid"])
+        if held is not None and self._is_whole(held) and held.digest == row["digest"]:
+            return Stored.DUPLICATE
+        if held is not None:
+            self._mark(held.file)  # transfers under way may still read it: it goes at the next start
+        upsert(connection, stored_instances, [row])
+        _merge(connection, study, row["study_uid"])
+        return Stored.NEW if held is None else Stored.REPLACED
+
+    def _is_whole(self, held: _Held) -> bool:
+        """Whether the file is there as the row says; if not, the instance is welcome again."""
+        path = self._path(held.file)
+        return path.is_file() and path.stat().st_size == held.size
 
     def study(self, uid: str) -> Study | None:
         """A study with its counts and modalities; None when no instance of it is here."""
@@ -137,25 +182,40 @@ class ObjectStore:
     def _path(self, name: str) -> Path:
         return self._root / name[:2] / name
 
-    def _digest_of(self, instance: Instance) -> bytes | None:
-        with self._database.read() as connection:
-            return _held_digest(connection, instance.study_uid, instance.sop_instance_uid)
+    def _mark_path(self, name: str) -> Path:
+        return self._root / name[:2] / (name + UNDECIDED)
+
+    def _mark(self, name: str) -> None:
+        with disk_errors():
+            os.close(os.open(self._mark_path(name), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+
+    def _unmark(self, name: str) -> None:
+        with disk_errors():
+            self._mark_path(name).unlink(missing_ok=True)
 
     def _clean(self) -> None:
-        """Remove files no row names; say when a row's file is gone."""
-        removed = missing = 0
+        """Remove what was never reported or was replaced; say when files and rows do not fit together."""
+        file = stored_instances.c.file
+        removed = unknown = missing = 0
         for shard in SHARDS:
-            file = stored_instances.c.file
             query = select(file).where(file >= shard, file < shard + "g")  # hexadecimal digits end before g
             with self._database.read() as connection:
                 named = set(connection.execute(query).scalars())
             present = {path.name for path in (self._root / shard).iterdir()}
-            for name in present - named:
+            marks = {name for name in present if name.endswith(UNDECIDED)}
+            parts = {name for name in present if name.endswith(PART)}
+            undecided = {name.removesuffix(UNDECIDED) for name in marks}
+            gone = (undecided - named) & present | parts
+            for name in [*gone, *marks]:  # the mark last
                 (self._root / shard / name).unlink()
-            removed += len(present - named)
-            missing += len(named - present)
+            removed += len(gone)
+            whole = present - marks - gone
+            unknown += len(whole - named)
+            missing += len(named - whole)
         if removed:
             log_event("unreported_files_removed", count=removed)
+        if unknown:
+            log_event("stored_files_unknown", count=unknown, next_step="restore the newest backup of the database")
         if missing:
             log_event("stored_files_missing", count=missing, next_step="restore the objects folder from a backup")
 
@@ -191,24 +251,23 @@ def _row(instance: Instance, *, file: str, digest: bytes, modality: str, now: fl
     }
 
 
-def _held_digest(connection: Connection, study_uid: str, sop_instance_uid: str) -> bytes | None:
+def _held(connection: Connection, study_uid: str, sop_instance_uid: str) -> _Held | None:
     table = stored_instances
-    query = select(table.c.digest).where(table.c.study_uid == study_uid, table.c.sop_instance_uid == sop_instance_uid)
-    return connection.execute(query).scalar()
+    query = select(table.c.file, table.c.size, table.c.digest).where(
+        table.c.study_uid == study_uid, table.c.sop_instance_uid == sop_instance_uid
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _Held(row.file, row.size, row.digest)
 
 
-def _insert(connection: Connection, row: dict[str, Any], study: Study) -> Stored:
-    held = _held_digest(connection, row["study_uid"], row["sop_instance_uid"])
-    if held == row["digest"]:
-        return Stored.DUPLICATE
-    upsert(connection, stored_instances, [row])
-    told = {**row_of(study), "study_uid": row["study_uid"]}
-    query = select(stored_studies).where(stored_studies.c.study_uid == row["study_uid"])
-    known = connection.execute(query).mappings().one_or_none() or told
-    merged = {name: value or known[name] for name, value in told.items()}  # the newest word that is not empty
-    if merged != known or known is told:
+def _merge(connection: Connection, study: Study, uid: str) -> None:
+    """Let a study's attributes be the newest word on each that is not empty."""
+    told = {**row_of(study), "study_uid": uid}
+    query = select(stored_studies).where(stored_studies.c.study_uid == uid)
+    known = connection.execute(query).mappings().one_or_none()
+    merged = told if known is None else {name: value or known[name] for name, value in told.items()}
+    if known is None or merged != dict(known):
         upsert(connection, stored_studies, [merged])
-    return Stored.NEW if held is None else Stored.REPLACED
 
 
 def _assemble(connection: Connection, uids: Sequence[str]) -> list[Study]:

@@ -113,11 +113,53 @@ def test_file_names_identify_nobody_and_only_the_owner_can_read_them(store: Obje
 def test_files_nobody_was_told_of_are_removed_at_start(store: ObjectStore, database: Database, tmp_path: Path) -> None:
     store.put(make_instance(), STUDY, modality="CT", now=1.0)
     shard = tmp_path / "objects" / "ab"
-    (shard / "ab00").write_bytes(b"no row")
-    (shard / "ab01.part").write_bytes(b"half")
+    for name in ("ab00", "ab00.undecided", "ab01.part", "ab01.undecided", "ab02.undecided"):
+        (shard / name).touch()
     again = ObjectStore(tmp_path / "objects", database)
     assert [one.data.read() for one in again.instances(Selection(study_uid="1.2.3"))] == [b"pixels"]
     assert len(files(tmp_path / "objects")) == 1
+
+
+def test_a_node_killed_between_row_and_answer_keeps_the_instance(
+    store: ObjectStore, database: Database, tmp_path: Path
+) -> None:
+    store.put(make_instance(), STUDY, modality="CT", now=1.0)
+    (path,) = files(tmp_path / "objects")
+    path.with_name(path.name + ".undecided").touch()
+    again = ObjectStore(tmp_path / "objects", database)
+    assert [one.data.read() for one in again.instances(Selection(study_uid="1.2.3"))] == [b"pixels"]
+    assert files(tmp_path / "objects") == [path]
+
+
+def test_a_lost_database_deletes_no_image(store: ObjectStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store.put(make_instance(), STUDY, modality="CT", now=1.0)
+    empty = Database.open(f"sqlite:///{tmp_path}/other.db")
+    with caplog.at_level("INFO"):
+        ObjectStore(tmp_path / "objects", empty)
+    empty.close()
+    assert "stored_files_unknown" in caplog.text
+    assert [path.read_bytes() for path in files(tmp_path / "objects")] == [b"pixels"]
+
+
+def test_a_missing_file_is_told_at_start(
+    store: ObjectStore, database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.put(make_instance(), STUDY, modality="CT", now=1.0)
+    files(tmp_path / "objects")[0].unlink()
+    with caplog.at_level("INFO"):
+        ObjectStore(tmp_path / "objects", database)
+    assert "stored_files_missing" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["gone", "shorter"])
+def test_an_instance_whose_file_was_lost_is_welcome_again(store: ObjectStore, tmp_path: Path, damage: str) -> None:
+    store.put(make_instance(), STUDY, modality="CT", now=1.0)
+    (path,) = files(tmp_path / "objects")
+    path.write_bytes(b"pix")
+    if damage == "gone":
+        path.unlink()
+    assert store.put(make_instance(), STUDY, modality="CT", now=2.0) is Stored.REPLACED
+    assert store.instances(Selection(study_uid="1.2.3"))[0].data.read() == b"pixels"
 
 
 def test_a_full_disk_keeps_nothing_of_the_instance_and_all_before_it(sqlite: Database, small_disk: Path) -> None:
