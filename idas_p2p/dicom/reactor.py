@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.fsm import InvalidEventError
 from pynetdicom.pdu import A_ABORT_RQ
 
 from idas_p2p.dicom import framing
-from idas_p2p.events import log_failure
+from idas_p2p.events import log_event, log_failure
 
 LONGEST_SLEEP: Final = 1.0  # seconds; ours
 P_DATA_TF: Final = 0x04
@@ -86,6 +87,9 @@ class Reactor(DULServiceProvider):  # type: ignore[misc]
                 self.assoc._dul_ready.set()
                 if not self._step():
                     self._sleep()
+        except InvalidEventError:  # the peer sent what it may not send now
+            log_event("association_ended", reason="unexpected_pdu")
+            self._give_up()
         except Exception as error:  # whatever a peer sent costs only its own association
             log_failure("association_failed", error)
             self._give_up()

@@ -27,7 +27,6 @@ from idas_p2p.dicom.sockets import make_ae
 from idas_p2p.dicom.store_service import serve_store
 from idas_p2p.errors import BadConfiguration, IdasError
 from idas_p2p.events import log_event, log_failure
-from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
 
 HANDLERS: Final = {
@@ -53,6 +52,8 @@ class DicomServer:
         bridge: the way between the loop and the associations' threads.
         receive_folder: where large data sets go while they arrive; made when missing.
         max_associations: served at once; more are rejected as a passing limit.
+
+    Made on the running loop.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class DicomServer:
         self._links: set[ServedLink] = set()
         self._all_ended = asyncio.Event()
         self._all_ended.set()
-        self._listening = TaskOwner(limit=1)
+        self._loop = asyncio.get_running_loop()
         self._listener: socket.socket | None = None
         self._is_stopping = False
 
@@ -94,15 +95,16 @@ class DicomServer:
             path.unlink(missing_ok=True)
         self._listener = await _listen(address)
         host, port = self._listener.getsockname()[:2]
-        self._listening.start("dicom_listen", self._accept(self._listener))
+        self._watch()
         return Address(host, port)
 
     async def stop(self, grace: float) -> None:
         """Accept no more, let requests being served end within `grace` seconds, abort the rest. Idempotent."""
         self._is_stopping = True
-        await self._listening.stop()
         if self._listener is not None:
+            self._loop.remove_reader(self._listener.fileno())
             self._listener.close()
+            self._listener = None
         for link in list(self._links):
             link.finish()
         if not await self._wait_ended(grace):
@@ -120,20 +122,28 @@ class DicomServer:
             return False
         return True
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self) -> None:
+        """Take the connections that wait. On the loop, whenever the listener has some."""
+        listener = self._listener
+        while listener is not None and not self._is_stopping:
             try:
-                client, _ = await loop.sock_accept(listener)
-            except OSError as error:
+                client, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # out of file descriptors, most likely: others must end first
                 log_failure("accept_failed", error)
-                await asyncio.sleep(RETRY_DELAY)
-                continue
+                self._loop.remove_reader(listener.fileno())
+                self._loop.call_later(RETRY_DELAY, self._watch)
+                return
             try:
                 self._begin(client)
             except Exception as error:  # the connection may be gone already; the next one will be another
                 log_failure("connection_failed", error)
                 client.close()
+
+    def _watch(self) -> None:
+        if self._listener is not None and not self._is_stopping:
+            self._loop.add_reader(self._listener.fileno(), self._accept)
 
     def _begin(self, client: socket.socket) -> None:
         if len(self._links) >= self._max_associations + MAX_UNDECIDED:

@@ -1,13 +1,12 @@
-"""Sockets and application entities as every association here uses them: no Nagle, no delayed ACK, no talk in logs.
+"""Sockets and application entities as every association here uses them: no Nagle, no delayed ACK, no endless wait.
 
-Belongs here: what makes pynetdicom fast, bounded and silent at the transport. Not here: messages (assembly.py).
+Belongs here: what makes pynetdicom fast and bounded at the transport. Not here: messages (messages.py).
 Law: every pynetdicom AE of this package comes from `make_ae`; nothing else makes one.
 Source: measured figures of Nagle and delayed ACK are in docs/decisions; PS3.8 section 9.
 """
 
 from __future__ import annotations
 
-import logging
 import select
 import socket
 import threading
@@ -18,7 +17,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final
 
-from pynetdicom import AE, _config
+from pynetdicom import AE
 from pynetdicom._globals import MODE_REQUESTOR
 from pynetdicom.association import Association, ServiceUser
 from pynetdicom.presentation import PresentationContext
@@ -31,15 +30,6 @@ IMPLEMENTATION_CLASS_UID: Final = "2.25.290373529391734582331176312013"  # PS3.7
 IMPLEMENTATION_VERSION: Final = "IDAS_P2P_01"  # at most 16 characters
 LARGEST_PDU: Final = 1_048_576  # bytes; larger than announced is tolerated up to here, PS3.8 D.1
 RECEIVE_SIZE: Final = 262_144  # bytes asked of the kernel at once; ours
-
-_config.LOG_HANDLER_LEVEL = "none"  # its handlers log identifiers and PDUs
-_config.LOG_REQUEST_IDENTIFIERS = False
-_config.LOG_RESPONSE_IDENTIFIERS = False
-for _name in ("pynetdicom", "pydicom"):
-    _logger = logging.getLogger(_name)
-    _logger.setLevel(logging.CRITICAL + 1)  # their texts and tracebacks quote AE titles, UIDs and values
-    _logger.propagate = False
-    _logger.addHandler(logging.NullHandler())
 
 
 class QuickSocket(AssociationSocket):  # type: ignore[misc]

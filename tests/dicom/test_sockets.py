@@ -1,12 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from pathlib import Path
 
-import pytest
-from pynetdicom import _config
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
 
@@ -78,15 +75,6 @@ def test_sending_over_a_lost_connection_ends_the_association_instead_of_raising(
     ours._shutdown_socket()
     assert not ours.send_pieces(b"x")
     assert "Evt17" in list(ours.event_queue.queue)
-
-
-def test_pynetdicom_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    logging.getLogger("pynetdicom.association").critical("CANARY")
-    logging.getLogger("pydicom").critical("CANARY")
-    assert caplog.records == []
-    assert not _config.LOG_REQUEST_IDENTIFIERS
-    assert not _config.LOG_RESPONSE_IDENTIFIERS
 
 
 async def test_requesting_an_association_that_nobody_answers_leaves_nothing_behind() -> None:
