@@ -1,18 +1,15 @@
 """The embedded archive: instances kept in files, one each, for a node that has no other archive.
 
-An instance is reported stored when the disk has its file, under its name, and then its row. While a file's fate depends
-on its row, because it is new or was replaced, an empty file beside it ending in `.undecided` says so: at start such a
-file goes if no row names it. Any other file stays whatever the database says, so that a lost or older database deletes
-no image. File names are random and identify nobody.
+An instance is reported stored when the disk has its file, under its name, and then its row. File names are random and
+identify nobody.
 
-Belongs here: keeping and finding instances. Not here: reading DICOM (dicom/scan.py), the catalog of all archives
-(catalog.py). One process at a time uses a folder (node.lock).
+Belongs here: keeping and finding instances. Not here: which files may go (object_files.py), reading DICOM
+(dicom/scan.py), the catalog of all archives (catalog.py). One process at a time uses a folder (node.lock).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,15 +23,14 @@ from idas_p2p.blob import FileBlob, pieces
 from idas_p2p.errors import DatabaseUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.store.database import PAGE, Database, upsert
-from idas_p2p.store.files import NAME_SIZE, PART, NewFile, disk_errors, make_folder, sync_folder
+from idas_p2p.store.files import NAME_SIZE, NewFile
+from idas_p2p.store.object_files import ObjectFiles
 from idas_p2p.store.rows import row_of, study_of
 from idas_p2p.store.tables import stored_instances, stored_studies
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.study import Study
 
 PIECE: Final = 1_048_576  # bytes copied at a time; ours
-UNDECIDED: Final = ".undecided"  # ends the name of the mark that lets a file go when no row names it
-SHARDS: Final = tuple(f"{number:02x}" for number in range(256))  # folders: the first two digits of a file's name
 
 
 class Stored(StrEnum):
@@ -69,14 +65,10 @@ class ObjectStore:
     def __init__(
         self, root: Path, database: Database, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes
     ) -> None:
-        self._root = root
+        self._files = ObjectFiles(root)
         self._database = database
         self._random_bytes = random_bytes
-        with disk_errors():
-            for shard in SHARDS:
-                make_folder(root / shard)
-            sync_folder(root)
-            self._clean()
+        self._clean()
 
     def put(self, instance: Instance, study: Study, *, modality: str, now: float) -> Stored:
         """Keep an instance. When it returns, no power cut can lose it.
@@ -92,24 +84,24 @@ class ObjectStore:
         """
         with self._database.read() as connection:
             held = _held(connection, instance.study_uid, instance.sop_instance_uid)
-        if held is not None and self._is_whole(held) and held.digest == _digest(instance):
+        if held is not None and self._files.is_whole(held.file, held.size) and held.digest == _digest(instance):
             return Stored.DUPLICATE
         name = self._random_bytes(NAME_SIZE).hex()
-        self._mark(name)
+        self._files.mark(name)
         try:
             stored = self._put(name, instance, study, modality=modality, now=now)
         except DatabaseUnreachable:  # nobody knows whether it has the row: the next start will
             raise
         except BaseException:
-            self._unmark(name)
+            self._files.unmark(name)
             raise
-        self._unmark(name)
+        self._files.unmark(name)
         return stored
 
     def _put(self, name: str, instance: Instance, study: Study, *, modality: str, now: float) -> Stored:
-        file = NewFile(self._path(name))
+        file = NewFile(self._files.path(name))
         try:
-            digest = _copy(instance, file)
+            digest = _digest(instance, file)
             file.keep(durable=True)
             row = _row(instance, file=name, digest=digest, modality=modality, now=now)
             with self._database.write() as connection:
@@ -126,18 +118,13 @@ class ObjectStore:
     def _insert(self, connection: Connection, row: dict[str, Any], study: Study) -> Stored:
         """Add an instance to the database, unless another thread has just added the same."""
         held = _held(connection, row["study_uid"], row["sop_instance_uid"])
-        if held is not None and self._is_whole(held) and held.digest == row["digest"]:
+        if held is not None and self._files.is_whole(held.file, held.size) and held.digest == row["digest"]:
             return Stored.DUPLICATE
         if held is not None:
-            self._mark(held.file)  # transfers under way may still read it: it goes at the next start
+            self._files.mark(held.file)  # transfers under way may still read it: it goes at the next start
         upsert(connection, stored_instances, [row])
         _merge(connection, study, row["study_uid"])
         return Stored.NEW if held is None else Stored.REPLACED
-
-    def _is_whole(self, held: _Held) -> bool:
-        """Whether the file is there as the row says; if not, the instance is welcome again."""
-        path = self._path(held.file)
-        return path.is_file() and path.stat().st_size == held.size
 
     def study(self, uid: str) -> Study | None:
         """A study with its counts and modalities; None when no instance of it is here."""
@@ -176,63 +163,34 @@ class ObjectStore:
             sop_class_uid=row["sop_class_uid"],
             sop_instance_uid=row["sop_instance_uid"],
             transfer_syntax_uid=row["transfer_syntax_uid"],
-            data=FileBlob(self._path(row["file"]), 0, row["size"]),
+            data=FileBlob(self._files.path(row["file"]), 0, row["size"]),
         )
 
-    def _path(self, name: str) -> Path:
-        return self._root / name[:2] / name
-
-    def _mark_path(self, name: str) -> Path:
-        return self._root / name[:2] / (name + UNDECIDED)
-
-    def _mark(self, name: str) -> None:
-        with disk_errors():
-            os.close(os.open(self._mark_path(name), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-
-    def _unmark(self, name: str) -> None:
-        with disk_errors():
-            self._mark_path(name).unlink(missing_ok=True)
-
     def _clean(self) -> None:
-        """Remove what was never reported or was replaced; say when files and rows do not fit together."""
+        found = self._files.clean(self._names_in)
+        if found.removed:
+            log_event("unreported_files_removed", count=found.removed)
+        if found.unknown:
+            log_event(
+                "stored_files_unknown", count=found.unknown, next_step="restore the newest backup of the database"
+            )
+        if found.missing:
+            log_event("stored_files_missing", count=found.missing, next_step="restore the objects folder from a backup")
+
+    def _names_in(self, shard: str) -> set[str]:
         file = stored_instances.c.file
-        removed = unknown = missing = 0
-        for shard in SHARDS:
-            query = select(file).where(file >= shard, file < shard + "g")  # hexadecimal digits end before g
-            with self._database.read() as connection:
-                named = set(connection.execute(query).scalars())
-            present = {path.name for path in (self._root / shard).iterdir()}
-            marks = {name for name in present if name.endswith(UNDECIDED)}
-            parts = {name for name in present if name.endswith(PART)}
-            undecided = {name.removesuffix(UNDECIDED) for name in marks}
-            gone = (undecided - named) & present | parts
-            for name in [*gone, *marks]:  # the mark last
-                (self._root / shard / name).unlink()
-            removed += len(gone)
-            whole = present - marks - gone
-            unknown += len(whole - named)
-            missing += len(named - whole)
-        if removed:
-            log_event("unreported_files_removed", count=removed)
-        if unknown:
-            log_event("stored_files_unknown", count=unknown, next_step="restore the newest backup of the database")
-        if missing:
-            log_event("stored_files_missing", count=missing, next_step="restore the objects folder from a backup")
+        query = select(file).where(file >= shard, file < shard + "g")  # hexadecimal digits end before g
+        with self._database.read() as connection:
+            return set(connection.execute(query).scalars())
 
 
-def _copy(instance: Instance, file: NewFile) -> bytes:
-    """Write the instance's bytes; return their digest."""
+def _digest(instance: Instance, file: NewFile | None = None) -> bytes:
+    """Read the instance's bytes, and write them when a file is given; return their digest."""
     hasher = hashlib.blake2b(digest_size=32)
     for piece in pieces(instance.data, PIECE):
         hasher.update(piece)
-        file.write(piece)
-    return hasher.digest()
-
-
-def _digest(instance: Instance) -> bytes:
-    hasher = hashlib.blake2b(digest_size=32)
-    for piece in pieces(instance.data, PIECE):
-        hasher.update(piece)
+        if file is not None:
+            file.write(piece)
     return hasher.digest()
 
 
