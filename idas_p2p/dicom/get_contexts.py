@@ -3,8 +3,10 @@
 How archives choose (observed with Orthanc 1.10 and DCMTK 3.6.7): an acceptor picks one transfer syntax of each
 proposed context, usually an uncompressed one. An archive then looks for an accepted context in the stored syntax of
 the instance; where there is none, it decompresses, recompresses, or fails the instance. So every context here proposes
-one syntax only, and every storage class is proposed once for each syntax an archive may hold it in. An association has
-128 contexts, so the fewer classes are known to be in the study, the more syntaxes each can have.
+one syntax only, and every storage class is proposed once for each syntax an archive may hold it in; Orthanc then sends
+what it stores. An association has 128 contexts, so the fewer classes are known to be in the study, the more syntaxes
+each can have. DCMTK's dcmqrscp takes the first accepted context of the class whatever the instance is stored in, and
+fails a compressed one; so what failed is asked for again with compressed syntaxes only.
 
 Belongs here: the choice. Pure. Not here: finding out which classes a study has (requests.py).
 Source: PS3.8 section 9.3.2.2, PS3.4 C.4.3, PS3.5 section 10.
@@ -12,9 +14,10 @@ Source: PS3.8 section 9.3.2.2, PS3.4 C.4.3, PS3.5 section 10.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from pydicom import uid
 from pynetdicom import StoragePresentationContexts, build_context, build_role
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
@@ -47,18 +50,61 @@ SYNTAXES: Final = (
 )
 """Transfer syntaxes an archive may hold instances in, the likeliest first."""
 
+COMPRESSED: Final = SYNTAXES[len(PLAIN_SYNTAXES) :]
+"""Those of a second attempt."""
+
+_SECONDARY: Final = ("SecondaryCaptureImageStorage", "MultiFrameTrueColorSecondaryCaptureImageStorage")
+_CLASSES: Final = {
+    "CR": ("ComputedRadiographyImageStorage", "DigitalXRayImageStorageForPresentation"),
+    "CT": ("CTImageStorage", "EnhancedCTImageStorage", "LegacyConvertedEnhancedCTImageStorage"),
+    "DOC": ("EncapsulatedPDFStorage", "EncapsulatedCDAStorage"),
+    "DX": ("DigitalXRayImageStorageForPresentation", "DigitalXRayImageStorageForProcessing"),
+    "ECG": ("TwelveLeadECGWaveformStorage", "GeneralECGWaveformStorage"),
+    "ES": ("VLEndoscopicImageStorage", "VideoEndoscopicImageStorage"),
+    "IO": ("DigitalIntraOralXRayImageStorageForPresentation",),
+    "KO": ("KeyObjectSelectionDocumentStorage",),
+    "MG": (
+        "DigitalMammographyXRayImageStorageForPresentation",
+        "DigitalMammographyXRayImageStorageForProcessing",
+        "BreastTomosynthesisImageStorage",
+    ),
+    "MR": ("MRImageStorage", "EnhancedMRImageStorage", "EnhancedMRColorImageStorage", "MRSpectroscopyStorage"),
+    "NM": ("NuclearMedicineImageStorage",),
+    "OP": ("OphthalmicPhotography8BitImageStorage", "OphthalmicPhotography16BitImageStorage"),
+    "OPT": ("OphthalmicTomographyImageStorage",),
+    "PR": ("GrayscaleSoftcopyPresentationStateStorage", "ColorSoftcopyPresentationStateStorage"),
+    "PT": ("PositronEmissionTomographyImageStorage", "EnhancedPETImageStorage"),
+    "PX": ("DigitalXRayImageStorageForPresentation",),
+    "REG": ("SpatialRegistrationStorage", "DeformableSpatialRegistrationStorage"),
+    "RF": ("XRayRadiofluoroscopicImageStorage", "EnhancedXRFImageStorage"),
+    "RTDOSE": ("RTDoseStorage",),
+    "RTIMAGE": ("RTImageStorage",),
+    "RTPLAN": ("RTPlanStorage", "RTIonPlanStorage"),
+    "RTSTRUCT": ("RTStructureSetStorage",),
+    "SC": (),
+    "SEG": ("SegmentationStorage", "SurfaceSegmentationStorage"),
+    "SM": ("VLWholeSlideMicroscopyImageStorage", "VLMicroscopicImageStorage"),
+    "SR": ("BasicTextSRStorage", "EnhancedSRStorage", "ComprehensiveSRStorage", "XRayRadiationDoseSRStorage"),
+    "US": ("UltrasoundImageStorage", "UltrasoundMultiFrameImageStorage"),
+    "XA": ("XRayAngiographicImageStorage", "EnhancedXAImageStorage"),
+    "XC": ("VLPhotographicImageStorage", "VideoPhotographicImageStorage"),
+}
+"""Storage classes by modality, as keywords of PS3.6 Table A-1; any study may hold secondary captures too."""
+
+Proposal = tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]
+"""What an association request offers: presentation contexts, and who sends in which."""
+
 _COMMON: Final = tuple(str(context.abstract_syntax) for context in StoragePresentationContexts[:120])
 
 
-def get_contexts(
-    model: str, sop_classes: Sequence[str]
-) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
+def get_contexts(model: str, sop_classes: Sequence[str], syntaxes: Sequence[str] = SYNTAXES) -> Proposal:
     """Contexts and roles to propose for a C-GET.
 
     Args:
         model: the SOP class of the C-GET itself.
         sop_classes: storage classes the study is known to have; empty when unknown, then the 120 commonest are
-            proposed, each in explicit or implicit VR as the archive chooses.
+            proposed, each in one context for all syntaxes, as the archive chooses.
+        syntaxes: what to propose, the likeliest first.
 
     Returns:
         At most MAX_CONTEXTS contexts, and a role for each storage class: the archive is to be the SCU.
@@ -67,9 +113,19 @@ def get_contexts(
     room = MAX_CONTEXTS - len(contexts)
     classes = list(dict.fromkeys(sop_classes))[:room]
     if classes:
-        syntaxes = SYNTAXES[: room // len(classes)]
-        contexts += [build_context(uid, [syntax]) for syntax in syntaxes for uid in classes]
+        fitting = syntaxes[: room // len(classes)]
+        contexts += [build_context(sop_class, [syntax]) for syntax in fitting for sop_class in classes]
     else:
         classes = list(_COMMON)
-        contexts += [build_context(uid, list(PLAIN_SYNTAXES)) for uid in classes]
-    return contexts, [build_role(uid, scp_role=True) for uid in classes]
+        contexts += [build_context(sop_class, list(syntaxes)) for sop_class in classes]
+    return contexts, [build_role(sop_class, scp_role=True) for sop_class in classes]
+
+
+def classes_of_modalities(modalities: Iterable[str]) -> list[str]:
+    """Storage classes that series of these modalities usually have; empty when one of them is not known here."""
+    keywords: list[str] = []
+    for modality in modalities:
+        if modality not in _CLASSES:
+            return []
+        keywords += _CLASSES[modality]
+    return [str(getattr(uid, keyword)) for keyword in dict.fromkeys((*keywords, *_SECONDARY))] if keywords else []

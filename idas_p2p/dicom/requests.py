@@ -6,7 +6,7 @@ threads and queues (client.py). Source: PS3.4 C.4.1 to C.4.3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +22,13 @@ from pynetdicom.sop_class import (
 
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.dialogue import Dialogue, Stop, is_pending
-from idas_p2p.dicom.get_contexts import PLAIN_SYNTAXES, get_contexts
+from idas_p2p.dicom.get_contexts import (
+    COMPRESSED,
+    PLAIN_SYNTAXES,
+    Proposal,
+    classes_of_modalities,
+    get_contexts,
+)
 from idas_p2p.dicom.identifiers import dataset_of, query_dataset, selection_dataset, study_from_text
 from idas_p2p.dicom.messages import received_blob
 from idas_p2p.dicom.remote import RemoteAE
@@ -38,7 +44,6 @@ FIND: Final = str(StudyRootQueryRetrieveInformationModelFind)
 MOVE: Final = str(StudyRootQueryRetrieveInformationModelMove)
 GET: Final = str(StudyRootQueryRetrieveInformationModelGet)
 MAX_UID_LIST_SIZE: Final = 4_194_304  # bytes of a Failed SOP Instance UID List; ours: 65,000 UIDs
-MAX_SERIES: Final = 1_000  # series asked for their SOP classes before a C-GET; ours
 
 _MEANINGS: Final = {
     0xA700: "it is out of resources",
@@ -91,25 +96,21 @@ def find_studies(archive: RemoteAE, query: StudyQuery, stop: Stop, *, limit: int
 def sop_classes(archive: RemoteAE, selection: Selection, stop: Stop) -> list[str]:
     """The storage classes of a study, as well as the archive tells them; empty when it does not.
 
-    Asks for SOP Classes in Study, and where that is not supported, for the class of one instance of each series.
+    Asks for SOP Classes in Study, and where that is not supported, for the modality of each series.
     """
+    study = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": selection.study_uid, "SOPClassesInStudy": ""}
+    series = {
+        "QueryRetrieveLevel": "SERIES",
+        "StudyInstanceUID": selection.study_uid,
+        "SeriesInstanceUID": "",
+        "Modality": "",
+    }
     with Dialogue(archive, [build_context(FIND, list(PLAIN_SYNTAXES))], stop=stop) as dialogue:
-        study = {"StudyInstanceUID": selection.study_uid}
-        for text in _answers(dialogue, _ask("STUDY", study, "SOPClassesInStudy"), ["SOPClassesInStudy"]):
+        for text in list(_answers(dialogue, dataset_of(study), ["SOPClassesInStudy"])):
             if found := [uid for uid in text("SOPClassesInStudy").split("\\") if uid]:
                 return found
-        series = selection.series_uids or [
-            text("SeriesInstanceUID")
-            for text in _answers(dialogue, _ask("SERIES", study, "SeriesInstanceUID"), ["SeriesInstanceUID"])
-        ]
-    classes: dict[str, None] = {}
-    for uid in list(series)[:MAX_SERIES]:
-        with Dialogue(archive, [build_context(FIND, list(PLAIN_SYNTAXES))], stop=stop) as dialogue:
-            identifier = _ask("IMAGE", study | {"SeriesInstanceUID": uid}, "SOPInstanceUID", "SOPClassUID")
-            first = next(_answers(dialogue, identifier, ["SOPClassUID"]), None)
-            if first and first("SOPClassUID"):
-                classes[first("SOPClassUID")] = None
-    return list(classes)
+        modalities = [text("Modality") for text in _answers(dialogue, dataset_of(series), ["Modality"])]
+    return classes_of_modalities(dict.fromkeys(modalities))
 
 
 def move(
@@ -129,22 +130,68 @@ def move(
                 yield from _progress("C-MOVE", message, dialogue.syntax_of_model(MOVE))
 
 
-def get(archive: RemoteAE, selection: Selection, stop: Stop) -> Iterator[RetrieveEvent | Sent]:
+def get(archive: RemoteAE, selection: Selection, stop: Stop) -> Iterator[RetrieveEvent]:
     """Retrieve a selection over the association that asks for it.
+
+    What fails is asked for once more with compressed transfer syntaxes only (get_contexts.py says why); what came
+    already is then not taken again.
 
     Raises:
         ArchiveUnreachable, ArchiveFailed: nothing was sent, or the archive went away.
     """
-    contexts, roles = get_contexts(GET, sop_classes(archive, selection, stop))
+    classes = sop_classes(archive, selection, stop)
+    taken: set[str] = set()
+    failures, error = yield from _attempt(archive, selection, stop, get_contexts(GET, classes), taken)
+    if failures:
+        before = len(taken)
+        yield from _attempt(archive, selection, stop, get_contexts(GET, classes, COMPRESSED), taken)
+        failures = _still_failed(failures, taken, came_anew=len(taken) - before)
+    if error and not taken:
+        raise error
+    yield from failures
+
+
+def _attempt(
+    archive: RemoteAE, selection: Selection, stop: Stop, proposal: Proposal, taken: set[str]
+) -> Generator[RetrieveEvent, None, tuple[list[InstanceFailed], ArchiveFailed | None]]:
+    """One C-GET; returns the failed instances, and how it failed as a whole."""
+    failures: list[InstanceFailed] = []
+    try:
+        for event in _get_once(archive, selection, stop, proposal, taken):
+            if isinstance(event, InstanceFailed):
+                failures.append(event)
+            else:
+                yield event
+    except ArchiveFailed as error:
+        return failures, error
+    return failures, None
+
+
+def _get_once(
+    archive: RemoteAE, selection: Selection, stop: Stop, proposal: Proposal, taken: set[str]
+) -> Iterator[RetrieveEvent]:
+    contexts, roles = proposal
     with Dialogue(archive, contexts, roles=roles, stop=stop) as dialogue:
         for message in dialogue.ask(C_GET(), GET, selection_dataset(selection)):
             if isinstance(message, C_STORE):
-                yield from _take(dialogue, message, selection)
+                yield from _take(dialogue, message, selection, taken)
             else:
-                yield from _progress("C-GET", message, dialogue.syntax_of_model(GET))
+                for event in _progress("C-GET", message, dialogue.syntax_of_model(GET)):
+                    if not isinstance(event, Sent):
+                        yield event
 
 
-def _take(dialogue: Dialogue, store: C_STORE, selection: Selection) -> Iterator[Instance | InstanceFailed]:
+def _still_failed(failures: list[InstanceFailed], taken: set[str], *, came_anew: int) -> list[InstanceFailed]:
+    """The failures of a first attempt that a second did not make good; those without a name by their number."""
+    named = [failed for failed in failures if failed.sop_instance_uid]
+    lost = [failed for failed in named if failed.sop_instance_uid not in taken]
+    nameless = [failed for failed in failures if not failed.sop_instance_uid]
+    return lost + nameless[max(0, came_anew - (len(named) - len(lost))) :]
+
+
+def _take(
+    dialogue: Dialogue, store: C_STORE, selection: Selection, taken: set[str]
+) -> Iterator[Instance | InstanceFailed]:
     """Hand one instance on, and answer for it when it has been taken."""
     status = OUT_OF_RESOURCES
     try:
@@ -154,7 +201,9 @@ def _take(dialogue: Dialogue, store: C_STORE, selection: Selection) -> Iterator[
         yield InstanceFailed(sop_instance_uid=str(store.AffectedSOPInstanceUID or ""), reason=error)
         return
     try:
-        yield instance
+        if instance.sop_instance_uid not in taken:
+            yield instance
+            taken.add(instance.sop_instance_uid)
         status = SUCCESS
     finally:
         dialogue.acknowledge(store, status)
@@ -182,9 +231,9 @@ def _progress(service: str, message: Any, syntax: str) -> Iterator[Total | Insta
     if is_pending(message):
         return
     sent = None if completed is None else completed + (warning or 0)
+    yield from _failed_instances(message, failed or 0, syntax)
     if message.Status != SUCCESS and not sent:
         raise _failure(service, message.Status)
-    yield from _failed_instances(message, failed or 0, syntax)
     yield Sent(sent)
 
 
@@ -201,7 +250,7 @@ def _failed_instances(message: Any, count: int, syntax: str) -> Iterator[Instanc
         yield InstanceFailed(sop_instance_uid=uid, reason=ArchiveFailed("it could not send this instance"))
 
 
-def _answers(dialogue: Dialogue, identifier: Dataset, keywords: tuple[str, ...] | list[str]) -> Iterator[Any]:
+def _answers(dialogue: Dialogue, identifier: Dataset, keywords: Sequence[str]) -> Iterator[Any]:
     """A text reader for each pending C-FIND response; one that cannot be read is left out."""
     syntax = dialogue.syntax_of_model(FIND)
     for message in dialogue.ask(C_FIND(), FIND, identifier):
@@ -214,10 +263,6 @@ def _answers(dialogue: Dialogue, identifier: Dataset, keywords: tuple[str, ...] 
         except (MalformedInstance, AttributeError):  # no identifier at all
             continue
         yield elements.reader()
-
-
-def _ask(level: str, keys: dict[str, str], *wanted: str) -> Dataset:
-    return dataset_of({"QueryRetrieveLevel": level} | dict.fromkeys(wanted, "") | keys)
 
 
 def _failure(service: str, status: int) -> ArchiveFailed:

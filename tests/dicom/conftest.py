@@ -39,11 +39,11 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory, studies: tuple[StudyFiles,
 @pytest.fixture(scope="session")
 def dcmqrscp(tmp_path_factory: pytest.TempPathFactory, studies: tuple[StudyFiles, ...]) -> Iterator[Archive]:
     node_port = free_port()
-    archive = Dcmqrscp(tmp_path_factory.mktemp("dcmqrscp") / "pacs", node_port=node_port)
-    archive.fill(studies[0].files)
+    archive = Dcmqrscp(tmp_path_factory.mktemp("dcmqrscp") / "pacs", node_port=node_port, options=["+xs", "-xs"])
+    archive.fill([*studies[0].files, *studies[1].files])  # it takes one compression only, JPEG lossless of the second
     archive.start()
     try:
-        yield Archive(remote(archive.aet, archive.port), node_port, studies[:1])
+        yield Archive(remote(archive.aet, archive.port), node_port, studies[:2])
     finally:
         archive.stop()
 

@@ -30,7 +30,7 @@ from idas_p2p.wire.instance import Instance, InstanceFailed, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from tests.dicom.archives import Archive, remote, serving, store_service
 from tools.images import StudyFiles
-from tools.programs import free_port
+from tools.programs import free_port, wait_until
 
 EVERYTHING = StudyQuery.of({})
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")  # about what the shipped images hold
@@ -119,14 +119,15 @@ async def test_a_study_comes_whole_with_its_total(
 
 
 @pytest.mark.interop
-@pytest.mark.parametrize("prefers_get", [False, True], ids=["move", "get"])
+@pytest.mark.parametrize(("name", "prefers_get"), [("orthanc", False), ("orthanc", True), ("dcmqrscp", True)])
 async def test_compressed_images_come_in_their_own_transfer_syntax(
-    orthanc: Archive, client: Client, bridge: Bridge, *, prefers_get: bool
+    request: pytest.FixtureRequest, client: Client, bridge: Bridge, name: str, prefers_get: bool
 ) -> None:
+    archive: Archive = request.getfixturevalue(name)
     inbound = Inbound()
-    asker = client(orthanc.remote, inbound, prefers_get=prefers_get)
-    with store_service(bridge, inbound, port=orthanc.node_port):
-        for study in orthanc.studies[1:]:
+    asker = client(archive.remote, inbound, prefers_get=prefers_get)
+    with store_service(bridge, inbound, port=archive.node_port):
+        for study in archive.studies[1:]:
             instances, _ = await retrieved(asker, study)
             wanted = {pydicom.dcmread(path).SOPInstanceUID for path in study.files}
             check_same(study, [i for i in instances if i.sop_instance_uid in wanted])
@@ -214,16 +215,11 @@ async def test_a_failed_query_names_its_status(client: Client) -> None:
         await found_by(client(remote("PACS", port)))
 
 
-def answering(count: int, finished: threading.Event | None = None) -> Any:
+def answering(count: int) -> Any:
     """A C-FIND handler with so many answers."""
 
-    def find(event: Any) -> Iterator[tuple[int, Dataset | None]]:
+    def find(event: Any) -> Iterator[tuple[int, Dataset]]:
         for number in range(count):
-            if event.is_cancelled:
-                if finished:
-                    finished.set()
-                yield 0xFE00, None
-                return
             answer = Dataset()
             answer.QueryRetrieveLevel = "STUDY"
             answer.StudyInstanceUID = f"1.2.{number + 1}"
@@ -251,12 +247,20 @@ async def test_many_answers_come_in_order_through_a_slow_reader(client: Client) 
 
 
 async def test_leaving_a_query_early_cancels_it_at_the_archive(client: Client) -> None:
-    cancelled = threading.Event()
-    with serving("PACS", [(FIND, None)], [(evt.EVT_C_FIND, answering(100_000, cancelled))]) as port:
+    left, cancelled = threading.Event(), threading.Event()
+
+    def find(event: Any) -> Iterator[tuple[int, Dataset | None]]:
+        yield from answering(3)(event)
+        left.wait(5.0)
+        wait_until(lambda: event.is_cancelled, timeout=5.0)
+        cancelled.set()
+        yield 0xFE00, None
+
+    with serving("PACS", [(FIND, None)], [(evt.EVT_C_FIND, find)]) as port:
         async with aclosing(client(remote("PACS", port)).find_studies(EVERYTHING)) as studies:
-            async for _ in studies:
-                break
-        assert await asyncio.to_thread(cancelled.wait, 5.0)
+            await anext(studies)
+            left.set()
+        assert cancelled.is_set()
 
 
 async def test_only_one_query_runs_at_a_time(client: Client) -> None:
