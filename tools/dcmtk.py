@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,6 @@ QUICK = {"TCP_NODELAY": "1"}  # DCMTK leaves Nagle's algorithm on otherwise, and
 PROGRAMS = ("echoscu", "findscu", "movescu", "getscu", "storescu", "storescp")
 TIMEOUT = 300.0  # seconds for one program
 _STATUS = re.compile(r"^D: DIMSE Status +: 0x([0-9a-fA-F]{4})", re.MULTILINE)
-Wrap = Callable[[Sequence[str]], list[str]]
 
 
 def missing() -> list[str]:
@@ -50,7 +49,6 @@ class Peer:
     aet: str
     calling: str
     host: str = LOOPBACK
-    wrap: Wrap = list
 
     def run(self, program: str, *words: str, timeout: float = TIMEOUT) -> Ended:
         """Run a program against the node; `words` come before host and port, or after a `--`."""
@@ -58,9 +56,7 @@ class Peer:
         if "--" in words:
             before, after = words[: words.index("--")], words[words.index("--") + 1 :]
         command = [program, "-d", "-aet", self.calling, "-aec", self.aet, *before, self.host, str(self.port), *after]
-        done = subprocess.run(
-            self.wrap(command), capture_output=True, timeout=timeout, check=False, env={**os.environ, **QUICK}
-        )
+        done = subprocess.run(command, capture_output=True, timeout=timeout, check=False, env={**os.environ, **QUICK})
         return Ended(done.returncode, (done.stdout + done.stderr).decode(errors="replace"))
 
     def echo(self) -> Ended:
@@ -104,8 +100,6 @@ class StoreScp:
         aet: its AE title.
         host: where the node reaches it.
         options: more words for storescp, such as `+xa`.
-        wrap: where its process runs.
-        env: more variables.
     """
 
     def __init__(
@@ -115,8 +109,6 @@ class StoreScp:
         aet: str,
         host: str = LOOPBACK,
         options: Sequence[str] = ("+xa",),
-        wrap: Wrap = list,
-        env: Mapping[str, str] | None = None,
     ) -> None:
         self.aet, self.host, self.port = aet, host, free_port()
         self.received_folder = folder / "received"
@@ -133,7 +125,7 @@ class StoreScp:
             str(self.received_folder),
             str(self.port),
         ]
-        self.program = Program(folder.name, wrap(command), log=folder.parent / "logs", env={**QUICK, **(env or {})})
+        self.program = Program(folder.name, command, log=folder.parent / "logs", env=QUICK)
 
     def start(self) -> None:
         """Run it; returns when its port answers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,6 @@ from tools.programs import LOOPBACK, STOP_GRACE, Program, free_port
 IDAS = [sys.executable, "-m", "idas_p2p.cli"]
 BOOTSTRAP = [sys.executable, "-m", "bootstrap"]
 COMMAND_TIMEOUT = 120.0  # seconds; a `get` of a large study is the longest
-
-Wrap = Callable[[Sequence[str]], list[str]]
-"""Puts a command where it is to run: a namespace of the laboratory, or just here."""
 
 
 class CommandFailed(Exception):
@@ -30,7 +27,6 @@ class Node:
         folder: its DIR; made by `init`.
         aet: its AE title on the local network.
         host: the address for DICOM and for other nodes.
-        wrap: where its processes run.
         log_level: of `idas run`.
     """
 
@@ -42,18 +38,16 @@ class Node:
         aet: str,
         host: str = LOOPBACK,
         bootstrap: Sequence[str] = (),
-        wrap: Wrap = list,
         log_level: str = "debug",
     ) -> None:
         self.folder, self.institution, self.aet, self.host = folder, institution, aet, host
         self.dicom_port, self.network_port = free_port(), free_port()
-        self._wrap = wrap
         self.idas(
             "init", str(folder), "--institution", institution, "--aet", aet,
             "--dicom", f"{host}:{self.dicom_port}", "--network", f"{host}:{self.network_port}",
             *(word for contact in bootstrap for word in ("--bootstrap", contact)),
         )  # fmt: skip
-        command = wrap([*IDAS, "run", str(folder), "--log-level", log_level])
+        command = [*IDAS, "run", str(folder), "--log-level", log_level]
         self.program = Program(folder.name, command, log=folder.parent / "logs")
 
     def start(self) -> None:
@@ -89,7 +83,7 @@ class Node:
     ) -> subprocess.CompletedProcess[str]:
         """Run `idas WORDS` and return how it ended."""
         return subprocess.run(
-            self._wrap([*IDAS, *words]), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+            [*IDAS, *words], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def ask(self, command: str, *words: str, timeout: float = COMMAND_TIMEOUT) -> Any:
@@ -104,14 +98,14 @@ class Node:
 class Bootstrap:
     """A bootstrap node: first contact for the nodes, without DICOM."""
 
-    def __init__(self, folder: Path, *, host: str = LOOPBACK, wrap: Wrap = list) -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK) -> None:
         self.folder, self.port = folder, free_port()
         init = [*BOOTSTRAP, "init", str(folder), "--listen", f"{host}:{self.port}"]
-        done = subprocess.run(wrap(init), capture_output=True, text=True, timeout=STOP_GRACE, check=False)
+        done = subprocess.run(init, capture_output=True, text=True, timeout=STOP_GRACE, check=False)
         if done.returncode:
             raise CommandFailed(f"bootstrap init: {done.stderr}")
         self.contact = done.stdout.strip().splitlines()[0].strip()
-        self.program = Program(folder.name, wrap([*BOOTSTRAP, "run", str(folder)]), log=folder.parent / "logs")
+        self.program = Program(folder.name, [*BOOTSTRAP, "run", str(folder)], log=folder.parent / "logs")
 
     def start(self) -> None:
         """Run it; returns when it prints its contact."""

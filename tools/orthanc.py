@@ -11,7 +11,7 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ class Orthanc:
         aet: its own AE title.
         modalities: AE title to (host, port) of the destinations of its C-MOVE.
         host: where it listens.
-        wrap: where its process runs.
     """
 
     def __init__(
@@ -44,7 +43,6 @@ class Orthanc:
         modalities: Mapping[str, tuple[str, int]],
         aet: str = "ORTHANC",
         host: str = LOOPBACK,
-        wrap: Callable[[Sequence[str]], list[str]] = list,
     ) -> None:
         self.aet, self.host = aet, host
         self.dicom_port, self.http_port = free_port(), free_port()
@@ -52,7 +50,7 @@ class Orthanc:
         configuration = folder / "orthanc.json"
         configuration.write_text(json.dumps(self._configuration(folder, modalities)))
         program = find_orthanc() or "Orthanc"
-        self.program = Program(folder.name, wrap([program, str(configuration)]), log=folder.parent / "logs", env=QUICK)
+        self.program = Program(folder.name, [program, str(configuration)], log=folder.parent / "logs", env=QUICK)
 
     def _configuration(self, folder: Path, modalities: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
         return {

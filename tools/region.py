@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tools.idas import Bootstrap, Node, Wrap
+from tools.idas import Bootstrap, Node
 from tools.orthanc import Orthanc
 from tools.programs import LOOPBACK, wait_until
 
@@ -23,15 +23,14 @@ class Region:
     Args:
         folder: gets a folder for each process, and their logs in `logs/`.
         host: where the bootstrap node listens.
-        wrap: where the bootstrap node runs.
     """
 
-    def __init__(self, folder: Path, *, host: str = LOOPBACK, wrap: Wrap = list) -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK) -> None:
         self.folder = folder
         self.nodes: list[Node] = []
         self._stack = ExitStack()
         folder.mkdir(parents=True, exist_ok=True)
-        self.bootstrap = Bootstrap(folder / "bootstrap", host=host, wrap=wrap)
+        self.bootstrap = Bootstrap(folder / "bootstrap", host=host)
 
     def __enter__(self) -> Self:
         self._stack.callback(self.bootstrap.stop)
@@ -47,7 +46,7 @@ class Region:
         """Call `end` when the region is closed, before what was there earlier."""
         self._stack.callback(end)
 
-    def node(self, name: str, *, host: str = LOOPBACK, wrap: Wrap = list, joins: bool = True) -> Node:
+    def node(self, name: str, *, host: str = LOOPBACK, joins: bool = True) -> Node:
         """Start a node named `name`, AE title NAME; it founds the federation or joins it by a code.
 
         The founder lets every member see everything, as each that joins does.
@@ -59,7 +58,6 @@ class Region:
             aet=name.upper(),
             host=host,
             bootstrap=[self.bootstrap.contact] if founds else [],
-            wrap=wrap,
         )
         self._stack.callback(node.stop)
         node.start()
@@ -77,19 +75,22 @@ class Region:
         node.do("grant", "--to", "everyone", "--level", "full")
 
     def orthanc(
-        self, node: Node, files: Sequence[Path], *, poll: str = "1s", host: str = LOOPBACK, wrap: Wrap = list,
-        modalities: dict[str, tuple[str, int]] | None = None, prefer: str = "move",
-    ) -> Orthanc:  # fmt: skip
+        self,
+        node: Node,
+        files: Sequence[Path],
+        *,
+        poll: str = "1s",
+        prefer: str = "move",
+        modalities: dict[str, tuple[str, int]] | None = None,
+    ) -> Orthanc:
         """Put a filled Orthanc behind a node."""
         known = {node.aet: (node.host, node.dicom_port), **(modalities or {})}
-        orthanc = Orthanc(self.folder / f"orthanc-{node.folder.name}", modalities=known, host=host, wrap=wrap)
+        orthanc = Orthanc(self.folder / f"orthanc-{node.folder.name}", modalities=known, host=node.host)
         self._stack.callback(orthanc.stop)
         orthanc.start()
         orthanc.fill(files)
-        node.do(
-            "archive add", "pacs", "--aet", orthanc.aet, "--address", f"{host}:{orthanc.dicom_port}", "--poll", poll,
-            "--prefer", prefer,
-        )  # fmt: skip
+        where = ("--aet", orthanc.aet, "--address", f"{orthanc.host}:{orthanc.dicom_port}")
+        node.do("archive add", "pacs", *where, "--poll", poll, "--prefer", prefer)
         return orthanc
 
 

@@ -5,11 +5,13 @@ Every namespace is named `idas-PID-NAME`, so that what a killed laboratory left 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +21,7 @@ from tools.lab.wan import Wan, start_link
 
 _PREFIX = "idas-"
 _SPACES = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000  # <sched.h>
 _MTU = 1_500  # bytes
 
 
@@ -34,6 +37,16 @@ class Site:
     def address(self) -> str:
         """Where the others reach it: its address on the first link."""
         return self.addresses[0]
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Let this thread, and the processes and threads it starts meanwhile, live in this site."""
+        with Path("/proc/thread-self/ns/net").open() as before, (_SPACES / self.namespace).open() as there:
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(before.fileno())
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The same command, to be run inside this site."""
@@ -110,6 +123,12 @@ class Lab:
     def start(self, site: Site, arguments: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         """Start a command inside a site; it is ended with the laboratory."""
         self._started.append(subprocess.Popen(site.command(arguments), env=env))
+
+
+def _enter(namespace: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def why_not() -> str | None:
