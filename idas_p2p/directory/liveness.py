@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from idas_p2p.directory.peers import Peer
+
 INITIAL_TIMEOUT = 0.5  # seconds for a peer nobody knows
 MIN_TIMEOUT = 0.15  # seconds; below this a busy machine looks dead
 MAX_TIMEOUT = 2.0  # seconds
@@ -27,13 +29,13 @@ class _History:
 
 
 class Liveness:
-    """What is known about the answering of each peer, by its 20-byte id."""
+    """What is known about the answering of each peer at its address: silence elsewhere says nothing about it."""
 
     def __init__(self) -> None:
-        self._peers: OrderedDict[bytes, _History] = OrderedDict()
+        self._peers: OrderedDict[Peer, _History] = OrderedDict()
         self._everyone = _History()
 
-    def heard(self, peer: bytes, *, now: float, round_trip: float | None = None) -> None:
+    def heard(self, peer: Peer, *, now: float, round_trip: float | None = None) -> None:
         """An authentic message came; `round_trip` in seconds when it answered a question asked once."""
         history = self._of(peer)
         history.failures, history.silent_until, history.last_heard = 0, 0.0, now
@@ -41,24 +43,24 @@ class Liveness:
             _measure(history, round_trip)
             _measure(self._everyone, round_trip)
 
-    def failed(self, peer: bytes, *, now: float) -> int:
+    def failed(self, peer: Peer, *, now: float) -> int:
         """A question found no answer; returns how many in a row."""
         history = self._of(peer)
         history.failures += 1
         history.silent_until = now + min(MAX_BACK_OFF, FIRST_BACK_OFF * 2.0 ** (history.failures - 1))
         return history.failures
 
-    def is_silent(self, peer: bytes, *, now: float) -> bool:
+    def is_silent(self, peer: Peer, *, now: float) -> bool:
         """Whether to leave it alone for now."""
         history = self._peers.get(peer)
         return history is not None and now < history.silent_until
 
-    def last_heard(self, peer: bytes) -> float:
+    def last_heard(self, peer: Peer) -> float:
         """Monotonic seconds of its last authentic message; 0 when none is remembered."""
         history = self._peers.get(peer)
         return history.last_heard if history else 0.0
 
-    def timeout(self, peer: bytes) -> float:
+    def timeout(self, peer: Peer) -> float:
         """Seconds after which an answer is late."""
         history = self._peers.get(peer)
         if history is None or not history.smoothed:
@@ -67,7 +69,7 @@ class Liveness:
             return INITIAL_TIMEOUT
         return min(MAX_TIMEOUT, max(MIN_TIMEOUT, history.smoothed + 4 * history.variation))
 
-    def _of(self, peer: bytes) -> _History:
+    def _of(self, peer: Peer) -> _History:
         history = self._peers.pop(peer, None) or _History()
         self._peers[peer] = history
         while len(self._peers) > MAX_PEERS:

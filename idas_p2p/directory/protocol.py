@@ -90,7 +90,7 @@ class DirectoryProtocol(SealedProtocol):
 
     def answer(self, sender: Peer, message: RequestMessage) -> Reply | None:
         """Answer an authentic, well-formed request."""
-        self.liveness.heard(sender.id, now=self.clock.monotonic())
+        self.liveness.heard(sender, now=self.clock.monotonic())
         if message.is_server:
             self.welcome_if_new(sender)
         if not self.is_server:
@@ -157,7 +157,7 @@ class DirectoryProtocol(SealedProtocol):
     def handle_call_response(self, reply: Reply | None, peer: Peer) -> None:
         """Keep the table and the failure counts true."""
         if reply is None:
-            self.router.note_failure(peer, self.liveness.failed(peer.id, now=self.clock.monotonic()))
+            self.router.note_failure(peer, self.liveness.failed(peer, now=self.clock.monotonic()))
             return
         if isinstance(reply, Pong):
             self._vote(peer.node_id, reply.observed.endpoint)
@@ -181,19 +181,20 @@ class DirectoryProtocol(SealedProtocol):
 
     def check_on(self, node: Peer) -> None:
         """Ask a contact whether it is still there, unless it was heard just now."""
-        if self.clock.monotonic() - self.liveness.last_heard(node.id) > FRESH:
+        if self.clock.monotonic() - self.liveness.last_heard(node) > FRESH:
             self.ask(node, Ping())
 
     def usable(self, contacts: tuple[Any, ...]) -> list[Peer]:
-        """The contacts of a reply that may be talked to and are not known to be silent."""
+        """The contacts of a reply that may be talked to and are not silent; for members our own word on where counts."""
         now = self.clock.monotonic()
-        peers = [Peer.from_wire(contact) for contact in contacts]
+        named = [Peer.from_wire(contact) for contact in contacts]
+        peers = [self.router.get(peer.id) or peer for peer in named]
         return [
             peer
             for peer in peers
             if peer.node_id != self.source_node.node_id
             and self.policy.accepts(peer.endpoint)
-            and not self.liveness.is_silent(peer.id, now=now)
+            and not self.liveness.is_silent(peer, now=now)
         ]
 
     def observed(self) -> Endpoint | None:

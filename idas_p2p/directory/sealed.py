@@ -141,7 +141,7 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
 
     def patience(self, peer: Peer) -> float:
         """Seconds until an answer of this peer counts as late; a session takes a round trip more."""
-        return self.liveness.timeout(peer.id) * (1 if self.sessions.has(peer.node_id, peer.endpoint) else 2)
+        return self.liveness.timeout(peer) * (1 if self.sessions.has(peer.node_id, peer.endpoint) else 2)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Take a datagram from anybody."""
@@ -200,7 +200,7 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
             self.drops["malformed_reply"] += 1
             self._settle(entry, None)
             return
-        self.liveness.heard(sender.id, now=now, round_trip=now - entry.sent_at if entry.attempt == 0 else None)
+        self.liveness.heard(sender, now=now, round_trip=now - entry.sent_at if entry.attempt == 0 else None)
         self._settle(entry, reply)
 
     def _settle(self, entry: Outstanding, reply: Reply | None) -> None:

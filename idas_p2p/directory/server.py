@@ -219,7 +219,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         """Members nearest to the target; silent ones only when there are no others."""
         now = self._clock.monotonic()
         near = self.protocol.router.find_neighbors(Node(target), 2 * self.ksize)
-        awake = [peer for peer in near if not self.protocol.liveness.is_silent(peer.id, now=now)]
+        awake = [peer for peer in near if not self.protocol.liveness.is_silent(peer, now=now)]
         return awake or near
 
     def _is_close(self, key: bytes, others: Sequence[Peer]) -> bool:

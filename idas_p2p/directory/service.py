@@ -212,7 +212,7 @@ class Directory:
             protocol = self._server.protocol
             before = self._clock.monotonic() - self._pace.unheard
             for peer in protocol.router:
-                if protocol.liveness.last_heard(peer.id) < before:
+                if protocol.liveness.last_heard(peer) < before:
                     protocol.ask(peer, Ping())
             await self._server.refresh()
 

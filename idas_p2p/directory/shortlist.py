@@ -27,7 +27,7 @@ class State(Enum):
 
 
 class Shortlist(NodeHeap):  # type: ignore[misc]  # kademlia carries no types
-    """The candidates nearest to a target.
+    """The candidates nearest to a target; one node named at two addresses is two, for one of the names may be a lie.
 
     Args:
         target: the id looked for.
@@ -38,50 +38,51 @@ class Shortlist(NodeHeap):  # type: ignore[misc]  # kademlia carries no types
 
     def __init__(self, target: Node, ksize: int) -> None:
         super().__init__(target, ksize)
-        self._states: dict[bytes, State] = {}
+        self._states: dict[Peer, State] = {}
 
     def push(self, nodes: Iterable[Peer]) -> None:
         """Add candidates; the farthest give way when there are too many."""
         for peer in nodes:
-            if peer.id in self._states:
+            if peer in self._states:
                 continue
-            self._states[peer.id] = State.NEW
+            self._states[peer] = State.NEW
             insort(self.heap, (self.node.distance_to(peer), peer), key=lambda entry: entry[0])
-        while len(self.heap) > MAX_CANDIDATES and self._states[self.heap[-1][1].id] is State.NEW:
-            del self._states[self.heap.pop()[1].id]
+        while len(self.heap) > MAX_CANDIDATES and self._states[self.heap[-1][1]] is State.NEW:
+            del self._states[self.heap.pop()[1]]
 
     def __contains__(self, node: Peer) -> bool:
-        return node.id in self._states
+        return node in self._states
 
     def mark(self, peer: Peer, state: State) -> None:
         """Note what became of a candidate; a late one may still answer, an answer stays."""
-        if self._states.get(peer.id) is not State.ANSWERED:
-            self._states[peer.id] = state
+        if self._states.get(peer) is not State.ANSWERED:
+            self._states[peer] = state
 
     def state(self, peer: Peer) -> State:
         """What became of a candidate."""
-        return self._states[peer.id]
+        return self._states[peer]
 
     def nearest(self, *states: State) -> list[Peer]:
         """Candidates in these states, nearest first."""
-        return [peer for _, peer in self.heap if self._states[peer.id] in states]
+        return [peer for _, peer in self.heap if self._states[peer] in states]
 
     def to_ask(self) -> Peer | None:
         """The next candidate worth asking: one of the k nearest that are neither late nor failed."""
         for peer in self.nearest(State.NEW, State.ASKED, State.ANSWERED)[: self.maxsize]:
-            if self._states[peer.id] is State.NEW:
+            if self._states[peer] is State.NEW:
                 return peer
         return None
 
     def is_settled(self) -> bool:
         """Whether the k nearest that are neither late nor failed have all answered, and at least one has."""
         nearest = self.nearest(State.NEW, State.ASKED, State.ANSWERED)[: self.maxsize]
-        return bool(nearest) and all(self._states[peer.id] is State.ANSWERED for peer in nearest)
+        return bool(nearest) and all(self._states[peer] is State.ANSWERED for peer in nearest)
 
     def plausible(self) -> list[Peer]:
         """The k nearest that have not failed, asked or not."""
         return self.nearest(State.NEW, State.ASKED, State.LATE, State.ANSWERED)[: self.maxsize]
 
     def answered(self) -> list[Peer]:
-        """The k nearest that answered."""
-        return self.nearest(State.ANSWERED)[: self.maxsize]
+        """The k nearest nodes that answered, each at one address."""
+        once = {peer.id: peer for peer in reversed(self.nearest(State.ANSWERED))}
+        return list(reversed(once.values()))[: self.maxsize]

@@ -122,7 +122,7 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
 
     def note_failure(self, node: Peer, failures: int) -> None:
         """A question went unanswered; one lost packet costs nobody the place."""
-        if failures >= MAX_FAILURES and node.id in self._members:
+        if failures >= MAX_FAILURES and self._members.get(node.id) == node:
             self.remove_contact(node)
 
     def find_neighbors(self, node: Node, k: int | None = None, exclude: Node | None = None) -> list[Peer]:

@@ -4,7 +4,7 @@ from idas_p2p.directory.peers import Peer, distance
 from tests.directory.network import key, peer
 
 
-def test_limit_25_the_id_of_a_peer_is_the_hash_of_its_key() -> None:
+def test_limits_13_and_25_the_id_of_a_peer_is_the_hash_of_its_key() -> None:
     assert peer(1).id == key(1).node_id.kademlia_id
     assert len(peer(1).id) == 20
 

@@ -125,7 +125,7 @@ def test_limit_31_bogon_contacts_of_a_reply_are_not_used() -> None:
 
 def test_silent_peers_and_we_ourselves_are_not_asked_again_at_once() -> None:
     protocol = bare_protocol("me")
-    protocol.liveness.failed(peer(1).id, now=protocol.clock.monotonic())
+    protocol.liveness.failed(peer(1), now=protocol.clock.monotonic())
     contacts = tuple(peer(name).to_wire() for name in ("me", 1, 2))
     assert protocol.usable(contacts) == [peer(2)]
 
@@ -139,9 +139,29 @@ def test_limit_10_a_contact_leaves_after_two_silences_in_a_row() -> None:
     assert len(protocol.router) == 0
 
 
+def test_a_liar_that_names_a_contact_elsewhere_does_not_cost_it_its_place() -> None:
+    protocol = bare_protocol("me")
+    protocol.admit(peer(1))
+    assert protocol.usable((peer(1, port=666).to_wire(),)) == [peer(1)]
+    for _ in range(5):
+        protocol.handle_call_response(None, peer(1, port=666))
+    assert list(protocol.router) == [peer(1)]
+
+
+def test_limit_29_a_message_does_not_walk_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    protocol = bare_protocol("me")
+
+    def walked(self: object) -> list[bytes]:
+        raise AssertionError("the store was walked")
+
+    monkeypatch.setattr(type(protocol.storage), "keys", walked)
+    assert asked(protocol, Ping()) is not None
+    assert asked(protocol, FindNode(target=bytes(20))) is not None
+
+
 def test_limit_9_a_contact_heard_lately_is_not_checked_on() -> None:
     protocol = bare_protocol("me")
-    protocol.liveness.heard(peer(1).id, now=protocol.clock.monotonic())
+    protocol.liveness.heard(peer(1), now=protocol.clock.monotonic())
     protocol.check_on(peer(1))
     assert protocol._outstanding == {}
 

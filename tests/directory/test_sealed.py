@@ -78,7 +78,7 @@ async def test_limit_17_a_cancelled_question_leaves_nothing_behind_and_its_answe
         await alice.ask(at("nobody", 3), Ping())  # asked later, so it ends later
     assert alice._outstanding == {}
     assert alice.observed() == (HOST, 1)
-    assert alice.liveness.is_silent(at("nobody", 3).id, now=alice.clock.monotonic())
+    assert alice.liveness.is_silent(at("nobody", 3), now=alice.clock.monotonic())
 
 
 @in_virtual_time

@@ -163,10 +163,13 @@ async def test_a_client_that_is_alone_says_so() -> None:
         assert not await alone.wait_joined(0.01)
 
 
-async def test_stopping_ends_every_task_and_frees_the_port() -> None:
+async def test_limit_18_stopping_ends_every_task_and_frees_the_port() -> None:
+    before = asyncio.all_tasks()
     async with nodes() as group:
         first = await group.start("first")
+        await first.put(written(5))
         contact = await group.stop(first)
+        assert asyncio.all_tasks() == before
         assert len(group.tasks) == 0
         again = await group.start("first", port=contact.address.port)
         assert group.running[again] == contact

@@ -64,6 +64,17 @@ def test_limit_32_candidates_are_bounded_and_the_nearest_stay() -> None:
     assert BY_DISTANCE[-1] not in candidates
 
 
+def test_a_node_that_a_liar_named_elsewhere_is_still_asked_where_it_is() -> None:
+    candidates, true = Shortlist(TARGET, 3), BY_DISTANCE[0]
+    lie = type(true)(true.node_id, ("10.9.9.9", 1))
+    candidates.push([lie, true])
+    candidates.mark(lie, State.FAILED)
+    candidates.mark(true, State.ANSWERED)
+    assert candidates.answered() == [true]
+    candidates.mark(lie, State.ANSWERED)
+    assert len(candidates.answered()) == 1
+
+
 def test_a_candidate_named_twice_is_one_candidate() -> None:
     candidates = shortlist(2)
     candidates.push(BY_DISTANCE[:2])
