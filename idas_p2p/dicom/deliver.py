@@ -20,11 +20,14 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.retrieve import DeliveryReport, Outcome, Progress
 from idas_p2p.dicom.sending import Originator, store_instance
 from idas_p2p.dicom.sockets import make_ae
-from idas_p2p.errors import ChannelClosed, DestinationFailed, DestinationUnreachable
+from idas_p2p.errors import Busy, ChannelClosed, DestinationFailed, DestinationUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Total
 
+REJECTED_TRANSIENT: Final = 2  # result of an A-ASSOCIATE-RJ, PS3.8 Table 9-21
+BUSY_TIMEOUT: Final = 30.0  # seconds to ask a destination again that has reached its limit of associations; ours
+BUSY_DELAY: Final = 0.25  # seconds between two such attempts; ours
 AHEAD: Final = 2  # instances taken from the source while another is being sent; ours
 
 OnProgress = Callable[[DeliveryReport], None]
@@ -54,6 +57,7 @@ class Destination:
         Raises:
             DestinationUnreachable: no connection.
             DestinationFailed: it rejected the association, or gave no answer.
+            Busy: it rejected the association for the time being; try again.
         """
         with self._lock:
             pair = (instance.sop_class_uid, instance.transfer_syntax_uid)
@@ -90,17 +94,17 @@ class Destination:
         if self._link is not None and not self._link.is_gone:
             self._link.release()
         self._drop()
-        self._pairs = [pair, *(other for other in self._pairs if other != pair)][: MAX_CONTEXTS // 2]
-        self._link = self._associate()
+        pairs = [pair, *(other for other in self._pairs if other != pair)][: MAX_CONTEXTS // 2]
+        self._link = self._associate(pairs)
+        self._pairs = pairs
         return True
 
-    def _associate(self) -> Link | None:
+    def _associate(self, pairs: list[Pair]) -> Link | None:
+        """Associate for these pairs; None when the destination accepts none of them."""
         address = self._remote.address
         entity = make_ae(self._remote.calling_aet)
         try:
-            link = entity.associate(
-                address.host, address.port, contexts=proposals(self._pairs), ae_title=self._remote.aet
-            )
+            link = entity.associate(address.host, address.port, contexts=proposals(pairs), ae_title=self._remote.aet)
         except OSError:
             raise DestinationUnreachable("its host name cannot be resolved") from None
         if link.is_established:
@@ -108,9 +112,11 @@ class Destination:
             return link
         link.end()
         if link.is_rejected:
+            if link.acceptor.primitive.result == REJECTED_TRANSIENT:
+                raise Busy("the destination has reached a limit")
             raise DestinationFailed("it rejected the association")
         if link.was_answered:
-            log_event("destination_accepts_nothing", count=len(self._pairs))
+            log_event("destination_accepts_nothing", count=len(pairs))
             return None
         raise DestinationUnreachable("no connection")
 
@@ -167,6 +173,21 @@ async def deliver(
 async def _store(
     bridge: Bridge, target: Destination, instance: Instance, report: DeliveryReport, on_progress: OnProgress
 ) -> DeliveryReport:
+    """Send one instance and count it; a destination that is busy gets some time."""
+    give_up_at = asyncio.get_running_loop().time() + BUSY_TIMEOUT
+    while True:
+        try:
+            return await _store_once(bridge, target, instance, report, on_progress)
+        except Busy:
+            if asyncio.get_running_loop().time() > give_up_at:
+                raise DestinationFailed("it rejected every association for the time being") from None
+        await asyncio.sleep(BUSY_DELAY)
+
+
+async def _store_once(
+    bridge: Bridge, target: Destination, instance: Instance, report: DeliveryReport, on_progress: OnProgress
+) -> DeliveryReport:
+    """Send one instance and count it, even when cancelled meanwhile."""
     work = bridge.begin(target.store, instance)
     try:
         outcome = await asyncio.shield(work)

@@ -11,8 +11,8 @@ from typing import Any, Final
 from pydicom.dataset import Dataset
 from pynetdicom.presentation import PresentationContext
 
-from idas_p2p.dicom.bridge import Pull
 from idas_p2p.dicom.identifiers import query_from_dataset, query_level, response_dataset
+from idas_p2p.dicom.pull import Pull
 from idas_p2p.dicom.serving import ServedLink, decoded_identifier
 from idas_p2p.dicom.statuses import CANCELLED, PENDING, SUCCESS, find_status
 from idas_p2p.errors import BadQuery, IdasError

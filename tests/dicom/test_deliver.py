@@ -171,6 +171,15 @@ async def test_a_host_name_that_means_nothing_is_unreachable(bridge: Bridge) -> 
         await delivered(bridge, remote, brings(make_instance(1)))
 
 
+async def test_a_destination_at_its_limit_is_asked_again(bridge: Bridge) -> None:
+    workstation = Workstation(limit=1)
+    with workstation.listening(ALL) as remote:
+        batches = ([make_instance(n, size=500_000) for n in range(start, start + 5)] for start in (0, 10, 20))
+        reports = await asyncio.gather(*(delivered(bridge, remote, brings(*batch)) for batch in batches))
+    assert [report.completed for report, _ in reports] == [5, 5, 5]
+    assert len(workstation.received) == 15
+
+
 async def test_a_destination_of_another_title_has_refused(bridge: Bridge) -> None:
     with Workstation().listening(ALL) as remote:
         other = RemoteAE(aet="OTHER", address=remote.address, calling_aet="NODE")

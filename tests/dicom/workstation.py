@@ -20,6 +20,7 @@ class Workstation:
     """A storage SCP made of plain pynetdicom."""
 
     statuses: dict[str, int] = field(default_factory=dict)  # by SOP Instance UID; success otherwise
+    limit: int = 10  # associations it serves at once
     aborts_at: int = 0  # aborts instead of answering this many-th instance
     received: dict[str, bytes] = field(default_factory=dict)
     originators: list[tuple[str, int]] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Workstation:
     def listening(self, classes: dict[str, list[str]]) -> Iterator[RemoteAE]:
         entity = AE(ae_title="WS")
         entity.require_called_aet = True
+        entity.maximum_associations = self.limit
         for uid, syntaxes in classes.items():
             entity.add_supported_context(uid, syntaxes)
         handlers = [(evt.EVT_C_STORE, self.store), (evt.EVT_ACCEPTED, self.accepted)]
