@@ -156,6 +156,12 @@ def shipped(*names: str) -> list[StudyFiles]:
     return [StudyFiles(str(pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID), (path,)) for path in paths]
 
 
+def study_of(folder: Path) -> StudyFiles:
+    """The files of a folder, which are one study."""
+    files = tuple(sorted(path for path in folder.rglob("*.dcm") if path.is_file()))
+    return StudyFiles(str(pydicom.dcmread(files[0], stop_before_pixels=True).StudyInstanceUID), files)
+
+
 def set_of_files(paths: Sequence[Path]) -> dict[str, Encoded]:
     """Every data set of some files by SOP Instance UID."""
     return StudyFiles("", tuple(paths)).encoded()
