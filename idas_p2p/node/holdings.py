@@ -16,7 +16,7 @@ from idas_p2p.errors import ArchiveUnreachable, IdasError, StudyNotFound, Ticket
 from idas_p2p.events import log_event
 from idas_p2p.node.sources import Sources
 from idas_p2p.store.catalog import Catalog, Entry
-from idas_p2p.wire.instance import RetrieveEvent, Selection
+from idas_p2p.wire.instance import RetrieveEvent, Selection, Total
 from idas_p2p.wire.messages import FetchRequest, Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -120,9 +120,11 @@ class Holdings:
             events = source.fetch(selection)
             try:
                 async for event in events:
-                    started = True
+                    started = started or not isinstance(event, Total)
                     yield event
-                return
+                if started:
+                    return
+                error = StudyNotFound("the archive no longer has the study")
             except IdasError as failure:
                 log_event("archive_fetch_failed", archive=entry.archive, reason=failure.code, next_step=failure.detail)
                 if started:
