@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, TypeVar
 
 from idas_p2p.dicom import requests
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.dialogue import Stop
+from idas_p2p.dicom.get_request import get
 from idas_p2p.dicom.inbound import Expectation, Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.requests import Sent
@@ -42,6 +44,7 @@ class ArchiveClient:
         archive: the archive, and the title this node calls it with, which is also where C-MOVE sends to.
         inbound: where instances that the archive stores to this node arrive.
         prefers_get: retrieve by C-GET instead of C-MOVE.
+        receive_folder: where large data sets go while they arrive by C-GET; None keeps them in memory.
         straggler_timeout: seconds to wait for instances after the archive says that it sent them.
     """
 
@@ -52,12 +55,14 @@ class ArchiveClient:
         inbound: Inbound,
         *,
         prefers_get: bool,
+        receive_folder: Path | None = None,
         straggler_timeout: float = STRAGGLER_TIMEOUT,
     ) -> None:
         self._bridge = bridge
         self._archive = archive
         self._inbound = inbound
         self._prefers_get = prefers_get
+        self._receive_folder = receive_folder
         self._straggler_timeout = straggler_timeout
         self._query_lock = asyncio.Lock()
         self._moves = TaskOwner(limit=MAX_FETCHES)
@@ -114,11 +119,13 @@ class ArchiveClient:
         await self._moves.stop()
 
     async def _get(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
-        events = self._stream(lambda stop: requests.get(self._archive, selection, stop), maxsize=GET_QUEUE)
+        folder = self._receive_folder
+        events = self._stream(
+            lambda stop: get(self._archive, selection, stop, receive_folder=folder), maxsize=GET_QUEUE
+        )
         async with aclosing(events):
             async for event in events:
-                if not isinstance(event, Sent):
-                    yield event
+                yield event
 
     async def _move(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         with self._inbound.expect(self._archive.aet, selection) as expectation:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 from pydicom.dataset import Dataset
@@ -84,6 +85,7 @@ class Dialogue:
         contexts: what to propose.
         roles: SCP/SCU role selection, for C-GET.
         stop: ends the dialogue from another thread.
+        receive_folder: where large data sets go while they arrive by C-GET; None keeps them in memory.
         is_active: asked when nothing was heard for the response timeout; True gives the archive as much time again.
 
     Raises:
@@ -97,13 +99,14 @@ class Dialogue:
         *,
         roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
         stop: Stop | None = None,
+        receive_folder: Path | None = None,
         is_active: Callable[[], bool] = _never,
     ) -> None:
         self._is_active = is_active
         self._interrupted = False
         self._waiting = False  # for the answer to a request
         try:
-            self._association = make_ae(archive.calling_aet).associate(
+            self._association = make_ae(archive.calling_aet, receive_folder=receive_folder).associate(
                 archive.address.host,
                 archive.address.port,
                 contexts=list(contexts),

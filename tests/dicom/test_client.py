@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pydicom
@@ -371,3 +373,22 @@ async def test_failed_instances_come_beside_those_that_arrived(client: Client, b
     assert [e.sop_instance_uid for e in events if isinstance(e, InstanceFailed)] == ["1.2.3.5", ""]
     assert [e for e in events if isinstance(e, Instance)] == [instance]
     assert [e for e in events if isinstance(e, Total)][-1] == Total(3)
+
+
+def files_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@pytest.mark.interop
+async def test_a_large_instance_comes_by_get_through_a_file_that_goes_with_it(
+    orthanc: Archive, bridge: Bridge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idas_p2p.limits.MEMORY_INSTANCE_SIZE", 100_000)
+    asker = ArchiveClient(bridge, orthanc.remote, Inbound(), prefers_get=True, receive_folder=tmp_path)
+    study = orthanc.studies[0]
+    instances, _ = await retrieved(asker, study)
+    assert len(files_in(tmp_path)) == len(study.files)
+    check_same(study, instances)
+    del instances
+    gc.collect()
+    assert files_in(tmp_path) == []
