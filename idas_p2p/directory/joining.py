@@ -11,6 +11,7 @@ import random
 import socket
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 from idas_p2p.directory.addresses import normalise
 from idas_p2p.directory.files import MAX_KNOWN_CONTACTS
@@ -83,25 +84,27 @@ class Joiner:
             log_event("directory_lost")
 
     async def run(self) -> None:
-        """Join, and join again whenever that is needed, for ever."""
+        """Join, look around more and more seldom, and join again whenever that is needed, for ever."""
         wait = self._pace.first_retry
         while True:
+            was_joined = self.joined.is_set()
             self._alone.clear()
             answered = await self._call()
-            if answered:
+            if answered or self._may_be_unknown(wait):
                 await self._server.lookup(self._server.node.id, start=answered)
-            if answered or self.joined.is_set():
+            if self.joined.is_set() != was_joined:
                 wait = self._pace.first_retry
-                await self._pause(self._pace.rejoin)
-            else:
-                await self._pause(wait)
-                wait = min(2 * wait, self._pace.last_retry)
+            longest = self._pace.rejoin if self.joined.is_set() else self._pace.last_retry
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(wait, longest) * self._rng.uniform(0.8, 1.2)):
+                    await self._alone.wait()
+                    wait = self._pace.first_retry / 2
+            wait = min(2 * wait, longest)
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait about so long, less when contacts are lost or added."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds * self._rng.uniform(0.8, 1.2)):
-                await self._alone.wait()
+    def _may_be_unknown(self, wait: float) -> bool:
+        """Whether to look ourselves up again: others that joined when we did may not have met us, nor we them."""
+        few = len(self._server.protocol.router) < self._server.ksize
+        return self.joined.is_set() and (few or wait < self._pace.rejoin)
 
     async def _call(self) -> list[Peer]:
         """Ping those worth calling; returns those that answered and are not contacts yet, or all when we have none."""
@@ -118,11 +121,14 @@ class Joiner:
         host, port = contact.address.host, contact.address.port
         if contact.node_id == self._server.node.node_id:
             return []
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        except (OSError, UnicodeError):
-            log_event("directory_contact_unknown_host", peer=contact.node_id.short)
-            return []
-        endpoints = dict.fromkeys(normalise(entry[4]) for entry in found)
+        found: list[tuple[Any, ...]] = [(host, port)]
+        if not contact.address.is_ip:
+            try:
+                entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            except (OSError, UnicodeError):
+                log_event("directory_contact_unknown_host", peer=contact.node_id.short)
+                return []
+            found = [entry[4] for entry in entries]
+        endpoints = dict.fromkeys(normalise(address) for address in found)
         usable = [endpoint for endpoint in endpoints if self._server.protocol.policy.accepts(endpoint)]
         return [Peer(contact.node_id, endpoint) for endpoint in usable[:MAX_ADDRESSES]]

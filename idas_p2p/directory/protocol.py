@@ -185,7 +185,7 @@ class DirectoryProtocol(SealedProtocol):
             self.ask(node, Ping())
 
     def usable(self, contacts: tuple[Any, ...]) -> list[Peer]:
-        """The contacts of a reply that may be talked to and are not silent; for members our own word on where counts."""
+        """The contacts of a reply that may be talked to and are not silent; where members are, we know best."""
         now = self.clock.monotonic()
         named = [Peer.from_wire(contact) for contact in contacts]
         peers = [self.router.get(peer.id) or peer for peer in named]

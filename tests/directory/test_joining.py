@@ -61,6 +61,15 @@ async def test_a_contact_with_another_key_than_named_is_not_joined() -> None:
 
 
 @in_virtual_time
+async def test_nodes_that_join_at_the_same_moment_still_meet() -> None:
+    network = MemoryNetwork(latency=lambda: 0.05)
+    async with nodes(network.open, clock=LoopClock()) as group:
+        first = await group.start("first", host="10.0.0.1", port=700)
+        twins = [await group.start(n, contacts=[group.running[first]], host="10.0.0.1") for n in range(6)]
+        await until(lambda: all(twin.status().contacts == 6 for twin in twins), timeout=10.0)
+
+
+@in_virtual_time
 async def test_host_names_that_do_not_resolve_cost_nothing_but_a_log_line() -> None:
     server = await serving(MemoryNetwork(), 1)
     joiner = Joiner(server, contacts=(), known=(), rng=random.Random(1), pace=QUICK)
