@@ -61,7 +61,7 @@ class Blinder:
         expires = int(now + RECORD_LIFETIME)
         signature = identity.sign(_claim_bytes(place.public, writer.public, withdrawn, count, expires))
         claim = Claim(holder=identity.node_id, withdrawn=withdrawn, count=count, expires=expires, signature=signature)
-        payload = seal(self._payload_key(place.public), encode(claim), pad_to=PAYLOAD_BLOCK)
+        payload = seal(self.payload_key(place.public), encode(claim), pad_to=PAYLOAD_BLOCK)
         return sign_record(place, writer, payload, now=now)
 
     def read_claim(self, record: Record) -> Claim:
@@ -71,7 +71,7 @@ class Blinder:
             BadSignature: not sealed by a member of the epoch, or not signed by the holder it names.
         """
         try:
-            message = open_sealed(self._payload_key(record.location), record.payload, padded=True)
+            message = open_sealed(self.payload_key(record.location), record.payload, padded=True)
             claim = decode(Claim, message, max_size=1_024)
         except WireError:
             raise BadSignature("not a claim") from None
@@ -84,7 +84,8 @@ class Blinder:
         )
         return claim
 
-    def _payload_key(self, place: bytes) -> bytes:
+    def payload_key(self, place: bytes) -> bytes:
+        """The key that opens every payload at a place (32 bytes of its public key)."""
         return derive(self.secrets.read, "idas payload", place)
 
 

@@ -7,11 +7,11 @@ Source: docs/spec/federation.md.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Annotated, Protocol
 
+from idas_p2p.access.admission import Admission, Vault
+from idas_p2p.access.admission import psk_id as psk_id
 from idas_p2p.access.blinding import Blinder
-from idas_p2p.access.invitation import Invitation, invitation_psk
+from idas_p2p.access.invitation import Invitation
 from idas_p2p.access.manifest import (
     ManifestRefusal,
     check_manifest,
@@ -20,49 +20,15 @@ from idas_p2p.access.manifest import (
     open_secrets,
     succeed,
 )
+from idas_p2p.access.names import means, same_name, unfit
 from idas_p2p.access.policy import Requester
-from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import BadCode, BadConfiguration, NoSuchThing, NotAMember, NotAnAdmin
 from idas_p2p.limits import MAX_CLOCK_SKEW, RECORD_LIFETIME
-from idas_p2p.wire.federation import MAX_MANIFEST_SIZE, MAX_MEMBERS, Manifest, Secrets
+from idas_p2p.wire.federation import MAX_MEMBERS, Manifest, Secrets
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.schema import U64, Limit, decode, encode
 
-PSK_ID_SIZE = 8  # bytes; protocol: docs/spec/transport.md
-MAX_OPEN_INVITATIONS = 256  # ours
-_MANIFEST, _BEFORE, _INVITATIONS = "federation.manifest", "federation.before", "federation.invitations"
-
-
-class Vault(Protocol):
-    """Keeps named values over restarts."""
-
-    def value(self, key: str) -> bytes | None:
-        """What was last set, or None."""
-        ...
-
-    def set_value(self, key: str, value: bytes) -> None:
-        """Keep a value; durable when it returns."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class OpenInvitation:
-    """An invitation that may still be used; `code_secret` is the secret in its code."""
-
-    code_secret: Annotated[bytes, Limit(16, 16)]
-    expires: U64  # Unix seconds
-    uses_left: Annotated[int, Limit(0, 65_536)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Invitations:
-    items: Annotated[tuple[OpenInvitation, ...], Limit(0, MAX_OPEN_INVITATIONS)]
-
-
-def psk_id(psk: bytes) -> bytes:
-    """Eight bytes that tell the other side which pre-shared key is meant."""
-    return derive(psk, "idas psk id")[:PSK_ID_SIZE]
+_MANIFEST, _BEFORE, _CHANGED = "federation.manifest", "federation.before", "federation.secrets_changed"
 
 
 class Federation:
@@ -77,11 +43,13 @@ class Federation:
     def __init__(self, identity: SigningKey, vault: Vault, *, random_bytes: Callable[[int], bytes]) -> None:
         self._identity, self._vault, self._random_bytes = identity, vault, random_bytes
         self.manifest = self._stored_manifest(_MANIFEST)
-        self._before = self._stored_manifest(_BEFORE)
+        before = self._stored_manifest(_BEFORE)
+        is_ours = before and self.manifest and before.federation == self.manifest.federation
+        self._before = before if is_ours else None  # it may be of a federation this node was in earlier
         self._secrets = self._secrets_of(self.manifest)
         self._old_secrets = self._secrets_of(self._before)
-        stored = vault.value(_INVITATIONS)
-        self._invitations = decode(_Invitations, stored, max_size=65_536).items if stored else ()
+        self._secrets_changed = int.from_bytes(vault.value(_CHANGED) or b"", "big")  # Unix seconds
+        self._admission = Admission(vault)
 
     # -- what is in force
 
@@ -146,7 +114,7 @@ class Federation:
     def blinders(self, *, now: float) -> list[Blinder]:
         """How to find places and read claims: the epoch in force, then the one before while its records may live."""
         in_force = [Blinder(self._secrets)] if self._secrets else []
-        if self._old_secrets and self.manifest and now < self.manifest.issued + RECORD_LIFETIME:
+        if self._old_secrets and now < self._secrets_changed + RECORD_LIFETIME:
             in_force.append(Blinder(self._old_secrets))
         return in_force
 
@@ -162,13 +130,12 @@ class Federation:
         return self._secrets is not None and psk_id(self._secrets.psk) == proved
 
     def find_invitation_psk(self, wanted: bytes, *, now: float) -> bytes | None:
-        """The joining key with this id, of an invitation still open."""
-        keys = (invitation_psk(i.code_secret) for i in self._invitations if i.uses_left and now < i.expires)
-        return next((key for key in keys if psk_id(key) == wanted), None)
+        """The joining key with this id, of an invitation not yet expired; `admit` asks whether it has uses left."""
+        return self._admission.find_psk(wanted, now=now)
 
     def open_invitations(self, *, now: float) -> list[tuple[bytes, int]]:
         """Code secret and expiry (Unix seconds) of each invitation that may still be used."""
-        return [(i.code_secret, i.expires) for i in self._invitations if i.uses_left and now < i.expires]
+        return self._admission.usable(now=now)
 
     # -- changes
 
@@ -176,12 +143,14 @@ class Federation:
         """Found a federation with this node as admin.
 
         Raises:
-            BadConfiguration: this node belongs to one already.
+            BadConfiguration: this node belongs to one already, or a name is not fit to be one.
         """
         if self.is_member:
             raise BadConfiguration("this node belongs to a federation already")
+        if problem := unfit(name) or unfit(institution):
+            raise BadConfiguration(problem)
         manifest = found(self._identity, institution, name, now=now, random_bytes=self._random_bytes)
-        self._keep(manifest)
+        self._keep(manifest, now=now)
         return manifest
 
     def install(self, manifest: Manifest, *, now: float, admin: NodeId | None = None) -> ManifestRefusal | None:
@@ -196,25 +165,24 @@ class Federation:
         if before is None and manifest.admin != admin:
             return ManifestRefusal.NOT_ADMIN
         refusal = check_manifest(manifest, before, now=now)
+        if refusal is None and admin is not None and manifest.member(self._identity.node_id) is None:
+            refusal = ManifestRefusal.NOT_NAMED
         if refusal is None:
-            self._keep(manifest)
+            try:
+                self._keep(manifest, now=now)
+            except NotAMember:
+                refusal = ManifestRefusal.NOT_SEALED
         return refusal
 
     def invite(self, invitation: Invitation, *, expires: float, uses: int, now: float) -> None:
-        """Remember an invitation until it expires or is used up.
+        """Remember an invitation until it expires.
 
         Raises:
             NotAnAdmin: only the admin can admit members.
-            BadConfiguration: too many are open.
+            BadConfiguration: its uses or expiry make no sense, or there are too many.
         """
-        self.require_member()
-        if not self.is_admin:
-            raise NotAnAdmin
-        open_ones = tuple(i for i in self._invitations if i.uses_left and now < i.expires)
-        if len(open_ones) >= MAX_OPEN_INVITATIONS:
-            raise BadConfiguration(f"{MAX_OPEN_INVITATIONS} invitations are open; wait until some expire")
-        added = OpenInvitation(code_secret=invitation.secret, expires=int(expires), uses_left=uses)
-        self._keep_invitations((*open_ones, added))
+        self._require_admin()
+        self._admission.add(invitation.secret, expires=expires, uses=uses, now=now)
 
     def admit(self, node_id: NodeId, institution: str, *, proved: bytes, now: float) -> Manifest:
         """Make a joining node a member, using up one use of its invitation.
@@ -227,49 +195,43 @@ class Federation:
 
         Raises:
             NotAnAdmin: this node cannot admit.
-            BadCode: the invitation is used up or expired, or another member has that institution's name.
+            BadCode: the invitation is used up or expired, or the institution's name is another's or not fit to be one.
         """
-        manifest = self.require_member()
-        if not self.is_admin:
-            raise NotAnAdmin
+        manifest = self._require_admin()
         if self.institution(node_id) == institution:
             return manifest  # its first answer was lost: the same invitation gives the same membership
-        if self.find_invitation_psk(proved, now=now) is None:
+        if not self._admission.has_use_left(proved, now=now):
             raise BadCode("the invitation has expired or is used up")
         members = {member.node_id: member.institution for member in manifest.members}
-        if institution in (name for other, name in members.items() if other != node_id):
+        if problem := unfit(institution):
+            raise BadCode(f"the institution's name in node.toml: {problem}")
+        if any(same_name(institution, name) for other, name in members.items() if other != node_id):
             raise BadCode("another member has this institution name; choose another in node.toml")
-        if len(members) >= MAX_MEMBERS:
+        if len(members | {node_id: institution}) > MAX_MEMBERS:
             raise BadCode(f"a federation has at most {MAX_MEMBERS} members")
         successor = succeed(self._identity, manifest, members | {node_id: institution}, self.secrets, now=now)
-        self._keep_invitations(
-            tuple(
-                replace(i, uses_left=i.uses_left - 1) if psk_id(invitation_psk(i.code_secret)) == proved else i
-                for i in self._invitations
-            )
-        )
-        self._keep(successor)
+        self._admission.use(proved, now=now)
+        self._keep(successor, now=now)
         return successor
 
     def remove(self, name: str, *, now: float) -> Manifest:
-        """Remove a member, by institution or NodeId, and change all secrets.
+        """Remove a member, by institution or NodeId, change all secrets and end the invitations that were used.
 
         Raises:
             NotAnAdmin: only the admin can.
             NoSuchThing: no such member.
             BadConfiguration: it is the admin itself.
         """
-        manifest = self.require_member()
-        if not self.is_admin:
-            raise NotAnAdmin
-        gone = [m for m in manifest.members if name in (m.institution, str(m.node_id))]
+        manifest = self._require_admin()
+        gone = [m for m in manifest.members if means(name, m.node_id, m.institution)]
         if not gone:
             raise NoSuchThing("no member has this name")
         if gone[0].node_id == self._identity.node_id:
             raise BadConfiguration("the administrator's own node cannot be removed")
         members = {m.node_id: m.institution for m in manifest.members if m != gone[0]}
         successor = succeed(self._identity, manifest, members, new_secrets(self._random_bytes), now=now)
-        self._keep(successor)
+        self._admission.end_used()
+        self._keep(successor, now=now)
         return successor
 
     def renewal(self, *, now: float) -> Manifest | None:
@@ -279,12 +241,18 @@ class Federation:
             return None
         members = {m.node_id: m.institution for m in manifest.members}
         successor = succeed(self._identity, manifest, members, self.secrets, now=now)
-        self._keep(successor)
+        self._keep(successor, now=now)
         return successor
+
+    def _require_admin(self) -> Manifest:
+        manifest = self.require_member()
+        if not self.is_admin:
+            raise NotAnAdmin
+        return manifest
 
     # -- keeping
 
-    def _keep(self, manifest: Manifest) -> None:
+    def _keep(self, manifest: Manifest, *, now: float) -> None:
         joins_another = self.manifest is not None and self.manifest.federation != manifest.federation
         secrets = self._secrets_of(manifest)
         if joins_another:
@@ -292,16 +260,14 @@ class Federation:
         elif self.manifest is not None and secrets != self._secrets and self._secrets is not None:
             self._vault.set_value(_BEFORE, self.manifest.to_bytes())
             self._before, self._old_secrets = self.manifest, self._secrets
+            self._secrets_changed = int(now)
+            self._vault.set_value(_CHANGED, self._secrets_changed.to_bytes(8, "big"))
         self._vault.set_value(_MANIFEST, manifest.to_bytes())
         self.manifest, self._secrets = manifest, secrets
 
-    def _keep_invitations(self, invitations: tuple[OpenInvitation, ...]) -> None:
-        self._vault.set_value(_INVITATIONS, encode(_Invitations(items=invitations)))
-        self._invitations = invitations
-
     def _stored_manifest(self, key: str) -> Manifest | None:
         data = self._vault.value(key)
-        return Manifest.from_bytes(data[:MAX_MANIFEST_SIZE]) if data else None
+        return Manifest.from_bytes(data) if data else None
 
     def _secrets_of(self, manifest: Manifest | None) -> Secrets | None:
         if manifest is None or manifest.member(self._identity.node_id) is None:

@@ -24,9 +24,12 @@ from idas_p2p.wire.schema import decode, encode
 PREFIX = "IDAS1"
 SECRET_SIZE = 16  # bytes; protocol
 _CHECK_SIZE = 3  # bytes; one mistyped code in 16 million passes
+_HOST_NAME = 64  # added to the length of a host name, to tell it from the 4 and 16 bytes of an IP address; protocol
+_MAX_HOST_SIZE = 255 - _HOST_NAME  # characters; protocol
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans("OIL", "011")
 _GROUP = 6  # characters between hyphens
+_MAX_DIGITS = 400  # characters; the longest host name gives 393
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -34,7 +37,7 @@ class Invitation:
     """What a code says; never prints itself.
 
     Raises:
-        BadCode: the secret has not 16 bytes.
+        BadCode: the secret has not 16 bytes, or a host name is not ASCII or too long for a code.
     """
 
     secret: bytes
@@ -43,6 +46,9 @@ class Invitation:
     def __post_init__(self) -> None:
         if len(self.secret) != SECRET_SIZE:
             raise BadCode("wrong length")
+        host = self.contact.address.host
+        if not host.isascii() or len(host) > _MAX_HOST_SIZE:
+            raise BadCode(f"a host name in a code has at most {_MAX_HOST_SIZE} ASCII characters")
 
     def __repr__(self) -> str:
         return "Invitation(…)"
@@ -78,12 +84,7 @@ class Invitation:
 
     def to_code(self) -> str:
         """The text to hand over."""
-        host = self.contact.address.host.encode()
-        try:
-            host = ipaddress.ip_address(self.contact.address.host).packed
-            kind = len(host)
-        except ValueError:
-            kind = 64 + len(host)
+        kind, host = _host_bytes(self.contact.address.host)
         port = self.contact.address.port.to_bytes(2, "big")
         body = self.secret + self.contact.node_id.raw + port + bytes((kind,)) + host
         digits = _to_base32(body + _check(body))
@@ -98,9 +99,10 @@ class Invitation:
             BadCode: not a code, or mistyped.
         """
         text = "".join(code.upper().replace("-", "").split())
-        if not text.startswith(PREFIX):
+        prefix, digits = text[: len(PREFIX)], text[len(PREFIX) :]
+        if prefix.translate(_READ_AS) != PREFIX.translate(_READ_AS):
             raise BadCode(f"a code begins with {PREFIX}")
-        data = _from_base32(text.removeprefix(PREFIX).translate(_READ_AS))
+        data = _from_base32(digits.translate(_READ_AS))
         body, check = data[:-_CHECK_SIZE], data[-_CHECK_SIZE:]
         if len(body) < SECRET_SIZE + NODE_ID_SIZE + 3 or _check(body) != check:
             raise BadCode("mistyped or incomplete")
@@ -117,12 +119,20 @@ def invitation_psk(secret: bytes) -> bytes:
     return derive(secret, "idas inv psk")
 
 
+def _host_bytes(host: str) -> tuple[int, bytes]:
+    """What a code says of a host: its kind and its bytes."""
+    try:
+        packed = ipaddress.ip_address(host).packed
+    except ValueError:
+        return _HOST_NAME + len(host), host.encode("ascii")
+    return len(packed), packed
+
+
 def _host(kind: int, raw: bytes) -> str:
-    if kind in (4, 16) and len(raw) == kind:
-        return str(ipaddress.ip_address(raw))
-    if kind != 64 + len(raw):
+    host = str(ipaddress.ip_address(raw)) if kind in (4, 16) and kind == len(raw) else raw.decode("ascii")
+    if _host_bytes(host) != (kind, raw):
         raise BadCode("it holds no address")
-    return raw.decode("ascii")
+    return host
 
 
 def _check(body: bytes) -> bytes:
@@ -136,13 +146,15 @@ def _to_base32(data: bytes) -> str:
 
 
 def _from_base32(digits: str) -> bytes:
-    if len(digits) > 600 or any(digit not in _ALPHABET for digit in digits):
+    if len(digits) > _MAX_DIGITS:
+        raise BadCode("longer than any code")
+    if any(digit not in _ALPHABET for digit in digits):
         raise BadCode("it holds a character that no code has")
     number = 0
     for digit in digits:
         number = number << 5 | _ALPHABET.index(digit)
     size = len(digits) * 5 // 8
     spare = len(digits) * 5 - size * 8
-    if number & (1 << spare) - 1:
+    if spare > 4 or number & (1 << spare) - 1:
         raise BadCode("mistyped or incomplete")
     return (number >> spare).to_bytes(size, "big")

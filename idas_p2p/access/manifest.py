@@ -18,7 +18,7 @@ from idas_p2p.wire.federation import Manifest, Member, Secrets
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import decode, encode
 
-MANIFEST_LIFETIME = 366 * 86_400.0  # seconds; a federation nobody looks after for a year ends
+MANIFEST_LIFETIME = 366 * 86_400.0  # seconds; nobody can be made to install an older one; the admin renews at half
 _NO_SIGNATURE = bytes(64)
 
 
@@ -32,6 +32,8 @@ class ManifestRefusal(StrEnum):
     BROKEN_CHAIN = "broken_chain"
     EXPIRED = "expired"
     UNSORTED = "unsorted"
+    NOT_NAMED = "not_named"  # what a joining node got does not name it
+    NOT_SEALED = "not_sealed"  # the secrets meant for us do not open
 
 
 def new_secrets(random_bytes: Callable[[int], bytes]) -> Secrets:

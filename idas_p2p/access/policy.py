@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from idas_p2p.access.names import means
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.ids import NodeId
 
@@ -74,7 +75,7 @@ class Rule:
             return False
         if self.subject.kind is SubjectKind.EVERYONE:
             return True
-        return self.subject.name in (requester.institution, str(requester.node_id))
+        return means(self.subject.name, requester.node_id, requester.institution)
 
 
 def decide(rules: Iterable[Rule], requester: Requester, *, now: float) -> Level:
@@ -88,7 +89,7 @@ def parse_subject(text: str) -> Subject:
     Raises:
         BadConfiguration: another form.
     """
-    kind, _, name = text.strip().partition(":")
+    kind, _, name = (part.strip() for part in text.partition(":"))
     if kind == SubjectKind.EVERYONE and not name:
         return Subject(SubjectKind.EVERYONE)
     if kind == SubjectKind.NODE and name:

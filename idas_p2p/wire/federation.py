@@ -14,7 +14,7 @@ from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import U64, Bytes32, Bytes64, Limit, decode, encode, to_plain
 
 MAX_MEMBERS: Final = 1_000  # of one federation; protocol
-MAX_MANIFEST_SIZE: Final = 393_216  # bytes; protocol: 1,000 members of at most 390 bytes
+MAX_MANIFEST_SIZE: Final = 524_288  # bytes; protocol: 1,000 members whose names have 64 characters of 4 bytes
 MANIFEST_CONTEXT: Final = b"idas manifest 1"  # domain separation of the signature; protocol
 Name = Annotated[str, Limit(1, 64)]
 

@@ -1,0 +1,101 @@
+"""Manifests: believed only from the admin, only forwards, and read only by those they name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from idas_p2p.access.manifest import (
+    MANIFEST_LIFETIME,
+    ManifestRefusal,
+    check_manifest,
+    digest,
+    found,
+    new_secrets,
+    open_secrets,
+    succeed,
+)
+from idas_p2p.crypto.keys import SigningKey, random_bytes
+from idas_p2p.errors import NotAMember
+from idas_p2p.limits import MAX_CLOCK_SKEW
+from idas_p2p.wire.federation import MAX_MANIFEST_SIZE, MAX_MEMBERS, Manifest, Secrets
+from tests.access.region import ANNA, BERT, CARL, EVE
+
+NOW = 1_000.0
+SECRETS = Secrets(read=b"r" * 32, write=b"w" * 32, psk=b"p" * 32)
+MEMBERS = {ANNA.node_id: "Anna", BERT.node_id: "Bert"}
+FIRST = found(ANNA, "Anna", "Region", now=NOW, random_bytes=random_bytes)
+SECOND = succeed(ANNA, FIRST, MEMBERS, SECRETS, now=NOW)
+
+
+def signed(manifest: Manifest, key: SigningKey = ANNA) -> Manifest:
+    return replace(manifest, signature=key.sign(manifest.signed_bytes()))
+
+
+def test_the_founder_is_admin_and_only_member() -> None:
+    assert (FIRST.epoch, FIRST.previous, FIRST.admin) == (1, bytes(32), ANNA.node_id)
+    assert [member.institution for member in FIRST.members] == ["Anna"]
+    assert check_manifest(FIRST, None, now=NOW) is None
+
+
+def test_a_successor_signed_by_the_admin_is_installed() -> None:
+    assert (SECOND.epoch, SECOND.previous, SECOND.federation) == (2, digest(FIRST), FIRST.federation)
+    assert check_manifest(SECOND, FIRST, now=NOW) is None
+
+
+def test_a_node_that_missed_epochs_takes_a_later_one() -> None:
+    third = succeed(ANNA, SECOND, MEMBERS, SECRETS, now=NOW)
+    assert check_manifest(third, FIRST, now=NOW) is None
+
+
+def test_each_member_reads_the_secrets_and_nobody_else_does() -> None:
+    assert open_secrets(SECOND, ANNA) == open_secrets(SECOND, BERT) == SECRETS
+    with pytest.raises(NotAMember, match="removed"):
+        open_secrets(SECOND, CARL)
+
+
+def test_secrets_sealed_to_another_key_are_told_from_a_removal() -> None:
+    one, other = SECOND.members
+    swapped = (replace(one, sealed_secrets=other.sealed_secrets), other)
+    identity = ANNA if one.node_id == ANNA.node_id else BERT
+    with pytest.raises(NotAMember, match="not sealed to this node"):
+        open_secrets(replace(SECOND, members=swapped), identity)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "refusal"),
+    [
+        (FIRST, ManifestRefusal.NOT_NEWER),
+        (SECOND, ManifestRefusal.NOT_NEWER),
+        (signed(replace(SECOND, epoch=3, federation=bytes(32))), ManifestRefusal.OTHER_FEDERATION),
+        (signed(replace(SECOND, epoch=3, admin=EVE.node_id), EVE), ManifestRefusal.NOT_ADMIN),
+        (signed(replace(SECOND, epoch=3, previous=digest(SECOND)), EVE), ManifestRefusal.BAD_SIGNATURE),
+        (replace(succeed(ANNA, SECOND, MEMBERS, SECRETS, now=NOW), name="Other"), ManifestRefusal.BAD_SIGNATURE),
+        (succeed(ANNA, FIRST, MEMBERS, SECRETS, now=NOW), ManifestRefusal.NOT_NEWER),
+        (signed(replace(SECOND, epoch=3, previous=digest(FIRST))), ManifestRefusal.BROKEN_CHAIN),
+        (signed(replace(SECOND, epoch=3, members=SECOND.members[::-1])), ManifestRefusal.UNSORTED),
+        (signed(replace(SECOND, epoch=3, members=SECOND.members[:1] * 2)), ManifestRefusal.UNSORTED),
+        (succeed(ANNA, SECOND, MEMBERS, SECRETS, now=NOW - 2 * MANIFEST_LIFETIME), ManifestRefusal.EXPIRED),
+    ],
+    ids=lambda value: str(value) if isinstance(value, ManifestRefusal) else "",
+)
+def test_a_manifest_that_is_no_successor_is_refused_by_name(manifest: Manifest, refusal: ManifestRefusal) -> None:
+    assert check_manifest(manifest, SECOND, now=NOW) is refusal
+
+
+def test_a_manifest_expires_a_clocks_error_after_its_time() -> None:
+    assert check_manifest(SECOND, FIRST, now=SECOND.expires + MAX_CLOCK_SKEW - 1) is None
+    assert check_manifest(SECOND, FIRST, now=SECOND.expires + MAX_CLOCK_SKEW) is ManifestRefusal.EXPIRED
+
+
+def test_fresh_secrets_are_three_different_keys() -> None:
+    secrets = new_secrets(random_bytes)
+    assert len({secrets.read, secrets.write, secrets.psk}) == 3
+
+
+def test_the_largest_federation_fits_into_a_manifest() -> None:
+    members = {SigningKey(number.to_bytes(32, "big")).node_id: "\U0001f3e5" * 64 for number in range(MAX_MEMBERS)}
+    largest = succeed(ANNA, FIRST, members, SECRETS, now=NOW).to_bytes()
+    assert len(largest) <= MAX_MANIFEST_SIZE
+    assert Manifest.from_bytes(largest).to_bytes() == largest

@@ -1,0 +1,60 @@
+"""Tickets: honoured for the one they were issued to, and refused by name for anyone and anything else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idas_p2p.access.policy import Level, Requester
+from idas_p2p.access.tickets import TicketOffice, TicketRefusal
+from idas_p2p.limits import TICKET_LIFETIME
+from idas_p2p.wire.messages import Ticket
+from tests.access.region import ANNA, BERT
+
+OFFICE = TicketOffice(b"k" * 32)
+ANNA_ASKS = Requester(node_id=ANNA.node_id, institution="Anna", user="dr.a")
+TICKET = OFFICE.issue(ANNA_ASKS, "1.2.3", Level.FULL, now=1_000.0)
+
+
+def test_a_ticket_is_honoured_until_it_expires_not_longer() -> None:
+    assert OFFICE.check(TICKET, ANNA_ASKS, "1.2.3", now=1_000.0 + TICKET_LIFETIME - 1) is None
+    assert OFFICE.check(TICKET, ANNA_ASKS, "1.2.3", now=1_000.0 + TICKET_LIFETIME) is TicketRefusal.EXPIRED
+
+
+def test_a_ticket_outlives_a_restart_of_its_holder() -> None:
+    assert TicketOffice(b"k" * 32).check(TICKET, ANNA_ASKS, "1.2.3", now=1_000.0) is None
+
+
+@pytest.mark.parametrize(
+    ("ticket", "requester", "study_uid"),
+    [
+        pytest.param(TICKET, replace(ANNA_ASKS, node_id=BERT.node_id), "1.2.3", id="another requester"),
+        pytest.param(TICKET, replace(ANNA_ASKS, user="dr.b"), "1.2.3", id="another user"),
+        pytest.param(TICKET, ANNA_ASKS, "1.2.4", id="another study"),
+        pytest.param(replace(TICKET, level="none"), ANNA_ASKS, "1.2.3", id="another level"),
+        pytest.param(replace(TICKET, expires=TICKET.expires + 1), ANNA_ASKS, "1.2.3", id="a later expiry"),
+        pytest.param(replace(TICKET, mac=bytes(16)), ANNA_ASKS, "1.2.3", id="a forged mac"),
+    ],
+)
+def test_a_ticket_for_another_is_not_ours(ticket: Ticket, requester: Requester, study_uid: str) -> None:
+    assert OFFICE.check(ticket, requester, study_uid, now=1_000.0) is TicketRefusal.NOT_OURS
+
+
+def test_a_ticket_of_another_holder_is_not_ours() -> None:
+    other = TicketOffice(b"l" * 32).issue(ANNA_ASKS, "1.2.3", Level.FULL, now=1_000.0)
+    assert OFFICE.check(other, ANNA_ASKS, "1.2.3", now=1_000.0) is TicketRefusal.NOT_OURS
+
+
+def test_an_expired_ticket_of_another_does_not_tell_that_it_once_was_good() -> None:
+    bert_asks = replace(ANNA_ASKS, node_id=BERT.node_id)
+    assert OFFICE.check(TICKET, bert_asks, "1.2.3", now=1e9) is TicketRefusal.NOT_OURS
+
+
+@given(st.text(max_size=5), st.text(max_size=5), st.text(max_size=5), st.text(max_size=5))
+def test_no_two_users_and_studies_share_a_mac(user: str, study: str, other_user: str, other_study: str) -> None:
+    one = OFFICE.issue(replace(ANNA_ASKS, user=user), study, Level.FULL, now=0.0)
+    other = OFFICE.issue(replace(ANNA_ASKS, user=other_user), other_study, Level.FULL, now=0.0)
+    assert (one.mac == other.mac) == ((user, study) == (other_user, other_study))
