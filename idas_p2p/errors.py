@@ -5,44 +5,20 @@
     │   └── NotLoggable
     ├── RemoteError         theirs: they broke a protocol or refused; logged, connection closed
     │   ├── WireError
-    │   │   ├── FrameTooLarge
-    │   │   └── UnsupportedVersion
-    │   ├── HandshakeFailed
-    │   ├── BadSignature
-    │   ├── DigestMismatch
-    │   ├── AccessDenied
-    │   ├── StudyNotFound
-    │   ├── TicketRefused
-    │   ├── ArchiveFailed
-    │   ├── DestinationFailed
-    │   ├── MalformedInstance
-    │   └── CannotConvert
+    │   │   └── FrameTooLarge, UnsupportedVersion
+    │   ├── HandshakeFailed, BadSignature, DigestMismatch
+    │   ├── AccessDenied, StudyNotFound, TicketRefused
+    │   └── ArchiveFailed, DestinationFailed, MalformedInstance, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
-    │   ├── BadConfiguration
-    │   ├── BadCode
-    │   ├── NotAMember
-    │   ├── NotAnAdmin
-    │   ├── NodeNotRunning
-    │   ├── NodeAlreadyRunning
-    │   ├── UnknownDestination
-    │   ├── UnknownCaller
-    │   ├── BadQuery
-    │   ├── DatabaseDamaged
-    │   ├── DatabaseTooNew
-    │   ├── StorageRefused
-    │   └── NoSuchThing
+    │   ├── BadConfiguration, BadCode, BadQuery, NoSuchThing
+    │   ├── NotAMember, NotAnAdmin
+    │   ├── NodeNotRunning, NodeAlreadyRunning
+    │   ├── UnknownDestination, UnknownCaller
+    │   └── DatabaseDamaged, DatabaseTooNew, StorageRefused
     └── Unreachable         nobody's fault: try again
-        ├── PeerUnreachable
-        ├── ArchiveUnreachable
-        ├── DestinationUnreachable
-        ├── DirectoryUnreachable
-        ├── ChannelClosed
-        ├── SpoolFull
-        ├── DatabaseBusy
-        ├── DatabaseFull
-        ├── DatabaseUnreachable
-        ├── NodeStopping
-        └── Busy
+        ├── PeerUnreachable, ArchiveUnreachable, DestinationUnreachable, DirectoryUnreachable
+        ├── ChannelClosed, NodeStopping, Busy
+        └── SpoolFull, DatabaseBusy, DatabaseFull, DatabaseUnreachable
 
 The docstring of a class is what the user reads: what happened, then what to do next. The text given when raising says
 which thing it happened to, and never holds patient data.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -42,7 +43,8 @@ def test_the_drawing_shows_the_tree_as_it_is() -> None:
         for line in (errors.__doc__ or "").splitlines():
             mark = max(line.find("├── "), line.find("└── "))
             if mark >= 0:
-                yield mark // 4, line[mark + 4 :].split()[0]
+                for name in re.split(", ", re.split("  +", line[mark + 4 :])[0]):
+                    yield mark // 4, name
 
     def built(error: type[IdasError], depth: int) -> Iterator[tuple[int, str]]:
         for child in error.__subclasses__():
