@@ -6,6 +6,7 @@ store_service.py). Law: whatever a request does, it costs at most its own associ
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -28,6 +29,7 @@ from idas_p2p.dicom.statuses import CLASS_NOT_SUPPORTED, SUCCESS, UNABLE_TO_PROC
 from idas_p2p.errors import BadQuery, IdasError, NodeStopping, UserError
 from idas_p2p.events import log_failure
 
+PARTING_TIME: Final = 0.5  # seconds a peer has to release its association after its last response; ours
 COMMENT_SIZE: Final = 64  # characters of Error Comment (0000,0902), LO
 
 Serve = Callable[["ServedLink", Any, PresentationContext], None]
@@ -75,6 +77,7 @@ class ServedLink(Link):
         self.host = host
         self._on_end = on_end
         self._finishing = False
+        self._served_at = float("-inf")  # when the last request ended, monotonic seconds
 
     @property
     def caller(self) -> Caller:
@@ -84,7 +87,7 @@ class ServedLink(Link):
         return caller
 
     def finish(self) -> None:
-        """End after the request being served, if any. From any thread."""
+        """End after the request being served, if any, and after PARTING_TIME for the peer to end first. Any thread."""
         self._finishing = True
         self.activity.set()
 
@@ -106,7 +109,8 @@ class ServedLink(Link):
             self._on_end(self)
 
     def _has_ended(self) -> bool:
-        if self._finishing and self.dimse.msg_queue.empty():
+        is_idle = time.monotonic() - self._served_at > PARTING_TIME and self.dimse.msg_queue.empty()
+        if self._finishing and is_idle and not self.acse.is_aborted():
             self.abort(block=False)
         return super()._has_ended()
 
@@ -127,6 +131,7 @@ class ServedLink(Link):
             log_failure("request_failed", error)
             self.respond(message, context, UNABLE_TO_PROCESS)
         self.dimse.cancel_req.clear()
+        self._served_at = time.monotonic()
 
     def respond(
         self,
