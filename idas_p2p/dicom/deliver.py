@@ -28,6 +28,7 @@ from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Tota
 REJECTED_TRANSIENT: Final = 2  # result of an A-ASSOCIATE-RJ, PS3.8 Table 9-21
 BUSY_TIMEOUT: Final = 30.0  # seconds to ask a destination again that has reached its limit of associations; ours
 BUSY_DELAY: Final = 0.25  # seconds between two such attempts; ours
+CANCEL_TIMEOUT: Final = 5.0  # seconds an instance in flight has to end when the delivery is cancelled; ours
 AHEAD: Final = 2  # instances taken from the source while another is being sent; ours
 
 OnProgress = Callable[[DeliveryReport], None]
@@ -80,6 +81,12 @@ class Destination:
             if self._link is not None and not self._link.is_gone:
                 self._link.release()
             self._drop()
+
+    def abort(self) -> None:
+        """End the association under whoever uses it."""
+        link = self._link
+        if link is not None:
+            link.end()
 
     def _send(self, instance: Instance) -> Outcome:
         if self._link is None:
@@ -136,7 +143,7 @@ async def deliver(
 ) -> DeliveryReport:
     """Send what arrives to a destination.
 
-    When cancelled, the instance being sent is finished and counted first.
+    When cancelled, the instance being sent has CANCEL_TIMEOUT to be finished and counted first.
 
     Args:
         bridge: where blocking calls run.
@@ -192,8 +199,11 @@ async def _store_once(
     try:
         outcome = await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.wait([work])
-        if not work.cancelled() and work.exception() is None:
+        await asyncio.wait([work], timeout=CANCEL_TIMEOUT)
+        if not work.done():
+            await bridge.begin(target.abort)
+            await asyncio.wait([work], timeout=CANCEL_TIMEOUT)
+        if work.done() and not work.cancelled() and work.exception() is None:
             on_progress(report.with_outcome(work.result(), instance.sop_instance_uid, size=instance.data.size))
         raise
     return report.with_outcome(outcome, instance.sop_instance_uid, size=instance.data.size)

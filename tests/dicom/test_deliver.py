@@ -246,6 +246,22 @@ async def test_cancelling_closes_the_source_and_counts_the_instance_in_flight(br
     assert latest.completed == len(workstation.received)
 
 
+async def test_cancelling_does_not_wait_for_a_destination_that_hangs(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idas_p2p.dicom.deliver.CANCEL_TIMEOUT", 0.05)
+    workstation = Workstation(hold=threading.Event())
+    with workstation.listening(ALL) as remote:
+        events = source(brings(make_instance(1)))
+        task = asyncio.get_running_loop().create_task(deliver(bridge, remote, events, on_progress=lambda _: None))
+        await bridge.run(workstation.asked.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(10):
+                await task
+        workstation.hold.set()  # type: ignore[union-attr]
+
+
 async def test_a_large_instance_is_read_piece_by_piece(bridge: Bridge) -> None:
     largest = 0
 

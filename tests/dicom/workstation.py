@@ -21,18 +21,23 @@ class Workstation:
 
     statuses: dict[str, int] = field(default_factory=dict)  # by SOP Instance UID; success otherwise
     limit: int = 10  # associations it serves at once
+    hold: threading.Event | None = None  # answers only when this is set
     aborts_at: int = 0  # aborts instead of answering this many-th instance
     received: dict[str, bytes] = field(default_factory=dict)
     originators: list[tuple[str, int]] = field(default_factory=list)
     associations: int = 0
     syntaxes: list[str] = field(default_factory=list)
     count: int = 0
+    asked: threading.Event = field(default_factory=threading.Event)  # an instance waits for `hold`
 
     def store(self, event: Event) -> int:
         self.count += 1
         if self.count == self.aborts_at:
             event.assoc.abort()
             return 0xC000
+        if self.hold is not None:
+            self.asked.set()
+            self.hold.wait(30.0)
         request = event.request
         self.received[request.AffectedSOPInstanceUID] = request.DataSet.getvalue()
         self.syntaxes.append(event.context.transfer_syntax)
