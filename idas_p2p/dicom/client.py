@@ -19,7 +19,7 @@ from idas_p2p.dicom.dialogue import Stop
 from idas_p2p.dicom.get_request import get
 from idas_p2p.dicom.inbound import Expectation, Inbound
 from idas_p2p.dicom.remote import RemoteAE
-from idas_p2p.dicom.requests import Sent
+from idas_p2p.dicom.requests import Ended
 from idas_p2p.errors import ArchiveFailed, IdasError
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
@@ -98,11 +98,11 @@ class ArchiveClient:
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Retrieve a selection, yielding instances as they arrive and a Total before the first and whenever it grows.
 
-        Instances the archive could not send come as InstanceFailed; one it counts but does not name has an empty UID.
+        Instances the archive names as failed come as InstanceFailed.
 
         Raises:
             ArchiveUnreachable: the archive went away; what was yielded before is whole.
-            ArchiveFailed: the archive sent nothing and says why, or less than it says.
+            ArchiveFailed: the archive sent nothing, less than it says, or not all and does not say which.
         """
         totals = _Totals()
         for part in _parts(selection):
@@ -138,7 +138,7 @@ class ArchiveClient:
                 await asyncio.wait([task])
 
     async def _run_move(self, selection: Selection, expectation: Expectation) -> None:
-        """Carry what the archive says about the C-MOVE to the fetch; the last thing is Sent or an error."""
+        """Carry what the archive says about the C-MOVE to the fetch; the last thing is Ended or an error."""
         is_active = expectation.has_progressed
         events = self._stream(
             lambda stop: requests.move(self._archive, selection, stop, is_active=is_active), maxsize=FIND_QUEUE
@@ -172,24 +172,25 @@ async def _arrivals(expectation: Expectation, straggler_timeout: float) -> Async
         ArchiveFailed: it counts more instances as sent than arrived.
     """
     yielded = 0
-    end: Sent | IdasError | None = None
+    end: Ended | IdasError | None = None
     while end is None or yielded < expectation.received or _missing(expectation, end) > 0:
         try:
             event = await expectation.take(straggler_timeout if end else None)
         except TimeoutError:
             raise ArchiveFailed(f"{_missing(expectation, end)} instances it counts as sent did not arrive") from None
-        if isinstance(event, Sent | IdasError):
+        if isinstance(event, Ended | IdasError):
             end = event
             continue
         yielded += isinstance(event, Instance)
         yield event
     if isinstance(end, IdasError):
         raise end
+    end.check()
 
 
-def _missing(expectation: Expectation, end: Sent | IdasError | None) -> int:
+def _missing(expectation: Expectation, end: Ended | IdasError | None) -> int:
     """How many instances are still to arrive."""
-    return end.count - expectation.arrived if isinstance(end, Sent) and end.count is not None else 0
+    return end.sent - expectation.arrived if isinstance(end, Ended) and end.sent is not None else 0
 
 
 def _parts(selection: Selection) -> list[Selection]:

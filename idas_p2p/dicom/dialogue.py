@@ -105,6 +105,7 @@ class Dialogue:
         self._is_active = is_active
         self._interrupted = False
         self._waiting = False  # for the answer to a request
+        self._is_gone = False
         try:
             self._association = make_ae(archive.calling_aet, receive_folder=receive_folder).associate(
                 archive.address.host,
@@ -117,6 +118,7 @@ class Dialogue:
             raise ArchiveUnreachable("its address cannot be resolved") from None
         if not self._association.is_established:
             raise ArchiveUnreachable(_why_not(self._association))
+        self._keep_messages()
         if stop is not None:
             stop.watch(self)
 
@@ -185,23 +187,24 @@ class Dialogue:
             with suppress(Exception):
                 self._association.abort()
 
+    def _keep_messages(self) -> None:
+        """Hold pynetdicom's own loop at its gate until the end, or it would take messages that are for us."""
+        self._association._reactor_checkpoint.clear()
+        while not self._association._is_paused and self._association.is_alive():
+            time.sleep(0.0001)
+
     def _exchange(self, request: Any, model: str) -> Iterator[Any]:
         context = self._accepted(lambda context: context.abstract_syntax == model)
-        association = self._association
-        association._reactor_checkpoint.clear()  # messages are for us, not for pynetdicom's own loop
-        while not association._is_paused and association.is_alive():
-            time.sleep(0.0001)
         self._waiting = True
         try:
-            association.dimse.send_msg(request, context.context_id)
+            self._association.dimse.send_msg(request, context.context_id)
             while self._waiting:
                 message = self._next(limits.DICOM_RESPONSE_TIMEOUT)
                 self._waiting = isinstance(message, C_STORE) or is_pending(message)
                 yield message
         finally:
-            if self._waiting and association.is_established:
+            if self._waiting and not self._is_gone:
                 self._cancel(context.context_id)
-            association._reactor_checkpoint.set()
 
     def _next(self, timeout: float) -> Any:
         while not self._interrupted:
@@ -214,6 +217,7 @@ class Dialogue:
             if message is not None:
                 return message
             if not self._interrupted:
+                self._is_gone = True
                 raise ArchiveUnreachable("it closed the connection")
         raise Interrupted
 

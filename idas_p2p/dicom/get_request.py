@@ -19,7 +19,7 @@ from idas_p2p.dicom.get_contexts import COMPRESSED, PLAIN_SYNTAXES, Proposal, cl
 from idas_p2p.dicom.identifiers import dataset_of, selection_dataset
 from idas_p2p.dicom.messages import received_blob
 from idas_p2p.dicom.remote import RemoteAE
-from idas_p2p.dicom.requests import FIND, Sent, answers, progress
+from idas_p2p.dicom.requests import FIND, Ended, answers, progress
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.dicom.statuses import OUT_OF_RESOURCES, SUCCESS, store_status
 from idas_p2p.errors import ArchiveFailed, IdasError, SpoolFull
@@ -45,14 +45,16 @@ def get(archive: RemoteAE, selection: Selection, stop: Stop, *, receive_folder: 
     """
     classes = sop_classes(archive, selection, stop)
     retrieval = _Get(archive, selection, stop, receive_folder)
-    failures, error = yield from retrieval.attempt(get_contexts(GET, classes))
-    if failures:
+    failures, ended = yield from retrieval.attempt(get_contexts(GET, classes))
+    if failures or ended.unnamed:
         before = len(retrieval.taken)
         yield from retrieval.attempt(get_contexts(GET, classes, COMPRESSED))
-        failures = _still_failed(failures, retrieval.taken, came_anew=len(retrieval.taken) - before)
-    if error and not retrieval.taken:
-        raise error
+        came = len(retrieval.taken) - before
+        lost = [failed for failed in failures if failed.sop_instance_uid not in retrieval.taken]
+        unnamed = max(0, ended.unnamed - (came - (len(failures) - len(lost))))
+        failures, ended = lost, Ended(None, unnamed, None if retrieval.taken else ended.failure)
     yield from failures
+    ended.check()
 
 
 class _Get:
@@ -65,22 +67,20 @@ class _Get:
         self._receive_folder = receive_folder
         self.taken: set[str] = set()  # SOP Instance UIDs
 
-    def attempt(
-        self, proposal: Proposal
-    ) -> Generator[RetrieveEvent, None, tuple[list[InstanceFailed], ArchiveFailed | None]]:
-        """One C-GET; returns the failed instances, and how it failed as a whole."""
+    def attempt(self, proposal: Proposal) -> Generator[RetrieveEvent, None, tuple[list[InstanceFailed], Ended]]:
+        """One C-GET; returns the failed instances, and how it ended."""
         failures: list[InstanceFailed] = []
-        try:
-            for event in self._events(proposal):
-                if isinstance(event, InstanceFailed):
-                    failures.append(event)
-                elif not isinstance(event, Sent):
-                    yield event
-        except ArchiveFailed as error:
-            return failures, error
-        return failures, None
+        ended = Ended(None)
+        for event in self._events(proposal):
+            if isinstance(event, InstanceFailed):
+                failures.append(event)
+            elif isinstance(event, Ended):
+                ended = event
+            else:
+                yield event
+        return failures, ended
 
-    def _events(self, proposal: Proposal) -> Iterator[RetrieveEvent | Sent]:
+    def _events(self, proposal: Proposal) -> Iterator[RetrieveEvent | Ended]:
         contexts, roles = proposal
         with Dialogue(
             self._archive, contexts, roles=roles, stop=self._stop, receive_folder=self._receive_folder
@@ -119,14 +119,6 @@ class _Get:
         ):
             raise ArchiveFailed("it sent an instance that was not asked for")
         return instance
-
-
-def _still_failed(failures: list[InstanceFailed], taken: set[str], *, came_anew: int) -> list[InstanceFailed]:
-    """The failures of a first attempt that a second did not make good; those without a name by their number."""
-    named = [failed for failed in failures if failed.sop_instance_uid]
-    lost = [failed for failed in named if failed.sop_instance_uid not in taken]
-    nameless = [failed for failed in failures if not failed.sop_instance_uid]
-    return lost + nameless[max(0, came_anew - (len(named) - len(lost))) :]
 
 
 def sop_classes(archive: RemoteAE, selection: Selection, stop: Stop) -> list[str]:

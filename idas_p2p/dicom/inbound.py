@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from idas_p2p.dicom.requests import Sent
+from idas_p2p.dicom.requests import Ended
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.instance import Instance, InstanceFailed, Selection, Total
 
-Event = Instance | InstanceFailed | Total | Sent | IdasError
+Event = Instance | InstanceFailed | Total | Ended | IdasError
 
 QUEUE_SIZE: Final = 4  # instances a fetch holds; ours: at most as many MEMORY_INSTANCE_SIZE in memory
 

@@ -50,10 +50,29 @@ _MEANINGS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """The archive says it is done: how many instances it counts as sent, None when it does not say."""
+class Ended:
+    """The archive says that it is done with a C-MOVE or C-GET.
 
-    count: int | None
+    Args:
+        sent: instances it counts as sent; None when it does not say.
+        unnamed: instances it counts as failed beyond those it names.
+        failure: why nothing was sent at all.
+    """
+
+    sent: int | None
+    unnamed: int = 0
+    failure: ArchiveFailed | None = None
+
+    def check(self) -> None:
+        """Raise what is wrong with the retrieval as a whole.
+
+        Raises:
+            ArchiveFailed: nothing was sent, or something failed without a name.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if self.unnamed:
+            raise ArchiveFailed(f"it could not send {self.unnamed} instances, and does not say which")
 
 
 def echo(archive: RemoteAE, stop: Stop) -> None:
@@ -87,11 +106,11 @@ def find_studies(archive: RemoteAE, query: StudyQuery, stop: Stop, *, limit: int
 
 def move(
     archive: RemoteAE, selection: Selection, stop: Stop, *, is_active: Callable[[], bool]
-) -> Iterator[Total | InstanceFailed | Sent]:
-    """Ask the archive to send a selection to this node's own AE title, and yield what it says about it.
+) -> Iterator[Total | InstanceFailed | Ended]:
+    """Ask the archive to send a selection to this node's own AE title, and yield what it says about it, Ended last.
 
     Raises:
-        ArchiveUnreachable, ArchiveFailed: nothing was sent, or the archive went away.
+        ArchiveUnreachable, ArchiveFailed: the archive went away, or does not offer this.
     """
     contexts = [build_context(MOVE, list(PLAIN_SYNTAXES))]
     with Dialogue(archive, contexts, stop=stop, is_active=is_active) as dialogue:
@@ -102,7 +121,7 @@ def move(
                 yield from progress("C-MOVE", message, dialogue.syntax_of_model(MOVE))
 
 
-def progress(service: str, message: Any, syntax: str) -> Iterator[Total | InstanceFailed | Sent]:
+def progress(service: str, message: Any, syntax: str) -> Iterator[Total | InstanceFailed | Ended]:
     """What one response of C-MOVE or C-GET says: PS3.7 Tables 9.1-3 and 9.1-4."""
     remaining, completed, failed, warning = (
         getattr(message, f"NumberOf{kind}Suboperations") for kind in ("Remaining", "Completed", "Failed", "Warning")
@@ -112,24 +131,25 @@ def progress(service: str, message: Any, syntax: str) -> Iterator[Total | Instan
         yield Total(sum(counts))
     if is_pending(message):
         return
-    sent = None if completed is None else completed + (warning or 0)
-    yield from _failed_instances(message, failed or 0, syntax)
-    if message.Status != SUCCESS and not sent:
-        raise _failure(service, message.Status)
-    yield Sent(sent)
-
-
-def _failed_instances(message: Any, count: int, syntax: str) -> Iterator[InstanceFailed]:
-    """The instances the archive names as failed, and one without a name for each it only counts."""
-    uids: list[str] = []
-    if message.Identifier is not None:
-        data = MemoryBlob(message.Identifier.getvalue())
-        keyword = "FailedSOPInstanceUIDList"
-        text = read_elements(data, syntax, [keyword], max_value_size=MAX_UID_LIST_SIZE).reader()
-        uids = [uid for uid in text(keyword).split("\\") if uid]
-    uids += [""] * (count - len(uids))
-    for uid in uids:
+    named = _failed_uids(message, syntax)
+    for uid in named:
         yield InstanceFailed(sop_instance_uid=uid, reason=ArchiveFailed("it could not send this instance"))
+    sent = None if completed is None else completed + (warning or 0)
+    failure = _failure(service, message.Status) if message.Status != SUCCESS and not sent else None
+    yield Ended(sent, max(0, (failed or 0) - len(named)), failure)
+
+
+def _failed_uids(message: Any, syntax: str) -> list[str]:
+    """Failed SOP Instance UID List (0008,0058) of a final response; empty when it has none that can be read."""
+    if message.Identifier is None:
+        return []
+    keyword = "FailedSOPInstanceUIDList"
+    data = MemoryBlob(message.Identifier.getvalue())
+    try:
+        text = read_elements(data, syntax, [keyword], max_value_size=MAX_UID_LIST_SIZE).reader()
+    except MalformedInstance:
+        return []
+    return [uid for uid in dict.fromkeys(text(keyword).split("\\")) if uid]
 
 
 def answers(dialogue: Dialogue, identifier: Dataset, keywords: Sequence[str]) -> Iterator[Any]:

@@ -355,24 +355,33 @@ async def test_instances_counted_but_never_arrived_are_an_error(client: Client) 
         await fetched(client(remote("PACS", port)))
 
 
-async def test_failed_instances_come_beside_those_that_arrived(client: Client, bridge: Bridge) -> None:
+@pytest.mark.parametrize("failed", [["1.2.3.5", "1.2.3.6"], ["1.2.3.5"]], ids=["all named", "one unnamed"])
+async def test_failed_instances_come_beside_those_that_arrived(
+    client: Client, bridge: Bridge, failed: list[str]
+) -> None:
     inbound = Inbound()
     instance = Instance(
         study_uid="1.2.3", series_uid="1.2.3.1", sop_class_uid="1.2", sop_instance_uid="1.2.3.4",
         transfer_syntax_uid=EXPLICIT[0], data=MemoryBlob(b""),
     )  # fmt: skip
-    counters = {"Completed": 1, "Failed": 2, "Warning": 0}
-    script = moving((0xB000, counters, ["1.2.3.5"]))
+    script = moving((0xB000, {"Completed": 1, "Failed": 2, "Warning": 0}, failed))
 
     def store_then_answer(event: Any) -> None:
         bridge.call(inbound.offer("PACS", instance))
         script(event)
 
+    events = []
+    refused = None
     with serving("PACS", [(MOVE, EXPLICIT)], [(evt.EVT_DIMSE_RECV, store_then_answer)]) as port:
-        events = await fetched(client(remote("PACS", port), inbound))
-    assert [e.sop_instance_uid for e in events if isinstance(e, InstanceFailed)] == ["1.2.3.5", ""]
+        try:
+            async for event in client(remote("PACS", port), inbound).fetch(STUDY):
+                events.append(event)
+        except ArchiveFailed as error:
+            refused = error.detail
+    assert [e.sop_instance_uid for e in events if isinstance(e, InstanceFailed)] == failed
     assert [e for e in events if isinstance(e, Instance)] == [instance]
     assert [e for e in events if isinstance(e, Total)][-1] == Total(3)
+    assert refused == (None if len(failed) == 2 else "it could not send 1 instances, and does not say which")
 
 
 def files_in(folder: Path) -> list[Path]:
