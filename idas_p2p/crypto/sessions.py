@@ -174,7 +174,7 @@ class Sessions:
         elif peer is None or now - at >= PENDING_LIFETIME:
             return Received(dropped=Drop.UNEXPECTED_CHALLENGE)
         elif (peer, endpoint) in self._current:
-            return Received()  # the answer to an earlier hello was faster
+            return Received(peer=peer, send_again=True)  # a session opened meanwhile: what waited for this can go
         _remember(self._challenges, (peer, endpoint), (challenge, now))
         return Received(peer=peer, send_again=True)
 

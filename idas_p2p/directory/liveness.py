@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from idas_p2p.directory.peers import Peer
 
 INITIAL_TIMEOUT = 0.5  # seconds for a peer nobody knows
-MIN_TIMEOUT = 0.15  # seconds; below this a busy machine looks dead
+MIN_TIMEOUT = 0.25  # seconds; below this a busy machine looks dead
 MAX_TIMEOUT = 2.0  # seconds
 FIRST_BACK_OFF = 2.0  # seconds a silent peer is left alone, doubling
 MAX_BACK_OFF = 300.0  # seconds

@@ -128,6 +128,18 @@ def test_a_challenge_nobody_asked_for_is_dropped() -> None:
     assert alice.receive(challenge, AT_BOB, now=0.0).dropped is Drop.UNEXPECTED_CHALLENGE
 
 
+def test_what_waits_for_a_challenge_goes_when_the_peer_opens_a_session_first() -> None:
+    alice, bob = sessions(ALICE), sessions(BOB)
+    hello = some(alice.send(BOB.node_id, AT_BOB, b"waiting", now=0.0))
+    late = some(bob.receive(hello, AT_ALICE, now=0.0).reply)
+    challenge = some(alice.receive(some(bob.send(ALICE.node_id, AT_ALICE, b"", now=0.0)), AT_BOB, now=0.0).reply)
+    bob.receive(challenge, AT_ALICE, now=0.0)
+    alice.receive(some(bob.send(ALICE.node_id, AT_ALICE, b"", now=0.0)), AT_BOB, now=0.0)
+    assert alice.receive(late, AT_BOB, now=0.0) == Received(peer=BOB.node_id, send_again=True)
+    sealed = some(alice.send(BOB.node_id, AT_BOB, b"waiting", now=0.0))
+    assert bob.receive(sealed, AT_ALICE, now=0.0).message == b"waiting"
+
+
 def test_hellos_to_one_peer_are_spaced() -> None:
     alice = sessions(ALICE)
     assert alice.send(BOB.node_id, AT_BOB, b"one", now=0.0) is not None
@@ -152,13 +164,9 @@ def test_the_least_recently_used_session_goes_first() -> None:
     assert not bob.has(SigningKey(bytes(32)).node_id, AT_ALICE)
 
 
-def unproved(kind: int, rest: bytes) -> bytes:
-    return bytes([kind]) + rest
-
-
 @given(st.sampled_from([HELLO, CHALLENGE, HANDSHAKE, SEALED, 0]), st.binary(max_size=1_300) | st.just(bytes(72)))
 def test_limits_23_and_24_an_unproved_address_never_gets_more_bytes_than_it_sent(kind: int, rest: bytes) -> None:
-    data = unproved(kind, rest)
+    data = bytes([kind]) + rest
     got = sessions(BOB).receive(data, ELSEWHERE, now=0.0)
     assert got.message is None
     assert len(got.reply or b"") <= len(data)
