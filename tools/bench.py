@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -58,6 +59,13 @@ class Course:
     def _move(self, peer: Peer) -> None:
         peer.move(self.study.study_uid, to=self.viewer.aet, timeout=3_600.0)
 
+    def _forget_at_node(self) -> None:
+        """Make every run the first: what the node keeps of earlier transfers, so as to resume them, is thrown away."""
+        self.near.stop()
+        shutil.rmtree(self.near.folder / "spool", ignore_errors=True)
+        self.near.start()
+        wait_for_study(self.near, self.study.study_uid)
+
     def run(self, competitor: Callable[[], None]) -> tuple[float, int]:
         """Let one competitor run once: seconds, and bytes on the practice's link in both directions.
 
@@ -66,6 +74,7 @@ class Course:
         """
         self.viewer.forget()
         with self.practice.inside():
+            self._forget_at_node()
             before, started = link_bytes(), time.monotonic()
             competitor()
             seconds, sent = time.monotonic() - started, link_bytes() - before
@@ -116,7 +125,7 @@ def compete(here: Course, names: list[str], runs: int) -> dict[str, Any]:
         seconds = [round(taken, 3) for taken, _ in measured]
         results[name] = {
             "seconds": seconds,
-            "median": statistics.median(seconds),
+            "median": round(statistics.median(seconds), 3),
             "wire_bytes": int(statistics.median(sent for _, sent in measured)),
         }
     ours = results.get(OURS, {}).get("median")
