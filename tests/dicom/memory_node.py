@@ -164,11 +164,14 @@ class Served:
                 ae_title=called,
                 **associate,  # type: ignore[arg-type]
             )
+            sock = link.dul.socket.socket  # pynetdicom forgets to close it when its peer went away first
             try:
                 return talk(link)
             finally:
                 if link.is_established:
                     link.release()
+                if sock is not None:
+                    sock.close()
 
         return await asyncio.to_thread(run)
 

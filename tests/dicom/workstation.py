@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,12 @@ class Workstation:
         entity.maximum_associations = self.limit
         for uid, syntaxes in classes.items():
             entity.add_supported_context(uid, syntaxes)
-        handlers = [(evt.EVT_C_STORE, self.store), (evt.EVT_ACCEPTED, self.accepted)]
+        sockets: list[socket.socket] = []  # pynetdicom forgets to close one whose peer went away first
+        handlers = [
+            (evt.EVT_C_STORE, self.store),
+            (evt.EVT_ACCEPTED, self.accepted),
+            (evt.EVT_CONN_OPEN, lambda event: sockets.append(event.assoc.dul.socket.socket)),
+        ]
         server = entity.make_server(("127.0.0.1", 0), evt_handlers=handlers, server_class=ThreadedAssociationServer)
         entity._servers.append(server)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
@@ -65,3 +71,5 @@ class Workstation:
         finally:
             server.shutdown()
             thread.join()
+            for sock in sockets:
+                sock.close()
