@@ -203,7 +203,7 @@ class BadQuery(UserError):
 
 
 class DatabaseDamaged(UserError):
-    """The node's database is damaged or is not one. Stop the node and restore node.db from a backup; images are kept."""
+    """The node's database is damaged or none. Stop the node and restore node.db from a backup; images are kept."""
 
     code = "user.database_damaged"
 
@@ -215,7 +215,7 @@ class DatabaseTooNew(UserError):
 
 
 class StorageRefused(UserError):
-    """The node's folder cannot be used. Check that it exists, that its disk works and that this user may write to it."""
+    """The node's folder cannot be used. Check that it exists, that its disk works and that this user may write there."""
 
     code = "user.storage_refused"
 
