@@ -215,7 +215,7 @@ class DatabaseTooNew(UserError):
 
 
 class StorageRefused(UserError):
-    """The node's folder cannot be used. Check that it exists, that its disk works and that this user may write there."""
+    """The node's folder cannot be used. Check that it exists, that its disk works and that you may write to it."""
 
     code = "user.storage_refused"
 
