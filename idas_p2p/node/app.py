@@ -69,9 +69,10 @@ def _lock(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise BadConfiguration(f"{folder / LOCK_NAME}: {error.strerror}") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NodeAlreadyRunning(str(folder)) from None
         yield
-    except BlockingIOError:
-        raise NodeAlreadyRunning(str(folder)) from None
     finally:
         os.close(descriptor)

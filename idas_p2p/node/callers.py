@@ -1,5 +1,6 @@
 """Who opened an association, and who its user is.
 
+All of it may block: names are looked up and passwords hashed, so callers of it use a thread (dicom/bridge.py).
 Law: a device is known by its AE title and where it comes from; a title used from elsewhere is a stranger's.
 Belongs here: recognising callers. Not here: what they may do (access/, node/services.py).
 """

@@ -14,11 +14,11 @@ from typing import Any, Final
 from idas_p2p.access.invitation import Invitation
 from idas_p2p.dicom.client import ArchiveClient
 from idas_p2p.dicom.deliver import deliver
-from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.retrieve import DeliveryReport
-from idas_p2p.errors import NoSuchThing, PeerUnreachable, UnknownDestination
+from idas_p2p.errors import NoSuchThing, PeerUnreachable
 from idas_p2p.node import views
 from idas_p2p.node.control import Command, Progress
+from idas_p2p.node.destinations import destination
 from idas_p2p.node.export import export
 from idas_p2p.node.find import Search
 from idas_p2p.node.node import Node
@@ -88,7 +88,7 @@ async def _federation_invite(node: Node, arguments: Arguments) -> Arguments:
 
 
 async def _federation_remove(node: Node, arguments: Arguments) -> Arguments:
-    manifest = await node.membership.remove(str(arguments["node"]))
+    manifest = node.membership.remove(str(arguments["node"]))
     return {"federation": manifest.name, "epoch": manifest.epoch}
 
 
@@ -104,7 +104,7 @@ async def _find(node: Node, arguments: Arguments) -> Arguments:
     studies: dict[str, Study] = {}
     await node.embedded.update_catalog()
     try:
-        async with aclosing(node.finder.find(search)) as found:  # type: ignore[type-var]
+        async with aclosing(node.finder.find(search)) as found:
             async for one in found:
                 studies.setdefault(one.study.study_uid, one.study)
     except PeerUnreachable:
@@ -131,16 +131,9 @@ async def _get(node: Node, arguments: Arguments, progress: Progress) -> Argument
     if arguments.get("out"):
         report = await export(node.bridge, Path(arguments["out"]), events, on_progress=reporter.report)
     else:
-        destination = _destination(node, str(arguments["to"]))
-        report = await deliver(node.bridge, destination, events, on_progress=reporter.report)
+        workstation = destination(node.settings, str(arguments["to"]), calling_aet=node.config.aet)
+        report = await deliver(node.bridge, workstation, events, on_progress=reporter.report)
     return reporter.result(report)
-
-
-def _destination(node: Node, aet: str) -> RemoteAE:
-    for workstation in node.settings.workstations():
-        if workstation.aet == aet:
-            return RemoteAE(aet=aet, address=workstation.address, calling_aet=node.config.aet)
-    raise UnknownDestination
 
 
 class _Reporter:

@@ -20,6 +20,7 @@ from idas_p2p.wire.address import Address, Contact
 
 CONFIG_FILE, KEY_FILE = "node.toml", "node.key"
 DEFAULT_SPOOL_GB = 20.0  # gigabytes of images in transit kept on disk
+MAX_NUMBER = 1e6  # of any number in the file; ours: a petabyte of spool
 MAX_INSTITUTION_SIZE = 64  # characters; the limit of manifests and node records
 
 _TEMPLATE = """\
@@ -78,6 +79,8 @@ class NodeConfig:
             raise BadConfiguration(f"{path} cannot be read: {error}") from None
         except tomllib.TOMLDecodeError as error:
             raise BadConfiguration(f"{path} is not valid TOML: {error}") from None
+        except RecursionError:
+            raise BadConfiguration(f"{path} is not valid TOML: nested too deeply") from None
         return cls._checked(folder, _Table(tables, ""))
 
     @classmethod
@@ -168,8 +171,8 @@ class _Table:
 
     def text(self, key: str, low: int, high: int, *, default: str | None = None) -> str:
         value = self._get(key, default)
-        if not isinstance(value, str) or not low <= len(value) <= high or not value.isprintable():
-            raise self._bad(key, f"write {low} to {high} printable characters in quotes")
+        if not isinstance(value, str) or not value.isprintable() or not low <= len(value.strip()) == len(value) <= high:
+            raise self._bad(key, f"write {low} to {high} printable characters in quotes, no space at the ends")
         return value
 
     def aet(self, key: str) -> str:
@@ -187,8 +190,8 @@ class _Table:
 
     def number(self, key: str, *, default: float, low: float) -> float:
         value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < low:
-            raise self._bad(key, f"write a number of at least {low}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= MAX_NUMBER:
+            raise self._bad(key, f"write a number from {low:g} to {MAX_NUMBER:g}")
         return float(value)
 
     def parsed_list(self, key: str, parse: Any) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -44,16 +45,7 @@ class ControlSocket:
     async def start(self) -> None:
         """Listen; a socket left behind by an earlier run is replaced."""
         (self._folder / SOCKET_NAME).unlink(missing_ok=True)
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        before = os.umask(0o177)
-        try:
-            path = (
-                f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"  # sun_path has 108 bytes, unix(7), a folder may have more
-            )
-            self._server = await asyncio.start_unix_server(self._accept, path, limit=MAX_REQUEST_SIZE)
-        finally:
-            os.umask(before)
-            os.close(descriptor)
+        self._server = await asyncio.start_unix_server(self._accept, sock=_bound(self._folder), limit=MAX_REQUEST_SIZE)
 
     async def stop(self) -> None:
         """End every command and stop listening."""
@@ -80,6 +72,8 @@ class ControlSocket:
         finally:
             await tasks.stop()
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         def send(kind: str, value: Mapping[str, Any]) -> None:
@@ -94,7 +88,8 @@ class ControlSocket:
             send("error", {"code": LocalError.code, "message": LocalError.explanation(), "detail": ""})
         else:
             send("result", result)
-        await writer.drain()
+        with contextlib.suppress(ConnectionError):  # it hung up: nobody is there to be told
+            await writer.drain()
 
     async def _run(self, line: bytes, progress: Progress) -> Mapping[str, Any]:
         try:
@@ -106,6 +101,23 @@ class ControlSocket:
 
 
 async def _hung_up(reader: asyncio.StreamReader) -> None:
-    """Return when the client closes its end."""
+    """Return when the client closes its end; what it says after its request is thrown away."""
     with contextlib.suppress(ConnectionError):
-        await reader.read()
+        while await reader.read(MAX_REQUEST_SIZE):
+            pass
+
+
+def _bound(folder: Path) -> socket.socket:
+    """The socket in the folder, private before anybody can connect to it."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # sun_path has 108 bytes, unix(7); a folder's path may have more
+        listener.bind(f"/proc/self/fd/{descriptor}/{SOCKET_NAME}")
+        os.chmod(folder / SOCKET_NAME, 0o600)
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        os.close(descriptor)
+    return listener

@@ -8,19 +8,20 @@ here: serving from it (sources.py).
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import Final
 
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.scan import header_of
-from idas_p2p.errors import IdasError, MalformedInstance
-from idas_p2p.events import log_event
+from idas_p2p.errors import MalformedInstance
 from idas_p2p.node.sources import EMBEDDED
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.objects import ObjectStore
 from idas_p2p.wire.instance import Instance
 
 CATALOG_DELAY: Final = 0.5  # seconds the catalog may be behind; ours: one update for many instances of a study
+PAGE: Final = 500  # studies compared with the catalog at once; ours
 
 
 class EmbeddedStore:
@@ -50,18 +51,19 @@ class EmbeddedStore:
     async def update_catalog(self) -> None:
         """Bring the catalog up to date with every instance stored so far."""
         async with self._updating:
-            if changed := self._changed:
-                self._changed = set()
-                await self._bridge.run(self._record, changed)
-
-    async def keep_catalog(self) -> None:
-        """Update the catalog for ever, a little behind the instances."""
-        while True:
-            await asyncio.sleep(CATALOG_DELAY)
+            changed, self._changed = self._changed, set()
+            if not changed:
+                return
             try:
-                await self.update_catalog()
-            except IdasError as error:
-                log_event("catalog_not_updated", reason=error.code, next_step=error.explanation())
+                await self._bridge.run(self._record, changed)
+            except BaseException:
+                self._changed |= changed
+                raise
+
+    async def turn(self) -> float:
+        """Update the catalog; return seconds until the next turn."""
+        await self.update_catalog()
+        return CATALOG_DELAY
 
     async def reconcile(self) -> None:
         """Make the catalog show what is stored, after a kill between the two."""
@@ -76,16 +78,13 @@ class EmbeddedStore:
         return named.study_uid
 
     def _record(self, uids: set[str]) -> None:
-        try:
-            studies = [study for uid in uids if (study := self._objects.study(uid)) is not None]
-            self._catalog.record(EMBEDDED, studies, now=self._clock.now())
-        except IdasError:
-            self._changed |= uids
-            raise
+        studies = [study for uid in uids if (study := self._objects.study(uid)) is not None]
+        self._catalog.record(EMBEDDED, studies, now=self._clock.now())
 
     def _reconcile(self) -> None:
-        now = self._clock.now()
+        now, studies, held = self._clock.now(), self._objects.studies(), set[str]()
         known = set(self._catalog.known(EMBEDDED, "00000000", "99999999")) | set(self._catalog.known(EMBEDDED, "", ""))
-        studies = list(self._objects.studies())
-        self._catalog.record(EMBEDDED, studies, now=now)
-        self._catalog.forget(EMBEDDED, known - {study.study_uid for study in studies}, now=now)
+        while page := list(islice(studies, PAGE)):
+            self._catalog.record(EMBEDDED, page, now=now)
+            held.update(study.study_uid for study in page)
+        self._catalog.forget(EMBEDDED, known - held, now=now)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from idas_p2p.access.blinding import Blinder
@@ -25,9 +26,11 @@ from idas_p2p.exchange.find import Asked, RemoteHit, ask_all
 from idas_p2p.limits import MAX_HITS
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.links import Links
+from idas_p2p.wire.federation import Claim
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import Hit, Ticket
 from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.records import Record
 from idas_p2p.wire.study import Study
 from idas_p2p.wire.terms import Term, query_terms
 
@@ -92,9 +95,9 @@ class Offers:
             (offer for offer in offers if offer.ticket.expires > now + 60), key=lambda offer: -offer.instance_count
         )
 
-    def forget(self, user: str, study_uid: str) -> None:
-        """Drop the offers of a study, because a holder refused its ticket."""
-        self._by_study.pop((user, study_uid), None)
+    def forget(self, user: str, study_uid: str, holder: NodeId) -> None:
+        """Drop one holder's offer of a study, because it refused its own ticket."""
+        self._by_study.get((user, study_uid), {}).pop(holder, None)
 
 
 class Finder:
@@ -123,14 +126,15 @@ class Finder:
         self._links, self._holdings, self._clock = links, holdings, clock
         self.offers = Offers()
 
-    async def find(self, search: Search) -> AsyncIterator[Found]:
+    async def find(self, search: Search) -> AsyncGenerator[Found, None]:
         """Yield every copy found, our own first, then in order of arrival.
 
         Raises:
             PeerUnreachable: nothing was found and some holder did not answer: "nothing there" would be a guess.
         """
-        for study in self._holdings.local_studies(search.query):
-            yield search.add(study, None)
+        async with aclosing(self._holdings.local_studies(search.query)) as own:
+            async for study in own:
+                yield search.add(study, None)
         members = await self._whom_to_ask(search.query)
         hits = ask_all(members, lambda node: self._ask(search, node), per_node_timeout=NODE_TIMEOUT, asked=search.asked)
         async with aclosing(hits):  # type: ignore[type-var]
@@ -144,14 +148,19 @@ class Finder:
 
     async def offers_of(self, user: str, study_uid: str) -> list[Offer]:
         """Who offers a study to this user, the fullest copy first; asks anew when no offer is remembered."""
-        known = self.offers.valid(user, study_uid, now=self._clock.now())
+        known = self._of_members(user, study_uid)
         if not known:
             search = Search(user=user, query=StudyQuery.of({"StudyInstanceUID": study_uid}))
-            async with aclosing(self.find(search)) as found:  # type: ignore[type-var]
+            async with aclosing(self.find(search)) as found:
                 async for _ in found:
                     pass
-            known = self.offers.valid(user, study_uid, now=self._clock.now())
+            known = self._of_members(user, study_uid)
         return known
+
+    def _of_members(self, user: str, study_uid: str) -> list[Offer]:
+        members = set(self._federation.others())
+        offers = self.offers.valid(user, study_uid, now=self._clock.now())
+        return [offer for offer in offers if offer.holder in members]
 
     def _take(self, search: Search, remote: RemoteHit) -> Found | None:
         study = remote.hit.study
@@ -162,47 +171,53 @@ class Finder:
         )
         return search.add(study, remote.holder)
 
-    async def _ask(self, search: Search, node: NodeId) -> AsyncIterator[Hit]:
+    async def _ask(self, search: Search, node: NodeId) -> AsyncGenerator[Hit, None]:
         link = await self._links.control(node)
-        async for hit in link.find(search.query, user=search.user, limit=MAX_HITS):
-            yield hit
+        async with aclosing(link.find(search.query, user=search.user, limit=MAX_HITS)) as hits:  # type: ignore[type-var]
+            async for hit in hits:
+                yield hit
 
     async def _whom_to_ask(self, query: StudyQuery) -> list[NodeId]:
-        """The members that the directory names; all members where it cannot be used."""
+        """The members that the directory names; all members where it cannot tell."""
         others = self._federation.others()
         terms = query_terms(query)
-        if not others or terms is None or not self._directory.status().contacts:
+        if not others or terms is None or not self._directory.contacts():
             return others
         named = await self._claimants(terms)
-        return [node for node in others if node in named]
+        return others if named is None else [node for node in others if node in named]
 
-    async def _claimants(self, terms: list[Term]) -> set[NodeId]:
-        named: set[NodeId] = set()
+    async def _claimants(self, terms: list[Term]) -> set[NodeId] | None:
+        """Who claims to hold something under one of the terms; None when not every lookup came to an end."""
+        named, failures = set[NodeId](), list[str]()
         places = asyncio.Semaphore(MAX_LOOKUPS_AT_ONCE)
 
         async def look_up(blinder: Blinder, term: Term) -> None:
             key = blinder.place(term, now=self._clock.now()).node_id.kademlia_id
-            async with places:
-                records = await self._directory.get(key)
-            for record in records:
-                try:
-                    claim = blinder.read_claim(record)
-                except BadSignature:
-                    continue
-                if not claim.withdrawn:
-                    named.add(claim.holder)
-
-        async def look_up_safely(blinder: Blinder, term: Term) -> None:
             try:
-                await look_up(blinder, term)
+                async with places:
+                    records = await self._directory.get(key)
             except IdasError as error:
-                log_event("lookup_failed", reason=error.code)
+                failures.append(error.code)
+            else:
+                named.update(claim.holder for claim in map(partial(_claim, blinder), records) if claim)
 
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT), asyncio.TaskGroup() as group:
                 for blinder in self._federation.blinders(now=self._clock.now()):
                     for term in terms:
-                        group.create_task(look_up_safely(blinder, term))
+                        group.create_task(look_up(blinder, term))
         except TimeoutError:
-            log_event("lookup_failed", reason="timeout")
+            failures.append("timeout")
+        if failures:
+            log_event("lookup_failed", reason=failures[0], count=len(failures))
+            return None
         return named
+
+
+def _claim(blinder: Blinder, record: Record) -> Claim | None:
+    """What a record claims; None when nobody is to believe it, or it was withdrawn."""
+    try:
+        claim = blinder.read_claim(record)
+    except BadSignature:
+        return None
+    return None if claim.withdrawn else claim

@@ -1,26 +1,36 @@
 """A folder of DICOM files as an archive: read where they lie, watched by looking again.
 
-Law: a file is read again only when its size or time changed; what is not a DICOM file is passed over.
+Law: a file is read again only when its size or time changed, and only when it has been left alone for a moment, so that
+one being copied is not taken for whole; what is not a DICOM file is passed over, as are hidden files; a folder that
+cannot be read to its end says nothing about what vanished.
 Belongs here: which file holds which instance. Not here: reading one (dicom/part10.py), when to look (node/harvest.py).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+import stat
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
+from idas_p2p.blob import MemoryBlob
+from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.matching import matches
 from idas_p2p.dicom.part10 import scan_part10
 from idas_p2p.dicom.scan import InstanceHeader
 from idas_p2p.errors import ArchiveUnreachable, IdasError, MalformedInstance
+from idas_p2p.events import log_event
+from idas_p2p.limits import MEMORY_INSTANCE_SIZE
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
-MAX_FILES = 2_000_000  # under one folder; ours: about 1 GB of index
+MAX_FILES: Final = 2_000_000  # under one folder; ours: about 1 GB of index
+SETTLE_SECONDS: Final = 1.0  # since a file's last change until it is read; ours: whoever copies it writes more often
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,106 +42,155 @@ class _File:
     header: InstanceHeader | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Everything in the folder at one look."""
+
+    files: dict[str, _File] = field(default_factory=dict)  # by path
+    studies: dict[str, dict[str, str]] = field(default_factory=dict)  # paths by Study and SOP Instance UID
+    is_settled: bool = True  # whether no file was too young to be read
+
+
 class FolderArchive:
     """Studies in the files under a folder.
 
     Args:
         folder: absolute path.
         bridge: runs the reading in a thread.
+        clock: the time, to tell a file that was left alone.
     """
 
-    def __init__(self, folder: str, *, bridge: Bridge) -> None:
-        self._folder, self._bridge = Path(folder), bridge
-        self._files: dict[str, _File] = {}
+    def __init__(self, folder: str, *, bridge: Bridge, clock: Clock) -> None:
+        self._folder, self._bridge, self._clock = Path(folder), bridge, clock
+        self._index = _Index()
+        self._was_read = False
 
-    async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
+    async def find_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Look at the folder and yield the studies in it.
 
         Raises:
             ArchiveUnreachable: the folder cannot be read.
         """
-        self._files = await self._bridge.run(self._look, self._files)
-        for study in self._studies():
-            if matches(query, study):
+        await self._look()
+        if not self._index.is_settled:
+            await asyncio.sleep(SETTLE_SECONDS)
+            await self._look()
+        index = self._index
+        for paths in index.studies.values():
+            study = _summary([index.files[path].header for path in paths.values()])
+            if study is not None and matches(query, study):
                 yield study
 
-    async def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
-        """Yield the instances of a study from their files."""
-        if not self._files:
-            self._files = await self._bridge.run(self._look, self._files)
-        wanted = [(path, header) for path, header in self._of_study(selection.study_uid) if _in(selection, header)]
+    async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
+        """Yield the instances of a study from their files.
+
+        Raises:
+            ArchiveUnreachable: the folder cannot be read.
+        """
+        if not self._was_read:
+            await self._look()
+        index = self._index
+        paths = index.studies.get(selection.study_uid, {})
+        wanted = {uid: path for uid, path in paths.items() if _is_in(selection, index.files[path].header)}
         yield Total(len(wanted))
-        for path, header in wanted:
+        for uid, path in wanted.items():
             try:
-                yield await self._bridge.run(_read, path, header.sop_instance_uid)
+                yield await self._bridge.run(_read, Path(path), uid)
             except (OSError, MalformedInstance):
                 reason = MalformedInstance("a file changed or vanished since it was found")
-                yield InstanceFailed(sop_instance_uid=header.sop_instance_uid, reason=reason)
+                yield InstanceFailed(sop_instance_uid=uid, reason=reason)
 
-    def _of_study(self, study_uid: str) -> Iterator[tuple[Path, InstanceHeader]]:
-        seen = set[str]()
-        for name, file in sorted(self._files.items()):
-            header = file.header
-            if header and header.study.study_uid == study_uid and header.sop_instance_uid not in seen:
-                seen.add(header.sop_instance_uid)
-                yield Path(name), header
+    async def _look(self) -> None:
+        self._index = await self._bridge.run(_look, self._folder, self._index.files, self._clock.now())
+        self._was_read = True
 
-    def _studies(self) -> list[Study]:
-        by_study: dict[str, dict[str, InstanceHeader]] = {}
-        for file in self._files.values():
-            if file.header:
-                by_study.setdefault(file.header.study.study_uid, {})[file.header.sop_instance_uid] = file.header
-        return [_summary(list(headers.values())) for headers in by_study.values()]
 
-    def _look(self, known: dict[str, _File]) -> dict[str, _File]:
-        if not self._folder.is_dir():
-            raise ArchiveUnreachable("the folder does not exist or cannot be read")
-        now: dict[str, _File] = {}
-        for path, status in _walk(self._folder):
-            file = known.get(path)
-            if file is None or (file.size, file.changed) != (status.st_size, status.st_mtime_ns):
-                file = _File(status.st_size, status.st_mtime_ns, _header(Path(path)))
-            now[path] = file
-            if len(now) >= MAX_FILES:
-                break
-        return now
+def _look(folder: Path, known: dict[str, _File], now: float) -> _Index:
+    """Look at every file; those that did not change since are not read again. `now` is Unix seconds."""
+    index, unsettled = _Index(), False
+    for path, status in _walk(folder):
+        file = known.get(path)
+        if file is None or (file.size, file.changed) != (status.st_size, status.st_mtime_ns):
+            if 0 <= now - status.st_mtime < SETTLE_SECONDS:
+                unsettled = True
+            else:
+                file = _read_header(path, status)
+        if file is not None:
+            index.files[path] = file
+            if header := file.header:
+                index.studies.setdefault(header.study.study_uid, {}).setdefault(header.sop_instance_uid, path)
+        if len(index.files) >= MAX_FILES:
+            log_event("folder_too_large", count=MAX_FILES)
+            break
+    return replace(index, is_settled=not unsettled)
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    for root, folders, names in os.walk(folder):
+    """Every file under the folder, in a fixed order.
+
+    Raises:
+        ArchiveUnreachable: it, or a folder in it, cannot be read.
+    """
+    if not folder.is_dir():
+        raise ArchiveUnreachable("the folder does not exist")
+    for root, folders, names in os.walk(folder, onerror=_give_up):
         folders.sort()
-        for name in sorted(names):
+        for name in sorted(name for name in names if not name.startswith(".")):
             path = os.path.join(root, name)
             try:
                 status = os.stat(path)
-            except OSError:
+            except FileNotFoundError:
                 continue
-            if os.path.isfile(path):
+            except OSError as error:
+                raise ArchiveUnreachable(f"a file cannot be looked at: {error.strerror}") from None
+            if stat.S_ISREG(status.st_mode):
                 yield path, status
 
 
-def _header(path: Path) -> InstanceHeader | None:
+def _give_up(error: OSError) -> None:
+    """Say that a folder cannot be read, unless it vanished this moment."""
+    if not isinstance(error, FileNotFoundError):
+        raise ArchiveUnreachable(f"a folder cannot be read: {error.strerror}") from None
+
+
+def _read_header(path: str, status: os.stat_result) -> _File | None:
+    """What is in a file; None when it cannot be read now, so that the next look tries again."""
     try:
-        return scan_part10(path)[1]
-    except (OSError, IdasError):
+        header = scan_part10(Path(path))[1]
+    except OSError:
         return None
+    except IdasError:
+        header = None
+    return _File(status.st_size, status.st_mtime_ns, header)
 
 
 def _read(path: Path, sop_instance_uid: str) -> Instance:
+    """The instance in a file, its bytes in memory unless there are many, so that they stay as they are now."""
     instance, _ = scan_part10(path)
     if instance.sop_instance_uid != sop_instance_uid:
         raise MalformedInstance("another instance has taken its place")
-    return instance
+    if instance.data.size > MEMORY_INSTANCE_SIZE:
+        return instance
+    data = instance.data.read()
+    if len(data) != instance.data.size:
+        raise MalformedInstance("the file was cut while it was read")
+    return replace(instance, data=MemoryBlob(data))
 
 
-def _in(selection: Selection, header: InstanceHeader) -> bool:
-    return selection.includes(series_uid=header.series_uid, sop_instance_uid=header.sop_instance_uid)
+def _is_in(selection: Selection, header: InstanceHeader | None) -> bool:
+    return header is not None and selection.includes(
+        series_uid=header.series_uid, sop_instance_uid=header.sop_instance_uid
+    )
 
 
-def _summary(headers: list[InstanceHeader]) -> Study:
+def _summary(headers: list[InstanceHeader | None]) -> Study | None:
+    """One study from the headers of its instances."""
+    found = [header for header in headers if header is not None]
+    if not found:
+        return None
     return replace(
-        headers[0].study,
-        modalities=tuple(sorted({header.modality for header in headers if header.modality})),
-        series_count=len({header.series_uid for header in headers}),
-        instance_count=len(headers),
+        found[0].study,
+        modalities=tuple(sorted({header.modality for header in found if header.modality})),
+        series_count=len({header.series_uid for header in found}),
+        instance_count=len(found),
     )

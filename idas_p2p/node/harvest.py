@@ -9,56 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from idas_p2p.clock import Clock
-from idas_p2p.errors import IdasError
-from idas_p2p.events import log_event, log_failure
+from idas_p2p.dicom.client import MAX_ANSWERS
+from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, IdasError
+from idas_p2p.events import log_event
+from idas_p2p.node.repeating import repeat
 from idas_p2p.node.sources import EMBEDDED, ArchiveSource, Sources
+from idas_p2p.node.windows import EVERYTHING, Window, left_to_read
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.settings import Archive
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
 BATCH: Final = 200  # studies written to the catalog at once; ours
 SMALL: Final = 2_000  # studies; up to this an archive is read whole each time, in one query; ours
 BUDGET: Final = 0.5  # of the poll interval may go by in queries before older windows wait for the next round; ours
 LONGEST_BACK_OFF: Final = 60.0  # seconds an archive that is down is left alone; ours
-OLDEST: Final = datetime.date(1900, 1, 1)
-_WINDOW_DAYS: Final = (7, 30, 90, 180, 365, 365, 730, 1_460, 3_650)  # from today backwards; then to OLDEST in one
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Study dates from first to last, `YYYYMMDD`, both included; both empty: every study, also those without a date."""
-
-    first: str
-    last: str
-
-    @property
-    def query(self) -> StudyQuery:
-        """What to ask for."""
-        return StudyQuery.of({"StudyDate": f"{self.first}-{self.last}"} if self.first else {})
-
-
-EVERYTHING: Final = Window("", "")
-
-
-def windows(today: datetime.date) -> Iterator[Window]:
-    """Windows that together hold every study, newest first; the last one is for studies without a readable date."""
-    last = datetime.date(9999, 12, 31)
-    for days in _WINDOW_DAYS:
-        first = min(today, last) - datetime.timedelta(days=days)
-        if first <= OLDEST:
-            break
-        yield Window(f"{first:%Y%m%d}", f"{last:%Y%m%d}")
-        last = first - datetime.timedelta(days=1)
-    yield Window("19000101", f"{last:%Y%m%d}")
-    yield EVERYTHING
 
 
 def back_off(failures: int, poll_seconds: float) -> float:
@@ -83,31 +53,32 @@ class Harvester:
     def configure(self) -> None:
         """Follow the configuration now in force: stop what is gone or changed, start what is new."""
         wanted = {archive.name: archive for archive in self._sources.archives()}
+        ending: dict[str, asyncio.Task[None]] = {}
         for name, (archive, task) in list(self._running.items()):
             if wanted.get(name) != archive:
                 task.cancel()
-                del self._running[name]
+                ending[name] = self._running.pop(name)[1]
         for count in self._catalog.counts():
             if count.archive not in wanted and count.archive != EMBEDDED:
                 self._catalog.forget_archive(count.archive, now=self._clock.now())
         for name, archive in wanted.items():
             if name not in self._running:
-                self._running[name] = archive, self._tasks.start(f"harvest {name}", self._run(archive))
+                self._running[name] = archive, self._tasks.start("harvest", self._run(archive, ending.get(name)))
 
-    async def _run(self, archive: Archive) -> None:
-        while True:
-            source = self._sources.get(archive.name)
-            if source is None:
-                return
-            pause = archive.poll_seconds
+    async def _run(self, archive: Archive, earlier: asyncio.Task[None] | None) -> None:
+        """Harvest an archive for ever; the query of an earlier configuration ends first."""
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        await repeat("harvest", lambda: self._turn(archive), after_failure=back_off(1, archive.poll_seconds))
+
+    async def _turn(self, archive: Archive) -> float:
+        source = self._sources.get(archive.name)
+        if source is not None:
             try:
                 await self.harvest(archive, source)
-            except IdasError as error:
-                pause = self._failed(archive, error)
-            except Exception as error:  # a bug with one archive must not end its harvest for good
-                log_failure("harvest_failed", error, archive=archive.name)
-                pause = back_off(1, archive.poll_seconds)
-            await asyncio.sleep(pause)
+            except (ArchiveUnreachable, ArchiveFailed) as error:
+                return self._failed(archive, error)
+        return archive.poll_seconds
 
     async def harvest(self, archive: Archive, source: ArchiveSource) -> None:
         """Go once over the archive, or over as much of it as the time allows.
@@ -120,12 +91,8 @@ class Harvester:
         if archive.kind == "folder" or (state.last_ok and self._studies_of(archive.name) <= SMALL):
             await self._read(archive, source, EVERYTHING)
         else:
-            skip = state.cursor
-            for window in windows(datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).date()):
-                is_newest = window.last.startswith("9999")
-                if skip and not is_newest:
-                    skip = "" if window.first == skip else skip
-                    continue
+            today = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).date()
+            for window in left_to_read(today, state.cursor):
                 await self._read(archive, source, window)
                 late = self._clock.monotonic() - begin > BUDGET * archive.poll_seconds
                 if late and state.last_ok and window != EVERYTHING:
@@ -151,29 +118,43 @@ class Harvester:
         return back_off(state.failures, archive.poll_seconds)
 
     async def _read(self, archive: Archive, source: ArchiveSource, window: Window) -> None:
+        """Read a window to its end; in halves when it holds more than one answer may."""
         known = self._known(archive.name, window)
-        seen, new, changed = set[str](), 0, 0
-        async with aclosing(source.find_studies(window.query)) as studies:  # type: ignore[type-var]
-            async for batch in _batches(studies):
-                changes = self._catalog.record(archive.name, batch, now=self._clock.now())
-                new, changed = new + changes.new, changed + changes.changed
-                seen.update(study.study_uid for study in batch)
-                await asyncio.sleep(0)  # other work between two batches
+        seen = set[str]()
+        try:
+            changed = await self._record(archive, source, window, seen)
+        except ArchiveFailed:
+            if len(seen) < MAX_ANSWERS:
+                raise
+            if (halves := window.halves()) is None:
+                # more studies of one day, or without any date, than can be asked for: what was read stays
+                log_event("window_too_large", archive=archive.name, count=len(seen))
+                return
+            for half in halves:
+                await self._read(archive, source, half)
+            return
         vanished = self._catalog.forget(archive.name, known - seen, now=self._clock.now())
-        if new or changed or vanished:
-            log_event("archive_harvested", archive=archive.name, count=new + changed, failed=vanished)
+        if changed or vanished:
+            log_event("archive_harvested", archive=archive.name, count=changed, failed=vanished)
+
+    async def _record(self, archive: Archive, source: ArchiveSource, window: Window, seen: set[str]) -> int:
+        """Write a window's studies to the catalog as they come; how many were new or changed."""
+        changed = 0
+        batch: list[Study] = []
+        async with aclosing(source.find_studies(window.query)) as studies:  # type: ignore[type-var]
+            async for study in studies:
+                seen.add(study.study_uid)
+                batch.append(study)
+                if len(batch) == BATCH:
+                    changed += self._write(archive.name, batch)
+                    batch = []
+                    await asyncio.sleep(0)  # other work between two batches
+        return changed + self._write(archive.name, batch)
+
+    def _write(self, name: str, batch: list[Study]) -> int:
+        changes = self._catalog.record(name, batch, now=self._clock.now())
+        return changes.new + changes.changed
 
     def _known(self, name: str, window: Window) -> set[str]:
         known = set(self._catalog.known(name, window.first or "00000000", window.last or "99999999"))
         return known if window.first else known | set(self._catalog.known(name, "", ""))
-
-
-async def _batches(studies: AsyncIterator[Study]) -> AsyncIterator[list[Study]]:
-    batch: list[Study] = []
-    async for study in studies:
-        batch.append(study)
-        if len(batch) >= BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

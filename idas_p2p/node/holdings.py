@@ -6,20 +6,25 @@ Belongs here: the holder's side of find and fetch, up to the archive. Not here: 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Final
 
 from idas_p2p.access.policy import Level, Requester, Rule, decide
 from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.matching import matches
-from idas_p2p.errors import ArchiveUnreachable, IdasError, StudyNotFound, TicketRefused
+from idas_p2p.errors import IdasError, StudyNotFound, TicketRefused
 from idas_p2p.events import log_event
-from idas_p2p.node.sources import Sources
+from idas_p2p.node.sources import ArchiveSource, Sources
 from idas_p2p.store.catalog import Catalog, Entry
-from idas_p2p.wire.instance import RetrieveEvent, Selection, Total
+from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.messages import FetchRequest, Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
+
+LOOKED_AT_ONCE: Final = 200  # studies compared with a query before others get their turn; ours: a few milliseconds
 
 
 class Holdings:
@@ -45,13 +50,16 @@ class Holdings:
         self._catalog, self._sources, self._tickets = catalog, sources, tickets
         self._rules, self._clock = rules, clock
 
-    def local_studies(self, query: StudyQuery) -> Iterator[Study]:
+    async def local_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield each matching study once, as the archive that has most of it describes it."""
         seen = set[str]()
-        for entry in self._catalog.search(query):
+        for number, entry in enumerate(self._catalog.search(query), 1):
+            if number % LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # a large catalog must not hold up everything else
             if entry.study.study_uid not in seen and matches(query, entry.study):
                 seen.add(entry.study.study_uid)
-                yield self.best_entries(entry.study.study_uid)[0].study
+                if best := self.best_entries(entry.study.study_uid):  # none when it vanished this moment
+                    yield best[0].study
 
     def best_entries(self, study_uid: str) -> list[Entry]:
         """The study in each of our archives that holds it, the one with most instances first."""
@@ -65,17 +73,19 @@ class Holdings:
         """Whether one of our archives has the study."""
         return bool(self._catalog.entries(study_uid))
 
-    async def find(self, requester: Requester, query: StudyQuery, *, limit: int) -> AsyncIterator[Hit]:
+    async def find(self, requester: Requester, query: StudyQuery, *, limit: int) -> AsyncGenerator[Hit, None]:
         """Yield what another member may see, each with a ticket (exchange.interfaces.FindSource)."""
         now = self._clock.now()
         level = self.level(requester)
-        if level is Level.NONE:
+        if level is Level.NONE or limit <= 0:
             return
-        for number, study in enumerate(self.local_studies(query)):
-            if number >= limit:
-                return
-            ticket = self._tickets.issue(requester, study.study_uid, level, now=now)
-            yield Hit(study=study, ticket=ticket)
+        async with aclosing(self.local_studies(query)) as studies:
+            async for study in studies:
+                ticket = self._tickets.issue(requester, study.study_uid, level, now=now)
+                yield Hit(study=study, ticket=ticket)
+                limit -= 1
+                if not limit:
+                    return
 
     def level(self, requester: Requester) -> Level:
         """What the policy gives this requester now."""
@@ -97,39 +107,41 @@ class Holdings:
 
     async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         """Yield the instances for another member, who was checked (exchange.interfaces.StudySource)."""
-        async for event in self.open_local(selection):
-            yield event
+        async with aclosing(self.open_local(selection)) as events:
+            async for event in events:
+                yield event
 
-    async def open_local(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
-        """Yield the instances from the archive that has most of the study, from the next one when it fails at once.
+    async def open_local(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
+        """Yield the instances from the archive that has most of the study, the rest from the next one when it fails.
 
         Raises:
-            StudyNotFound: none of our archives has it.
-            ArchiveUnreachable: none of those that have it answers.
-            ArchiveFailed: the archive broke off.
+            StudyNotFound: none of our archives has it, or none gives a single instance of it.
+            ArchiveUnreachable, ArchiveFailed: the last that has it does not answer, or broke off.
         """
-        entries = self.best_entries(selection.study_uid)
-        if not entries:
-            raise StudyNotFound
-        error: IdasError = ArchiveUnreachable()
-        for entry in entries:
-            source = self._sources.get(entry.archive)
-            if source is None:
-                continue
-            started = False
-            events = source.fetch(selection)
+        sent = set[str]()
+        failure: IdasError = StudyNotFound()
+        for name, source in self._sources_of(selection.study_uid):
+            failed: list[InstanceFailed] = []  # the next archive may have them, if this one breaks off
             try:
-                async for event in events:
-                    started = started or not isinstance(event, Total)
-                    yield event
-                if started:
-                    return
-                error = StudyNotFound("the archive no longer has the study")
-            except IdasError as failure:
-                log_event("archive_fetch_failed", archive=entry.archive, reason=failure.code, next_step=failure.detail)
-                if started:
-                    raise
-                error = failure
-            finally:
-                await events.aclose()  # type: ignore[attr-defined]
-        raise error
+                async with aclosing(source.fetch(selection)) as events:  # type: ignore[type-var]
+                    async for event in events:
+                        if isinstance(event, InstanceFailed):
+                            failed.append(event)
+                        elif isinstance(event, Total) or event.sop_instance_uid not in sent:
+                            yield event
+                        if isinstance(event, Instance):
+                            sent.add(event.sop_instance_uid)
+            except IdasError as problem:
+                log_event("archive_fetch_failed", archive=name, reason=problem.code, next_step=problem.detail)
+                failure = problem
+                continue
+            for one in failed:
+                yield one
+            if sent or failed:
+                return
+        raise failure
+
+    def _sources_of(self, study_uid: str) -> list[tuple[str, ArchiveSource]]:
+        """The archives that hold a study and are configured now, the fullest first."""
+        found = [(entry.archive, self._sources.get(entry.archive)) for entry in self.best_entries(study_uid)]
+        return [(name, source) for name, source in found if source is not None]

@@ -6,7 +6,7 @@ Belongs here: from a NodeId to an open control link or a fresh image channel. No
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from idas_p2p.access.federation import Federation, psk_id
@@ -44,6 +44,8 @@ class Peer:
     round_trip: float | None = None  # seconds
     last_seen: float | None = None  # Unix seconds
     last_error: str = ""
+    failed_at: float = -1e9  # monotonic seconds; of the last failure to open a control link
+    failure: IdasError | None = None
 
 
 class Links:
@@ -72,55 +74,80 @@ class Links:
         self._settings, self._clock, self._tasks = settings, clock, tasks
         self._dialling: dict[NodeId, asyncio.Lock] = {}
         self.peers: dict[NodeId, Peer] = {}
-        self.on_newer_epoch: Callable[[ControlLink], None] = lambda link: None
+        self.on_newer: Callable[[ControlLink], Awaitable[None]] = _ignore
+        self.on_older: Callable[[ControlLink], None] = lambda link: None
 
     async def control(self, node_id: NodeId) -> ControlLink:
-        """The open control link to a node, dialled when there is none.
+        """The open control link to a node, dialled when there is none; who waits for a dial shares what comes of it.
 
         Raises:
             PeerUnreachable: it does not answer at any of its addresses.
             HandshakeFailed: it does not take our key.
         """
+        arrived = self._clock.monotonic()
         async with self._dialling.setdefault(node_id, asyncio.Lock()):
             peer = self.peers.setdefault(node_id, Peer())
             if peer.link is not None and peer.link.is_open:
                 return peer.link
+            if peer.failure is not None and peer.failed_at > arrived:
+                raise type(peer.failure)(peer.failure.detail)
             try:
-                channel = await self._dial(node_id, Purpose.CONTROL)
-                link = ControlLink(channel, tasks=self._tasks)
-                await self._open(link)
+                link = await self._connect(node_id)
             except IdasError as error:
-                peer.last_error = error.code
+                peer.last_error, peer.failure, peer.failed_at = error.code, error, self._clock.monotonic()
                 raise
-            peer.link, peer.last_seen, peer.last_error = link, self._clock.now(), ""
-            if link.remote_epoch != self._federation.epoch:
-                self.on_newer_epoch(link)
+            peer.link, peer.last_seen, peer.last_error, peer.failure = link, self._clock.now(), "", None
             return link
+
+    async def _connect(self, node_id: NodeId) -> ControlLink:
+        """A control link under the newest manifest of both sides; ours may have to be brought up to date first."""
+        for _ in range(2):
+            psk = self._federation.secrets.psk
+            link = await self.fresh(node_id, psk)
+            try:
+                await self._compare(link)
+                if self._federation.secrets.psk == psk:
+                    return link
+            except BaseException:
+                await link.close()
+                raise
+            await link.close()
+        raise PeerUnreachable(f"node {node_id.short}: the keys changed while it was dialled")
+
+    async def _compare(self, link: ControlLink) -> None:
+        """Bring both sides to the newer of their manifests."""
+        if link.remote_epoch < self._federation.epoch:
+            self.on_older(link)
+        elif link.remote_epoch > self._federation.epoch:
+            try:
+                await self.on_newer(link)
+            except (TimeoutError, IdasError) as error:
+                log_event("manifest_not_fetched", peer=link.channel.peer.short, reason=type(error).__name__)
+
+    async def fresh(self, node_id: NodeId, psk: bytes) -> ControlLink:
+        """A control link of the caller's own, opened with this pre-shared key (32 bytes); errors as for `control`."""
+        link = ControlLink(await self._dial(node_id, Purpose.CONTROL, psk), tasks=self._tasks)
+        await self._open(link)
+        return link
 
     async def image(self, node_id: NodeId) -> Channel:
         """A fresh image channel; errors as for `control`."""
-        return await self._dial(node_id, Purpose.IMAGE)
-
-    async def drop(self, node_id: NodeId) -> None:
-        """Close the control link, so that the next use dials with the keys now in force."""
-        peer = self.peers.get(node_id)
-        if peer is not None and peer.link is not None:
-            await peer.link.close()
-            peer.link = None
+        return await self._dial(node_id, Purpose.IMAGE, self._federation.secrets.psk)
 
     async def close(self) -> None:
-        """Close every control link."""
-        for node_id in list(self.peers):
-            await self.drop(node_id)
+        """Close every control link open now, so that the next use dials with the keys then in force."""
+        links = [peer.link for peer in self.peers.values() if peer.link is not None]
+        for peer in self.peers.values():
+            peer.link = None
+        await asyncio.gather(*(link.close() for link in links), return_exceptions=True)
 
-    async def keep_alive(self) -> None:
-        """Ping open links for ever; close those that do not answer."""
-        while True:
-            await asyncio.sleep(PING_INTERVAL)
-            async with asyncio.TaskGroup() as group:
-                for peer in self.peers.values():
-                    if peer.link is not None and peer.link.is_open:
-                        group.create_task(self._ping(peer, peer.link))
+    async def ping_all(self) -> float:
+        """Ping open links, close those that do not answer; return seconds until the next turn."""
+        async with asyncio.TaskGroup() as group:
+            for peer in list(self.peers.values()):
+                if peer.link is not None and peer.link.is_open:
+                    group.create_task(self._ping(peer, peer.link))
+        return PING_INTERVAL
 
     async def _ping(self, peer: Peer, link: ControlLink) -> None:
         begin = self._clock.monotonic()
@@ -144,8 +171,7 @@ class Links:
                 raise PeerUnreachable from None
             raise
 
-    async def _dial(self, node_id: NodeId, purpose: Purpose) -> Channel:
-        psk = self._federation.secrets.psk
+    async def _dial(self, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
         channel = await dial(
             self._identity,
             node_id,
@@ -177,10 +203,17 @@ class Links:
             info = decode(NodeInfo, own[0].payload, max_size=1_000) if own else None
         except WireError:
             return None
-        if info is not None:
+        if info is not None and info != self._remembered(node_id):
             self._settings.set_value(f"peer.{node_id}", encode(info))
         return info
 
     def _remembered(self, node_id: NodeId) -> NodeInfo | None:
         stored = self._settings.value(f"peer.{node_id}")
-        return decode(NodeInfo, stored, max_size=1_000) if stored else None
+        try:
+            return decode(NodeInfo, stored, max_size=1_000) if stored else None
+        except WireError:  # written by another version
+            return None
+
+
+async def _ignore(link: ControlLink) -> None:
+    """What to do about a newer manifest before the manifests are there to do more."""

@@ -6,6 +6,8 @@ Belongs here: which part is given to which, the order of starting and stopping. 
 from __future__ import annotations
 
 import asyncio
+import json
+from contextlib import AsyncExitStack
 from typing import Final
 
 from idas_p2p.access.federation import Federation
@@ -14,14 +16,14 @@ from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey, random_bytes
-from idas_p2p.crypto.records import sign_record
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.server import DicomServer
 from idas_p2p.directory.service import Directory
-from idas_p2p.errors import BadConfiguration, IdasError
+from idas_p2p.errors import BadConfiguration
 from idas_p2p.events import log_event
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
+from idas_p2p.node.accepted import Accepted
 from idas_p2p.node.addresses import advertised, interface_addresses
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.config import NodeConfig
@@ -29,9 +31,13 @@ from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder
 from idas_p2p.node.harvest import Harvester
 from idas_p2p.node.holdings import Holdings
+from idas_p2p.node.invitations import Invitations
 from idas_p2p.node.links import Links
+from idas_p2p.node.manifests import Manifests
 from idas_p2p.node.membership import Membership
+from idas_p2p.node.node_record import NodeRecord
 from idas_p2p.node.publish import Publisher
+from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.serve import ChannelServer
 from idas_p2p.node.services import NodeServices
@@ -40,18 +46,15 @@ from idas_p2p.node.transfers import Transfers
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
-from idas_p2p.store.settings import Settings
+from idas_p2p.store.settings import Grant, Settings
 from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.listener import Listener
 from idas_p2p.wire.address import Address, Contact
-from idas_p2p.wire.records import NodeInfo
-from idas_p2p.wire.schema import encode
 
 STOP_GRACE: Final = 10.0  # seconds for what is in flight when the node is told to stop; ours
-RECORD_INTERVAL: Final = 300.0  # seconds between publications of our node record; ours: addresses change
-RECORD_RETRY: Final = 5.0  # seconds until the next try when nobody stored it; ours
+FAILURE_PAUSE: Final = 5.0  # seconds until work that failed is tried again; ours
 SPOOL_AGE: Final = 3_600.0  # seconds a transfer's images are kept for a repetition; ours
 SWEEP_INTERVAL: Final = 300.0  # seconds; ours
 LOG_AGE: Final = 90 * 86_400.0  # seconds finished transfers stay in the list; ours
@@ -87,7 +90,7 @@ class Node:
 
         self.bridge = Bridge(threads=MAX_ASSOCIATIONS + SPARE_THREADS)
         self.inbound = Inbound()
-        self.sources = Sources(config.aet, self.objects, bridge=self.bridge, inbound=self.inbound)
+        self.sources = Sources(config.aet, self.objects, bridge=self.bridge, inbound=self.inbound, clock=clock)
         self.embedded = EmbeddedStore(self.objects, self.catalog, bridge=self.bridge, clock=clock)
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
 
@@ -103,6 +106,9 @@ class Node:
         self.links = Links(
             self.identity, self.federation, self.directory, self.settings, clock=clock, tasks=self.channels
         )
+        self.node_record = NodeRecord(
+            self.identity, config.institution, config.aet, self.directory, own_addresses=self.addresses, clock=clock
+        )
         self._rules: list[Rule] = []
         self.holdings = Holdings(
             self.catalog,
@@ -111,18 +117,28 @@ class Node:
             rules=lambda: self._rules,
             clock=clock,
         )
-        self.publisher = Publisher(self.identity, self.federation, self.directory, self.catalog, clock=clock)
-        self.membership = Membership(
-            self.identity,
-            config.institution,
-            self.federation,
+        self.publisher = Publisher(
+            self.identity, self.federation, self.directory, self.catalog, self.settings, clock=clock
+        )
+        self.invitations = Invitations(
+            self.identity.node_id,
             self.directory,
-            self.links,
             contact=self._contact_for_others,
             own_addresses=self.addresses,
             clock=clock,
+        )
+        self.manifests = Manifests(
+            self.identity,
+            self.federation,
+            self.directory,
+            self.invitations,
+            self.links,
+            clock=clock,
             tasks=self.tasks,
-            on_new_secrets=self.publisher.start_over,
+            on_new_secrets=self._shut_out,
+        )
+        self.membership = Membership(
+            self.identity, config.institution, self.federation, self.manifests, self.invitations, clock=clock
         )
         self.finder = Finder(self.identity, self.federation, self.directory, self.links, self.holdings, clock=clock)
         self.retriever = Retriever(
@@ -135,10 +151,14 @@ class Node:
             transfers=self.transfers,
             clock=clock,
         )
+        self.accepted = Accepted(
+            ChannelServer(self.federation, self.membership, self.holdings, self.transfers).serve,
+            is_on_roster=self.membership.is_on_roster,
+        )
         self.listener = Listener(
             self.identity,
             find_psk=self.membership.find_psk,
-            on_channel=ChannelServer(self.federation, self.membership, self.holdings, self.transfers).serve,
+            on_channel=self.accepted.serve,
             admits=self.membership.admits,
             owner=self.channels,
         )
@@ -148,6 +168,7 @@ class Node:
                 config.aet,
                 Callers(self.settings),
                 self.settings,
+                self.bridge,
                 finder=self.finder,
                 retriever=self.retriever,
                 embedded=self.embedded,
@@ -164,45 +185,59 @@ class Node:
             BadConfiguration: an address cannot be used.
         """
         await self.embedded.reconcile()
-        try:
-            await self.directory.start(self.config.network)
-        except OSError as error:
-            raise BadConfiguration(f"network.listen {self.config.network}: {error.strerror or error}") from None
         self.network_address = await self.listener.start(self.config.network)
+        udp = Address(self.config.network.host, self.network_address.port)  # the same port, also when it was chosen
+        try:
+            await self.directory.start(udp)
+        except OSError as error:
+            raise BadConfiguration(f"network.listen {udp}: {error.strerror or error}") from None
         self.dicom_address = await self.dicom.start(self.config.dicom)
         self.configure()
-        for name, work in (
-            ("publish", self.publisher.run()),
-            ("membership", self.membership.keep_current()),
-            ("node_record", self._publish_record()),
-            ("links", self.links.keep_alive()),
-            ("embedded", self.embedded.keep_catalog()),
-            ("sweep", self._sweep()),
+        for name, turn in (
+            ("publish", self.publisher.turn),
+            ("manifest", self.manifests.turn),
+            ("node_record", self.node_record.turn),
+            ("links", self.links.ping_all),
+            ("embedded", self.embedded.turn),
+            ("sweep", self._sweep),
         ):
-            self.tasks.start(name, work)
+            self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
 
     def configure(self) -> None:
-        """Take the archives and rules now in the database."""
-        self._rules = [
-            Rule(subject=parse_subject(grant.subject), level=Level.parse(grant.level), expires=grant.expires)
-            for grant in self.settings.grants()
-        ]
+        """Take the archives and rules now in the database.
+
+        Raises:
+            BadConfiguration: a rule is not one this version understands; what was in force stays.
+        """
+        rules = [as_rule(grant) for grant in self.settings.grants()]
         self.sources.configure(self.settings.archives())
         self.harvester.configure()
-        log_event("configured", count=len(self._rules))
+        self._rules = rules
+        log_event("configured", count=len(rules))
 
     async def stop(self) -> None:
-        """Finish what is in flight, up to STOP_GRACE, and stop everything."""
+        """Finish what is in flight, up to STOP_GRACE, and stop everything, also what a failure left half started."""
+        async with AsyncExitStack() as stack:  # the last one first, each whatever happened before
+            stack.callback(self.database.close)
+            stack.push_async_callback(self.bridge.close)
+            stack.push_async_callback(self.channels.stop)
+            stack.push_async_callback(self.directory.stop)
+            stack.push_async_callback(self.links.close)
+            stack.push_async_callback(self.retriever.stop)
+            stack.push_async_callback(self.tasks.stop)
+            stack.push_async_callback(self._stop_serving)
+
+    async def _stop_serving(self) -> None:
+        """Accept nothing more; let associations and transfers end."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.dicom.stop(STOP_GRACE))
-            group.create_task(self.listener.stop(grace=STOP_GRACE if self.transfers.running else 0.0))
-        await self.retriever.stop()
-        await self.links.close()
-        await self.directory.stop()
-        await self.tasks.stop()
-        await self.channels.stop()
-        await self.bridge.close()
-        self.database.close()
+            group.create_task(self.listener.stop(grace=STOP_GRACE))
+            await self.transfers.wait_idle(STOP_GRACE)
+            await self.listener.stop()  # what is left are links on which nothing is under way
+
+    def _shut_out(self) -> None:
+        """The members are others now."""
+        self.tasks.start("shut_out", self.accepted.close_of_strangers())
 
     def addresses(self) -> tuple[Address, ...]:
         """Where other nodes can dial this one."""
@@ -228,36 +263,20 @@ class Node:
         stored = self.settings.value(_JOIN_CONTACT)
         return [Contact.parse(stored.decode())] if stored else []
 
-    async def _publish_record(self) -> None:
-        """Keep our node record in the directory, for ever."""
-        published: tuple[Address, ...] = ()
-        published_at = -RECORD_INTERVAL
-        while True:
-            addresses = self.addresses()
-            due = addresses != published or self.clock.monotonic() - published_at >= RECORD_INTERVAL
-            if due and await self._put_record(addresses):
-                published, published_at = addresses, self.clock.monotonic()
-            await asyncio.sleep(RECORD_RETRY)
+    async def _sweep(self) -> float:
+        """Let old transfers go; return seconds until the next turn."""
+        now = self.clock.now()
+        await self.bridge.run(self.spool.expire, now - SPOOL_AGE)
+        await self.bridge.run(self.transfer_log.forget, now - LOG_AGE)
+        return SWEEP_INTERVAL
 
-    async def _put_record(self, addresses: tuple[Address, ...]) -> bool:
-        info = NodeInfo(
-            version=1,
-            institution=self.config.institution,
-            aet=self.config.aet,
-            addresses=addresses,
-            is_server=True,
-        )
-        record = sign_record(self.identity, self.identity, encode(info), now=self.clock.now())
-        try:
-            (replicas,) = await self.directory.put([record])
-        except IdasError:
-            return False
-        return replicas > 0
 
-    async def _sweep(self) -> None:
-        """Let old transfers go, for ever."""
-        while True:
-            now = self.clock.now()
-            await self.bridge.run(self.spool.expire, now - SPOOL_AGE)
-            self.transfer_log.forget(now - LOG_AGE)
-            await asyncio.sleep(SWEEP_INTERVAL)
+def as_rule(grant: Grant) -> Rule:
+    """A grant as the policy understands it.
+
+    Raises:
+        BadConfiguration: it says something this version does not know; to leave that out would share too much.
+    """
+    if json.loads(grant.conditions or "{}"):
+        raise BadConfiguration(f"grant {grant.number} has conditions this version does not know; revoke it")
+    return Rule(subject=parse_subject(grant.subject), level=Level.parse(grant.level), expires=grant.expires)

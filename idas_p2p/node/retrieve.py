@@ -8,14 +8,30 @@ image link (exchange/fetch.py), sharing between workstations (fetches.py), deliv
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
 from typing import Final
 
 from idas_p2p.access.federation import Federation
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
-from idas_p2p.errors import ChannelClosed, IdasError, PeerUnreachable, StudyNotFound, TicketRefused
+from idas_p2p.errors import (
+    ArchiveFailed,
+    ChannelClosed,
+    DatabaseBusy,
+    DatabaseFull,
+    DatabaseUnreachable,
+    HandshakeFailed,
+    IdasError,
+    LocalError,
+    PeerUnreachable,
+    SpoolFull,
+    StudyNotFound,
+    TicketRefused,
+    Unreachable,
+    UserError,
+)
 from idas_p2p.events import log_event
 from idas_p2p.exchange.fetch import FetchState, fetch
 from idas_p2p.node.fetches import Fetches
@@ -26,10 +42,9 @@ from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.spool import Spool
 from idas_p2p.store.spooled import SpooledTransfer
 from idas_p2p.store.transfers import Direction
-from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 
-PATIENCE: Final = 30.0  # seconds without a new instance before a holder that answered once is given up; ours
+PATIENCE: Final = 30.0  # seconds of failures without a new instance before a holder that answered is given up; ours
 LOCAL_PATH: Final = "local"  # of a transfer that crosses no network between nodes
 FIRST_DELAY, LONGEST_DELAY = 0.25, 4.0  # seconds between tries at one holder; ours
 
@@ -62,10 +77,9 @@ class Retriever:
     ) -> None:
         self._holdings, self._finder, self._links, self._federation = holdings, finder, links, federation
         self._spool, self._spool_key, self._transfers, self._clock = spool, spool_key, transfers, clock
-        self._spooled: dict[bytes, SpooledTransfer] = {}  # open while someone reads what is in them
-        self._fetches = Fetches(on_idle=self._close_spooled)
+        self._fetches = Fetches()
 
-    async def retrieve(self, user: str, selections: Sequence[Selection]) -> AsyncIterator[RetrieveEvent]:
+    async def retrieve(self, user: str, selections: Sequence[Selection]) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield a Total, then each instance once; failures of single instances as they are certain.
 
         Raises:
@@ -75,9 +89,8 @@ class Retriever:
         """
         earlier = 0  # instances of the selections before
         for selection in selections:
-            events = self._one(user, selection)
             total = 0
-            async with aclosing(events):  # type: ignore[type-var]
+            async with aclosing(self._one(user, selection)) as events:
                 async for event in events:
                     if isinstance(event, Total):
                         total = event.count
@@ -90,42 +103,61 @@ class Retriever:
         """Stop every fetch; what arrived stays for the next time."""
         await self._fetches.stop()
 
-    def _one(self, user: str, selection: Selection) -> AsyncIterator[RetrieveEvent]:
-        ours = self._holdings.instance_count(selection.study_uid)
-        offered = self._finder.offers.valid(user, selection.study_uid, now=self._clock.now())
-        if self._holdings.holds(selection.study_uid) and all(offer.instance_count <= ours for offer in offered):
-            return self._local(user, selection)
+    async def _one(self, user: str, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
+        """From our own archive when nobody has more; from other holders when it does not give the study."""
+        sent = set[str]()
+        if self._is_ours(user, selection.study_uid):
+            try:
+                async with aclosing(self._local(user, selection)) as own:
+                    async for event in own:
+                        sent.add(event.sop_instance_uid if isinstance(event, Instance) else "")
+                        yield event
+                return
+            except (Unreachable, ArchiveFailed, StudyNotFound) as error:
+                if not await self._finder.offers_of(user, selection.study_uid):
+                    raise
+                log_event("own_archive_passed_over", reason=error.code)
         names = (user, selection.study_uid, *selection.series_uids, "/", *selection.sop_instance_uids)
         key = derive(self._spool_key, "idas spool", *names)
-        return self._fetches.read(key, lambda: self._remote(key, user, selection))
+        shared = self._fetches.read(key, lambda held: self._remote(held, key, user, selection))
+        async with aclosing(shared) as events:
+            async for event in events:
+                if not isinstance(event, Instance) or event.sop_instance_uid not in sent:
+                    yield event
 
-    def _close_spooled(self, key: bytes) -> None:
-        if (spooled := self._spooled.pop(key, None)) is not None:
-            spooled.close()
+    def _is_ours(self, user: str, study_uid: str) -> bool:
+        ours = self._holdings.instance_count(study_uid)
+        offered = self._finder.offers.valid(user, study_uid, now=self._clock.now())
+        return self._holdings.holds(study_uid) and all(offer.instance_count <= ours for offer in offered)
 
-    async def _local(self, user: str, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+    async def _local(self, user: str, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         with self._transfers.transfer(Direction.IN, selection.study_uid, user) as transfer:
             transfer.path = LOCAL_PATH
-            events = self._holdings.open_local(selection)
-            async with aclosing(events):  # type: ignore[type-var]
+            async with aclosing(self._holdings.open_local(selection)) as events:
                 async for event in events:
                     transfer.count(event)
                     yield event
 
-    async def _remote(self, key: bytes, user: str, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+    async def _remote(
+        self, held: ExitStack, key: bytes, user: str, selection: Selection
+    ) -> AsyncGenerator[RetrieveEvent, None]:
         with self._transfers.transfer(Direction.IN, selection.study_uid, user) as transfer:
-            offers = await self._finder.offers_of(user, selection.study_uid)
-            if not offers:
-                raise StudyNotFound
             attempt = _Attempt(transfer, FetchState())
-            spooled = self._spooled[key] = self._spool.open(key, now=self._clock.now())
-            for offer in offers:
-                events = self._from_holder(offer, user, selection, spooled, attempt)
-                async with aclosing(events):  # type: ignore[type-var]
-                    async for event in events:
-                        yield event
-                if attempt.is_complete:
-                    return
+            spooled: SpooledTransfer | None = None
+            for _ in range(2):  # again with fresh tickets when a remembered one was refused
+                offers = await self._finder.offers_of(user, selection.study_uid)
+                if not offers:
+                    raise attempt.error or StudyNotFound()
+                if spooled is None:
+                    spooled = held.enter_context(self._spool.open(key, now=self._clock.now()))
+                for offer in offers:
+                    async with aclosing(self._from_holder(offer, user, selection, spooled, attempt)) as events:
+                        async for event in events:
+                            yield event
+                    if attempt.is_complete:
+                        return
+                if not isinstance(attempt.error, TicketRefused):
+                    break
             for failed in attempt.failures.values():
                 transfer.count(failed)
                 yield failed
@@ -133,45 +165,61 @@ class Retriever:
                 raise attempt.error
 
     async def _from_holder(
-        self,
-        offer: Offer,
-        user: str,
-        selection: Selection,
-        spooled: SpooledTransfer,
-        attempt: _Attempt,
-    ) -> AsyncIterator[RetrieveEvent]:
+        self, offer: Offer, user: str, selection: Selection, spooled: SpooledTransfer, attempt: _Attempt
+    ) -> AsyncGenerator[RetrieveEvent, None]:
         """Try one holder until it sent all, refused, or was silent for too long."""
-        holder = offer.holder
+        holder, answered, broken = offer.holder, False, Broken()
         attempt.transfer.partners.append(self._federation.institution(holder) or holder.short)
-        delay, quiet_since, answered = FIRST_DELAY, self._clock.monotonic(), False
         while True:
             try:
                 channel = await self._links.image(holder)
                 answered = True
                 attempt.transfer.use(channel)
-                async with aclosing(
-                    fetch(channel, selection, offer.ticket, user, spooled, attempt.state)  # type: ignore[type-var]
-                ) as events:
+                events = fetch(channel, selection, offer.ticket, user, spooled, attempt.state)
+                async with aclosing(events):  # type: ignore[type-var]
                     async for event in events:
-                        quiet_since, delay = self._clock.monotonic(), FIRST_DELAY
+                        broken = Broken()
                         if (passed_on := attempt.take(event)) is not None:
                             yield passed_on
-                attempt.ended(holder, None)
+                attempt.ended(None)
                 return
-            except (ChannelClosed, PeerUnreachable) as error:
-                attempt.ended(holder, error)
-                if not answered or self._clock.monotonic() - quiet_since > PATIENCE:
+            except (SpoolFull, UserError, LocalError, DatabaseBusy, DatabaseFull, DatabaseUnreachable):
+                raise  # ours: another holder would not help
+            except (ChannelClosed, PeerUnreachable, HandshakeFailed) as error:
+                attempt.ended(error)
+                broken = broken.again(now=self._clock.monotonic())
+                if not answered or broken.is_hopeless(now=self._clock.monotonic()):
                     return
             except IdasError as error:
-                attempt.ended(holder, error)
+                attempt.ended(error)
                 if isinstance(error, TicketRefused):
-                    self._finder.offers.forget(user, selection.study_uid)
+                    self._finder.offers.forget(user, selection.study_uid, holder)
                 return
             log_event(
                 "fetch_interrupted", peer=holder.short, reason=ChannelClosed.code, request=attempt.transfer.number
             )
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY)
+            await asyncio.sleep(broken.delay)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """How long a holder that once answered has brought nothing; a fresh one after each event."""
+
+    since: float | None = None  # monotonic seconds of the first failure
+    failures: int = 0
+
+    def again(self, *, now: float) -> Broken:
+        """One failure more."""
+        return Broken(now if self.since is None else self.since, self.failures + 1)
+
+    def is_hopeless(self, *, now: float) -> bool:
+        """Whether to give it up."""
+        return self.since is not None and now - self.since > PATIENCE
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next try."""
+        return min(FIRST_DELAY * 2.0 ** min(self.failures - 1, 16), LONGEST_DELAY)
 
 
 class _Attempt:
@@ -182,6 +230,7 @@ class _Attempt:
         self.failures: dict[str, InstanceFailed] = {}
         self.error: IdasError | None = None
         self.is_complete = False
+        self._was_whole = False  # one holder sent or named as failed all it has
 
     def take(self, event: RetrieveEvent) -> RetrieveEvent | None:
         """Count an event; failures wait, since the next holder may have the instance."""
@@ -190,10 +239,14 @@ class _Attempt:
             return None
         if isinstance(event, Instance):
             self.failures.pop(event.sop_instance_uid, None)
+        if isinstance(event, Total):  # a holder that has less does not make the study smaller
+            event = Total(max(event.count, self.transfer.total))
         self.transfer.count(event)
         return event
 
-    def ended(self, holder: NodeId, error: IdasError | None) -> None:
-        """Note how a holder ended."""
-        self.error = error
-        self.is_complete = error is None and not self.failures
+    def ended(self, error: IdasError | None) -> None:
+        """Note how a holder ended; its error counts only while no holder sent all it has."""
+        self._was_whole = self._was_whole or error is None
+        self.error = None if self._was_whole else error
+        has_all = self.transfer.instances >= self.transfer.total
+        self.is_complete = error is None and not self.failures and has_all

@@ -5,14 +5,16 @@ Belongs here: who asks, and where an instance that arrives belongs. Not here: fi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.services import Caller
-from idas_p2p.errors import AccessDenied, UnknownDestination
+from idas_p2p.errors import AccessDenied
 from idas_p2p.node.callers import Callers
+from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder, Search
 from idas_p2p.node.retrieve import Retriever
@@ -29,6 +31,7 @@ class NodeServices:
         aet: ours.
         callers: recognises devices.
         settings: workstations as destinations.
+        bridge: runs what blocks.
         finder, retriever, embedded, inbound: do the work.
     """
 
@@ -37,42 +40,38 @@ class NodeServices:
         aet: str,
         callers: Callers,
         settings: Settings,
+        bridge: Bridge,
         *,
         finder: Finder,
         retriever: Retriever,
         embedded: EmbeddedStore,
         inbound: Inbound,
     ) -> None:
-        self._aet, self._callers, self._settings = aet, callers, settings
+        self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
         self._finder, self._retriever, self._embedded, self._inbound = finder, retriever, embedded, inbound
 
     async def admit(self, caller: Caller) -> None:
         """Let in configured devices only; UnknownCaller for others."""
-        self._callers.check(caller)
+        await self._bridge.run(self._callers.check, caller)
 
-    async def find(self, caller: Caller, query: StudyQuery) -> AsyncIterator[Study]:
+    async def find(self, caller: Caller, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield each study of the federation once."""
-        self._require_workstation(caller)
-        search = Search(user=self._callers.user(caller), query=query)
+        search = Search(user=await self._user(caller), query=query)
         await self._embedded.update_catalog()
-        async with aclosing(self._finder.find(search)) as found:  # type: ignore[type-var]
+        async with aclosing(self._finder.find(search)) as found:
             async for one in found:
                 if one.is_first:
                     yield one.study
 
     async def destination(self, caller: Caller, aet: str) -> RemoteAE:
         """The configured workstation with this AE title; UnknownDestination when there is none."""
-        for workstation in self._settings.workstations():
-            if workstation.aet == aet:
-                return RemoteAE(aet=aet, address=workstation.address, calling_aet=self._aet)
-        raise UnknownDestination
+        return destination(self._settings, aet, calling_aet=self._aet)
 
-    async def retrieve(self, caller: Caller, selections: Sequence[Selection]) -> AsyncIterator[RetrieveEvent]:
+    async def retrieve(self, caller: Caller, selections: Sequence[Selection]) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield a Total and the instances."""
-        self._require_workstation(caller)
-        user = self._callers.user(caller)
+        user = await self._user(caller)
         await self._embedded.update_catalog()
-        async with aclosing(self._retriever.retrieve(user, selections)) as events:  # type: ignore[type-var]
+        async with aclosing(self._retriever.retrieve(user, selections)) as events:
             async for event in events:
                 yield event
 
@@ -84,11 +83,12 @@ class NodeServices:
         """
         if await self._inbound.offer(caller.aet, instance):
             return
-        if self._callers.workstation(caller) is None:
+        if await self._bridge.run(self._callers.workstation, caller) is None:
             raise AccessDenied("no retrieval waits for this instance")
         await self._embedded.store(instance)
 
-    def _require_workstation(self, caller: Caller) -> None:
-        """An archive stores and echoes; asking is for workstations, whose user is known."""
-        if self._callers.workstation(caller) is None:
+    async def _user(self, caller: Caller) -> str:
+        """Who asks. An archive stores and echoes; asking is for workstations, whose user is known."""
+        if await self._bridge.run(self._callers.workstation, caller) is None:
             raise AccessDenied("only a configured workstation may ask; use: idas workstation add")
+        return await self._bridge.run(self._callers.user, caller)

@@ -6,15 +6,17 @@ folders node/folder_archive.py.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.client import ArchiveClient
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import BadConfiguration
+from idas_p2p.events import log_event
 from idas_p2p.node.folder_archive import FolderArchive
 from idas_p2p.store.objects import ObjectStore
 from idas_p2p.store.settings import Archive
@@ -44,12 +46,12 @@ class EmbeddedArchive:
 
     objects: ObjectStore
 
-    async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
+    async def find_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield every study; a query is not needed here, the catalog is always up to date."""
         for study in self.objects.studies():
             yield study
 
-    async def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+    async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield the stored instances."""
         instances = self.objects.instances(selection)
         yield Total(len(instances))
@@ -65,17 +67,25 @@ class Sources:
         objects: the embedded archive's store.
         bridge: runs blocking calls.
         inbound: where instances that archives send us arrive.
+        clock: the time.
     """
 
-    def __init__(self, aet: str, objects: ObjectStore, *, bridge: Bridge, inbound: Inbound) -> None:
-        self._aet, self._bridge, self._inbound = aet, bridge, inbound
+    def __init__(self, aet: str, objects: ObjectStore, *, bridge: Bridge, inbound: Inbound, clock: Clock) -> None:
+        self._aet, self._bridge, self._inbound, self._clock = aet, bridge, inbound, clock
         self._embedded = EmbeddedArchive(objects)
         self._configured: dict[str, tuple[Archive, ArchiveSource]] = {}
 
     def configure(self, archives: list[Archive]) -> None:
-        """Take the configuration now in force; unchanged archives keep their state."""
-        kept = {name: pair for name, pair in self._configured.items() if pair[0] in archives}
-        self._configured = {a.name: kept.get(a.name) or (a, self._make(a)) for a in archives}
+        """Take the configuration now in force; archives that are asked as before keep their state."""
+        configured: dict[str, tuple[Archive, ArchiveSource]] = {}
+        for archive in archives:
+            if archive.name == EMBEDDED:
+                log_event("archive_refused", archive=archive.name, next_step="give it another name: this one is taken")
+                continue
+            before = self._configured.get(archive.name)
+            is_same = before is not None and _how_asked(before[0]) == _how_asked(archive)
+            configured[archive.name] = archive, before[1] if before and is_same else self._make(archive)
+        self._configured = configured
 
     def archives(self) -> list[Archive]:
         """The configured archives."""
@@ -90,8 +100,13 @@ class Sources:
 
     def _make(self, archive: Archive) -> ArchiveSource:
         if archive.kind == "folder":
-            return FolderArchive(archive.folder, bridge=self._bridge)
+            return FolderArchive(archive.folder, bridge=self._bridge, clock=self._clock)
         if archive.address is None:
             raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
         remote = RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
         return ArchiveClient(self._bridge, remote, self._inbound, prefers_get=archive.prefers_get)
+
+
+def _how_asked(archive: Archive) -> Archive:
+    """All of an archive's configuration but how often it is asked."""
+    return replace(archive, poll_seconds=60.0)

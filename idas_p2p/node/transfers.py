@@ -5,8 +5,9 @@ Belongs here: counting, and how a transfer ended. Not here: moving images (retri
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from idas_p2p.clock import Clock
@@ -78,6 +79,8 @@ class Transfers:
     def __init__(self, log: TransferLog, *, clock: Clock) -> None:
         self._log, self._clock = log, clock
         self.running: dict[int, Transfer] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
         log.mark_interrupted(now=clock.now())
 
     @contextmanager
@@ -89,6 +92,7 @@ class Transfers:
         if partner:
             transfer.partners.append(partner)
         self.running[number] = transfer
+        self._idle.clear()
         state, reason = State.CANCELLED, ""  # when the reader went away
         try:
             yield transfer
@@ -102,7 +106,16 @@ class Transfers:
             raise
         finally:
             del self.running[number]
+            if not self.running:
+                self._idle.set()
             self._finish(transfer, state, reason)
+
+    async def wait_idle(self, timeout: float) -> bool:
+        """Wait until no transfer runs; False when some still do after `timeout` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._idle.wait()
+        return not self.running
 
     def _finish(self, transfer: Transfer, state: State, reason: str) -> None:
         now = self._clock.now()
@@ -116,5 +129,8 @@ class Transfers:
             path=transfer.path,
             ms=round(1000 * (now - transfer.started_at)),
         )
-        self._log.update(transfer.number, transfer.counters, partner=", ".join(transfer.partners))
-        self._log.finish(transfer.number, state, transfer.counters, now=now, reason=reason)
+        try:
+            self._log.update(transfer.number, transfer.counters, partner=", ".join(transfer.partners))
+            self._log.finish(transfer.number, state, transfer.counters, now=now, reason=reason)
+        except IdasError as error:  # the images are where they are; the next start marks it as interrupted
+            log_event("transfer_not_noted", request=transfer.number, reason=error.code)
