@@ -40,6 +40,11 @@ class Channel(Protocol):
         """Where the other end is."""
         ...
 
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the other end and back now, queues included; None when unknown."""
+        ...
+
     async def send(self, message: bytes) -> None:
         """Send one message; waits while the other side is slow.
 

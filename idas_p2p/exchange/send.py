@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
 from idas_p2p.access.policy import Requester
 from idas_p2p.blob import pieces
@@ -24,6 +25,8 @@ from idas_p2p.wire.messages import (
     encode_message,
     instance_mark,
 )
+
+NEAR_ROUND_TRIP: Final = 0.002  # seconds; ours: a LAN or one machine, where bytes travel faster than they are coded
 
 LayoutReader = Callable[[Instance], tuple[PixelLayout | None, bool]]
 """Where an instance's native pixels lie, and whether it is compressed already."""
@@ -94,5 +97,11 @@ async def _send_instance(channel: Channel, instance: Instance, encoder: Encoder,
     )
     await channel.send(encode_message(head))
     layout, packed = layout_of(instance)
-    for chunk in encoder.chunks(instance.series_uid, instance.data, layout, packed=packed):
+    as_is = packed or _is_near(channel)
+    for chunk in encoder.chunks(instance.series_uid, instance.data, layout, packed=as_is):
         await channel.send(encode_message(chunk))
+
+
+def _is_near(channel: Channel) -> bool:
+    """Whether the link is so fast that coding pixels would only slow it; a queue on it shows in the round trip."""
+    return channel.round_trip is not None and channel.round_trip < NEAR_ROUND_TRIP

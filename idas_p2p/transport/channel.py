@@ -46,6 +46,11 @@ class Channel(Protocol):
         ...
 
     @property
+    def round_trip(self) -> float | None:
+        """Seconds to the other end and back as the path measures it, queues included; None when it cannot tell."""
+        ...
+
+    @property
     def bytes_sent(self) -> int:
         """Bytes given to the network so far, handshake included."""
         ...

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
 from idas_p2p.transport.framing import FrameBuffer, frame_header
-from idas_p2p.transport.sockets import remote_address, tune
+from idas_p2p.transport.sockets import remote_address, round_trip, tune
 from idas_p2p.wire.address import Address
 
 WRITE_HIGH: Final = 524_288  # bytes waiting in this process at which `writable` begins to wait; ours
@@ -93,6 +93,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._buffer.has_frame:
             self._readable.set()
         self._steer_reading()
+
+    @property
+    def round_trip(self) -> float | None:
+        """The round-trip time now, in seconds; None when the kernel does not tell."""
+        return round_trip(self._transport)
 
     async def receive(self) -> bytes:
         """Return the body of the next frame.

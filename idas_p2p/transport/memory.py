@@ -56,6 +56,11 @@ class MemoryChannel:
     def __repr__(self) -> str:
         return f"MemoryChannel({self.purpose} {self.peer.short})"
 
+    @property
+    def round_trip(self) -> float | None:
+        """Unknown: there is no network."""
+        return None
+
     async def send(self, message: bytes) -> None:
         """Send one message; see Channel."""
         if len(message) > MAX_MESSAGE_SIZE:

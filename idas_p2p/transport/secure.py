@@ -59,6 +59,11 @@ class SecureChannel:
         return self._connection.remote
 
     @property
+    def round_trip(self) -> float | None:
+        """The round-trip time now; see Channel."""
+        return self._connection.round_trip
+
+    @property
     def bytes_sent(self) -> int:
         """Bytes given to the network so far."""
         return self._connection.bytes_sent

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -49,3 +50,17 @@ def socket_address(name: Sequence[Any] | None) -> Address:
     host = host.partition("%")[0]
     mapped = host.removeprefix("::ffff:")
     return Address(mapped if "." in mapped else host, port)
+
+
+_TCP_INFO_SRTT: Final = 68  # bytes before tcpi_rtt (u32, microseconds) in struct tcp_info, linux/tcp.h
+
+
+def round_trip(transport: asyncio.BaseTransport) -> float | None:
+    """The kernel's smoothed round-trip time in seconds, waiting in queues included; None where it does not tell."""
+    sock = transport.get_extra_info("socket")
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SRTT + 4)
+        (microseconds,) = struct.unpack_from("=I", info, _TCP_INFO_SRTT)
+    except (OSError, AttributeError, struct.error):
+        return None
+    return float(microseconds) / 1e6
