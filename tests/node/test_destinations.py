@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from idas_p2p.dicom.remote import RemoteAE
+from idas_p2p.errors import UnknownDestination
+from idas_p2p.node.destinations import destination
+from idas_p2p.store.database import Database
+from idas_p2p.store.settings import Settings, Workstation
+from idas_p2p.wire.address import Address
+
+
+def test_a_workstation_is_a_destination_by_its_title(database: Database) -> None:
+    settings = Settings(database)
+    settings.add_workstation(Workstation(aet="VIEWER", address=Address("192.0.2.1", 104)))
+    found = destination(settings, "VIEWER", calling_aet="IDAS")
+    assert found == RemoteAE(aet="VIEWER", address=Address("192.0.2.1", 104), calling_aet="IDAS")
+
+
+def test_any_other_title_is_refused_by_name(database: Database) -> None:
+    with pytest.raises(UnknownDestination):
+        destination(Settings(database), "VIEWER", calling_aet="IDAS")
