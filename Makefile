@@ -12,13 +12,15 @@ LOSS ?= 0
 demo: $(VENV)/.demo ## the main job on real images, told as it happens
 	$(BIN)/python -m tools.demo
 
-test: $(VENV)/.test tools-of-the-system lint ## everything; sets up DCMTK and Orthanc as well
-	IDAS_REQUIRE_PEERS=1 $(BIN)/python -m pytest
+test: $(VENV)/.test tools-of-the-system lint fast ## everything; sets up DCMTK and Orthanc as well
+	IDAS_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m "slow or interop or nat"
 
-check: $(VENV)/.test lint ## under a minute
-	$(BIN)/python -m pytest -q -m "not slow and not interop and not nat"
+check: $(VENV)/.test lint fast ## about a minute
 
-.PHONY: lint tools-of-the-system
+.PHONY: lint fast tools-of-the-system
+fast: $(VENV)/.test
+	$(BIN)/python -m pytest -q -n auto -m "not slow and not interop and not nat"
+
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
