@@ -22,7 +22,7 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.requests import Ended
 from idas_p2p.errors import ArchiveFailed, IdasError
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
+from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -171,7 +171,7 @@ async def _arrivals(expectation: Expectation, straggler_timeout: float) -> Async
     Raises:
         ArchiveFailed: it counts more instances as sent than arrived.
     """
-    yielded = 0
+    yielded, failed = 0, set[str]()
     end: Ended | IdasError | None = None
     while end is None or yielded < expectation.received or _missing(expectation, end) > 0:
         try:
@@ -181,6 +181,10 @@ async def _arrivals(expectation: Expectation, straggler_timeout: float) -> Async
         if isinstance(event, Ended | IdasError):
             end = event
             continue
+        if isinstance(event, InstanceFailed):
+            if event.sop_instance_uid in failed:
+                continue  # refused here and named by the archive as well
+            failed.add(event.sop_instance_uid)
         yielded += isinstance(event, Instance)
         yield event
     if isinstance(end, IdasError):

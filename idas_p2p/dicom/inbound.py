@@ -80,6 +80,10 @@ class Expectation:
         self._events.put_nowait(instance)
         return True
 
+    def comes_from(self, caller_aet: str) -> bool:
+        """Whether this fetch waits for that archive."""
+        return caller_aet == self._archive_aet
+
     def note(self, event: Event) -> None:
         """Tell the fetch something between the instances."""
         self._events.put_nowait(event)
@@ -135,3 +139,13 @@ class Inbound:
         if wanting:
             wanting[0].arrived += 1
         return bool(wanting)
+
+    def refused(self, caller_aet: str, failed: InstanceFailed) -> None:
+        """Tell the fetches from an archive that it sent an instance which could not be taken.
+
+        An instance that cannot be read does not tell its study, so with several fetches from one archive each is told:
+        a failure too many is better than a study that looks whole and is not.
+        """
+        for expectation in self._expectations:
+            if expectation.comes_from(caller_aet):
+                expectation.note(failed)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from idas_p2p.dicom.remote import RemoteAE
+from idas_p2p.errors import IdasError
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -69,4 +70,8 @@ class Services(Protocol):
 
     async def store(self, caller: Caller, instance: Instance) -> None:
         """Take an instance; it is durable when this returns."""
+        ...
+
+    async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
+        """Learn that what a caller sent under this UID cannot be taken: a retrieval may be waiting for it."""
         ...

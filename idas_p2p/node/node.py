@@ -90,7 +90,15 @@ class Node:
 
         self.bridge = Bridge(threads=MAX_ASSOCIATIONS + SPARE_THREADS)
         self.inbound = Inbound()
-        self.sources = Sources(config.aet, self.objects, bridge=self.bridge, inbound=self.inbound, clock=clock)
+        receive_folder = config.folder / "receive"
+        self.sources = Sources(
+            config.aet,
+            self.objects,
+            bridge=self.bridge,
+            inbound=self.inbound,
+            receive_folder=receive_folder,
+            clock=clock,
+        )
         self.embedded = EmbeddedStore(self.objects, self.catalog, bridge=self.bridge, clock=clock)
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
 
@@ -175,7 +183,7 @@ class Node:
                 inbound=self.inbound,
             ),
             self.bridge,
-            receive_folder=config.folder / "receive",
+            receive_folder=receive_folder,
         )
 
     async def start(self) -> None:

@@ -19,7 +19,7 @@ from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder, Search
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.store.settings import Settings
-from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
+from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -86,6 +86,10 @@ class NodeServices:
         if await self._bridge.run(self._callers.workstation, caller) is None:
             raise AccessDenied("no retrieval waits for this instance")
         await self._embedded.store(instance)
+
+    async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
+        """Pass it on to the fetches that wait for this archive."""
+        self._inbound.refused(caller.aet, InstanceFailed(sop_instance_uid=sop_instance_uid, reason=reason))
 
     async def _user(self, caller: Caller) -> str:
         """Who asks. An archive stores and echoes; asking is for workstations, whose user is known."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 from idas_p2p.clock import Clock
@@ -67,11 +68,22 @@ class Sources:
         objects: the embedded archive's store.
         bridge: runs blocking calls.
         inbound: where instances that archives send us arrive.
+        receive_folder: where large instances go while they arrive by C-GET.
         clock: the time.
     """
 
-    def __init__(self, aet: str, objects: ObjectStore, *, bridge: Bridge, inbound: Inbound, clock: Clock) -> None:
+    def __init__(
+        self,
+        aet: str,
+        objects: ObjectStore,
+        *,
+        bridge: Bridge,
+        inbound: Inbound,
+        receive_folder: Path,
+        clock: Clock,
+    ) -> None:
         self._aet, self._bridge, self._inbound, self._clock = aet, bridge, inbound, clock
+        self._receive_folder = receive_folder
         self._embedded = EmbeddedArchive(objects)
         self._configured: dict[str, tuple[Archive, ArchiveSource]] = {}
 
@@ -104,7 +116,13 @@ class Sources:
         if archive.address is None:
             raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
         remote = RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
-        return ArchiveClient(self._bridge, remote, self._inbound, prefers_get=archive.prefers_get)
+        return ArchiveClient(
+            self._bridge,
+            remote,
+            self._inbound,
+            prefers_get=archive.prefers_get,
+            receive_folder=self._receive_folder,
+        )
 
 
 def _how_asked(archive: Archive) -> Archive:

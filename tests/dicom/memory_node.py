@@ -81,6 +81,7 @@ class MemoryNode:
     queries: list[StudyQuery] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
     stored: list[Instance] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)  # SOP Instance UID to the reason's code
     left: asyncio.Event = field(default_factory=asyncio.Event)  # a source of this node was closed
     pulled: int = 0
 
@@ -122,6 +123,9 @@ class MemoryNode:
         if self.store_error is not None:
             raise self.store_error
         self.stored.append(instance)
+
+    async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
+        self.refused[sop_instance_uid] = reason.code
 
 
 def brings(*instances: RetrieveEvent) -> list[RetrieveEvent]:

@@ -4,7 +4,8 @@ import pytest
 
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.inbound import QUEUE_SIZE, Inbound
-from idas_p2p.wire.instance import Instance, Selection, Total
+from idas_p2p.errors import MalformedInstance
+from idas_p2p.wire.instance import Instance, InstanceFailed, Selection, Total
 
 STUDY = Selection(study_uid="1.2")
 
@@ -90,6 +91,16 @@ async def test_notes_come_in_their_place_between_the_instances() -> None:
         fetch.note(Total(1))
         await inbound.offer("PACS", instance(1))
         assert [await fetch.take(None), await fetch.take(None)] == [Total(1), instance(1)]
+
+
+async def test_an_instance_that_could_not_be_taken_is_told_to_the_fetches_from_its_archive_only() -> None:
+    inbound = Inbound()
+    lost = InstanceFailed(sop_instance_uid="1.2.1.7", reason=MalformedInstance())
+    with inbound.expect("PACS", STUDY) as waiting, inbound.expect("OTHER", STUDY) as other:
+        inbound.refused("PACS", lost)
+        assert await waiting.take(None) == lost
+        with pytest.raises(TimeoutError):
+            await other.take(0)
 
 
 async def test_taking_from_an_idle_fetch_ends_at_its_deadline() -> None:

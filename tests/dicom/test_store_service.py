@@ -76,6 +76,7 @@ async def test_what_does_not_parse_is_refused_and_the_server_goes_on(tmp_path: P
         answer = await served.workstation([build_context(CT, [EXPLICIT])], send(make_instance(2)))
         assert answer.Status == 0x0000  # type: ignore[attr-defined]
     assert len(node.stored) == 1
+    assert node.refused == {make_instance(1).sop_instance_uid: "remote.malformed"}
 
 
 async def test_a_data_set_that_is_not_what_the_command_names_does_not_match(tmp_path: Path) -> None:
