@@ -12,7 +12,7 @@ from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.services import Caller
-from idas_p2p.errors import AccessDenied
+from idas_p2p.errors import AccessDenied, IdasError
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
