@@ -56,9 +56,11 @@ class ControlSocket:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            self._clients.start("control_client", self._serve(reader, writer))
+            task = self._clients.start("control_client", self._serve(reader, writer))
         except Busy:
             writer.close()
+        else:
+            task.add_done_callback(lambda _: writer.close())  # also of one that was cancelled before it began
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks = TaskOwner(limit=2)
