@@ -10,9 +10,9 @@ import re
 from argparse import ArgumentTypeError
 from pathlib import Path
 
-from idas_p2p.dicom.remote import MAX_AET_SIZE, is_aet
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.aet import MAX_AET_SIZE, is_aet
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h|d|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.address import Address
-
-MAX_AET_SIZE = 16  # characters; PS3.5 section 6.2 (AE)
+from idas_p2p.wire.aet import check_aet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +30,4 @@ class RemoteAE:
 
     def __post_init__(self) -> None:
         for title in (self.aet, self.calling_aet):
-            if not is_aet(title):
-                raise BadConfiguration("an AE title has 1 to 16 printable ASCII characters and no backslash")
-
-
-def is_aet(text: str) -> bool:
-    """Whether a text can be an AE title: PS3.5 section 6.2, without leading or trailing spaces."""
-    return 0 < len(text) <= MAX_AET_SIZE and text == text.strip() and all(" " <= c <= "~" and c != "\\" for c in text)
+            check_aet(title)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.dicom.remote import is_aet
 from idas_p2p.errors import BadConfiguration, WireError
 from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.aet import is_aet
 
 CONFIG_FILE, KEY_FILE = "node.toml", "node.key"
 DEFAULT_SPOOL_GB = 20.0  # gigabytes of images in transit kept on disk

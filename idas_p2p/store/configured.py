@@ -11,8 +11,8 @@ from typing import Final
 
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.aet import check_aet
 
-MAX_AET_SIZE: Final = 16  # characters; PS3.5 section 6.2, AE
 MAX_NAME_SIZE: Final = 64  # characters of a name an operator gives; ours
 MIN_POLL: Final = 1.0  # seconds; ours: an archive is not to be flooded
 KINDS: Final = ("dicom", "folder")
@@ -39,7 +39,7 @@ class Archive:
         if self.kind not in KINDS:
             raise BadConfiguration(f"kind of archive: one of {', '.join(KINDS)}")
         if self.kind == "dicom":
-            _check_aet(self.aet)
+            check_aet(self.aet)
             if self.address is None:
                 raise BadConfiguration("an archive needs --address HOST:PORT")
         elif not self.folder:
@@ -61,7 +61,7 @@ class Workstation:
     user: str | None = None  # whose requests they are
 
     def __post_init__(self) -> None:
-        _check_aet(self.aet)
+        check_aet(self.aet)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +111,3 @@ class Grant:
 def _check_name(name: str, what: str) -> None:
     if not 0 < len(name) <= MAX_NAME_SIZE or not name.isprintable() or name != name.strip():
         raise BadConfiguration(f"name of {what}: 1 to {MAX_NAME_SIZE} printable characters")
-
-
-def _check_aet(aet: str) -> None:
-    if (
-        not 0 < len(aet) <= MAX_AET_SIZE
-        or not (aet.isascii() and aet.isprintable())
-        or "\\" in aet
-        or aet != aet.strip()
-    ):
-        raise BadConfiguration(f"AE title: 1 to {MAX_AET_SIZE} characters of ASCII, no backslash")
