@@ -65,13 +65,21 @@ async def fill(node: Node, *, instances: int = 4, study_uid: str = STUDY, size: 
     for instance in stored:
         await node.embedded.store(instance)
     await node.embedded.update_catalog()
+    await publish(node)
     return {instance.sop_instance_uid: instance.data.read() for instance in stored}
 
 
-def share(node: Node, level: str = "full", to: str = "everyone") -> None:
+async def publish(node: Node) -> None:
+    """Have the directory know what a member holds, without waiting for the node's own turn."""
+    while node.federation.is_member and await node.publisher.turn() == 0.0:
+        pass
+
+
+async def share(node: Node, level: str = "full", to: str = "everyone") -> None:
     """Give the members a level of everything a node has."""
     node.settings.add_grant(subject=to, level=level)
     node.configure()
+    await publish(node)
 
 
 async def retrieve(node: Node, study_uid: str = STUDY, *, user: str = "") -> list[RetrieveEvent]:
