@@ -28,12 +28,26 @@ from idas_p2p.wire.study import Study
 BATCH: Final = 200  # studies written to the catalog at once; ours
 SMALL: Final = 2_000  # studies; up to this an archive is read whole each time, in one query; ours
 BUDGET: Final = 0.5  # of the poll interval may go by in queries before older windows wait for the next round; ours
+SHORTEST_WATCH: Final = 2.0  # seconds between two looks at a folder; ours
+WATCH_SHARE: Final = 20.0  # times as long as a look at a folder takes is the pause after it; ours: 5 % of a core
 LONGEST_BACK_OFF: Final = 60.0  # seconds an archive that is down is left alone; ours
 
 
 def back_off(failures: int, poll_seconds: float) -> float:
     """Seconds to leave an archive alone after so many failures in a row."""
     return min(poll_seconds * 2.0 ** min(failures, 16), max(LONGEST_BACK_OFF, poll_seconds))
+
+
+def pause_after(archive: Archive, seconds: float) -> float:
+    """Seconds from the end of a harvest to the next; a folder is watched as closely as looking at it is cheap.
+
+    Args:
+        archive: whose poll interval is the longest pause.
+        seconds: this harvest took.
+    """
+    if archive.kind != "folder":
+        return archive.poll_seconds
+    return min(archive.poll_seconds, max(SHORTEST_WATCH, WATCH_SHARE * seconds))
 
 
 class Harvester:
@@ -72,13 +86,13 @@ class Harvester:
         await repeat("harvest", lambda: self._turn(archive), after_failure=back_off(1, archive.poll_seconds))
 
     async def _turn(self, archive: Archive) -> float:
-        source = self._sources.get(archive.name)
+        source, begin = self._sources.get(archive.name), self._clock.monotonic()
         if source is not None:
             try:
                 await self.harvest(archive, source)
             except (ArchiveUnreachable, ArchiveFailed) as error:
                 return self._failed(archive, error)
-        return archive.poll_seconds
+        return pause_after(archive, self._clock.monotonic() - begin)
 
     async def harvest(self, archive: Archive, source: ArchiveSource) -> None:
         """Go once over the archive, or over as much of it as the time allows.
