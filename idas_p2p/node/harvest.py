@@ -109,7 +109,7 @@ class Harvester:
             for window in left_to_read(today, state.cursor):
                 await self._read(archive, source, window)
                 late = self._clock.monotonic() - begin > BUDGET * archive.poll_seconds
-                if late and state.last_ok and window != EVERYTHING:
+                if late and state.last_ok and not window.is_newest and window != EVERYTHING:
                     self._note(archive, cursor=window.first)
                     return
         self._note(archive, cursor="")

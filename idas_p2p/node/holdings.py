@@ -122,6 +122,7 @@ class Holdings:
         failure: IdasError = StudyNotFound()
         for name, source in self._sources_of(selection.study_uid):
             failed: list[InstanceFailed] = []  # the next archive may have them, if this one breaks off
+            has_it = False
             try:
                 async with aclosing(source.fetch(selection)) as events:  # type: ignore[type-var]
                     async for event in events:
@@ -129,6 +130,7 @@ class Holdings:
                             failed.append(event)
                         elif isinstance(event, Total) or event.sop_instance_uid not in sent:
                             yield event
+                        has_it = has_it or not isinstance(event, Total)
                         if isinstance(event, Instance):
                             sent.add(event.sop_instance_uid)
             except IdasError as problem:
@@ -137,7 +139,7 @@ class Holdings:
                 continue
             for one in failed:
                 yield one
-            if sent or failed:
+            if has_it:
                 return
         raise failure
 

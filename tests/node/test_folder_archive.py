@@ -69,7 +69,9 @@ async def test_instances_come_with_the_bytes_of_their_files(archive: FolderArchi
 async def test_part_of_a_study_can_be_asked_for(archive: FolderArchive, folder: Path) -> None:
     wanted = put(folder, 1)
     put(folder, 2)
-    assert list(data_of(await fetch(archive, sop_instance_uids=(wanted.sop_instance_uid,)))) == [wanted.sop_instance_uid]
+    assert list(data_of(await fetch(archive, sop_instance_uids=(wanted.sop_instance_uid,)))) == [
+        wanted.sop_instance_uid
+    ]
 
 
 async def test_new_changed_and_vanished_files_show_at_the_next_look(archive: FolderArchive, folder: Path) -> None:

@@ -1,15 +1,216 @@
-from idas_p2p.node.harvest import pause_after
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.inbound import Inbound
+from idas_p2p.dicom.matching import matches
+from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, DatabaseBusy
+from idas_p2p.node import harvest
+from idas_p2p.node.harvest import LONGEST_BACK_OFF, SHORTEST_WATCH, Harvester, back_off, pause_after
+from idas_p2p.node.sources import Sources
+from idas_p2p.store.catalog import Catalog
+from idas_p2p.store.database import Database
+from idas_p2p.store.objects import ObjectStore
 from idas_p2p.store.settings import Archive
+from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.instance import RetrieveEvent, Selection
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
+from tests.directory.network import ManualClock
+from tests.node.nodes import until
+
+PACS = Archive(name="pacs", aet="PACS", address=Address("127.0.0.1", 104))
 
 
-def test_a_folder_is_watched_as_closely_as_looking_at_it_is_cheap() -> None:
-    folder = Archive(name="disk", kind="folder", folder="/images", poll_seconds=60.0)
-    assert pause_after(folder, 0.001) == 2.0
+class Shelf:
+    """An archive in memory that answers queries as an archive does, and can be made to fail."""
+
+    def __init__(self, *studies: Study) -> None:
+        self.studies = {study.study_uid: study for study in studies}
+        self.asked: list[str] = []
+        self.failure: Exception | None = None
+        self.fails_after = 0  # answers of each query
+        self.at_once = self.most_at_once = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
+        self.asked.append(query.pattern("StudyDate"))
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        try:
+            await self.gate.wait()
+            answers = [study for study in self.studies.values() if matches(query, study)]
+            for number, study in enumerate(answers):
+                if self.failure and number >= self.fails_after:
+                    raise self.failure
+                yield study
+            if self.failure:
+                raise self.failure
+        finally:
+            self.at_once -= 1
+
+    async def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+        raise ArchiveUnreachable
+        yield
+
+
+def dated(*dates: str) -> list[Study]:
+    return [Study(study_uid=f"1.{number}", study_date=date) for number, date in enumerate(dates, 1)]
+
+
+STUDIES = dated("20270110", "20261001", "20190101", "19991231", "18990101", "")
+
+
+@pytest.fixture
+def catalog(database: Database) -> Catalog:
+    return Catalog(database)
+
+
+@pytest.fixture
+def sources(database: Database, tmp_path: Path, bridge: Bridge, clock: ManualClock) -> Sources:
+    objects = ObjectStore(tmp_path / "objects", database)
+    return Sources("IDAS", objects, bridge=bridge, inbound=Inbound(), receive_folder=tmp_path / "receive", clock=clock)
+
+
+@pytest.fixture
+def harvester(sources: Sources, catalog: Catalog, clock: ManualClock, tasks: TaskOwner) -> Harvester:
+    return Harvester(sources, catalog, clock=clock, tasks=tasks)
+
+
+def held(catalog: Catalog) -> set[str]:
+    return {entry.study.study_uid for entry in catalog.search(StudyQuery())}
+
+
+def test_the_pause_after_failures_doubles_up_to_a_limit() -> None:
+    assert [back_off(n, 5.0) for n in (1, 2, 3)] == [10.0, 20.0, 40.0]
+    assert back_off(50, 5.0) == LONGEST_BACK_OFF
+    assert back_off(3, 7_200.0) == 7_200.0
+
+
+def test_a_folder_is_looked_at_as_often_as_that_is_cheap() -> None:
+    folder = replace(PACS, kind="folder", folder="/srv/images")
+    assert pause_after(PACS, 0.01) == PACS.poll_seconds
+    assert pause_after(folder, 0.01) == SHORTEST_WATCH
     assert pause_after(folder, 1.0) == 20.0
-    assert pause_after(folder, 30.0) == 60.0
+    assert pause_after(folder, 100.0) == folder.poll_seconds
 
 
-def test_an_archive_is_asked_again_after_its_poll_interval() -> None:
-    pacs = Archive(name="pacs", aet="PACS", address=Address("127.0.0.1", 104), poll_seconds=60.0)
-    assert pause_after(pacs, 0.001) == 60.0
+async def test_the_first_harvest_goes_by_windows_and_finds_studies_of_any_date(
+    harvester: Harvester, catalog: Catalog
+) -> None:
+    shelf = Shelf(*STUDIES)
+    await harvester.harvest(PACS, shelf)
+    assert held(catalog) == {study.study_uid for study in STUDIES}
+    assert shelf.asked[0].endswith("-99991231")
+    assert shelf.asked[-1] == ""
+    assert len(shelf.asked) > 5
+
+
+async def test_a_small_archive_is_read_whole_from_then_on(harvester: Harvester, catalog: Catalog) -> None:
+    shelf = Shelf(*STUDIES)
+    await harvester.harvest(PACS, shelf)
+    shelf.asked.clear()
+    del shelf.studies["1.3"]
+    shelf.studies["1.1"] = replace(shelf.studies["1.1"], description="changed")
+    await harvester.harvest(PACS, shelf)
+    assert shelf.asked == [""]
+    assert "1.3" not in held(catalog)
+    assert catalog.entries("1.1")[0].study.description == "changed"
+
+
+async def test_nothing_vanishes_when_an_answer_breaks_off(harvester: Harvester, catalog: Catalog) -> None:
+    shelf = Shelf(*STUDIES)
+    await harvester.harvest(PACS, shelf)
+    shelf.failure, shelf.fails_after = ArchiveUnreachable(), 2
+    with pytest.raises(ArchiveUnreachable):
+        await harvester.harvest(PACS, shelf)
+    assert held(catalog) == {study.study_uid for study in STUDIES}
+
+
+async def test_a_large_archive_goes_on_next_time_where_its_time_was_over(
+    harvester: Harvester, catalog: Catalog, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harvest, "SMALL", 2)
+    shelf = Shelf(*STUDIES)
+    await harvester.harvest(PACS, shelf)
+    every_window = list(shelf.asked)
+    monkeypatch.setattr(harvest, "BUDGET", -1.0)
+    asked: list[str] = []
+    for _ in range(len(every_window)):
+        shelf.asked.clear()
+        await harvester.harvest(PACS, shelf)
+        asked += shelf.asked
+        if not catalog.harvest_state("pacs").cursor:
+            break
+        clock.advance(3_600)
+    assert set(asked) == set(every_window)
+
+
+async def test_a_window_that_holds_too_much_is_read_in_halves(
+    harvester: Harvester, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harvest, "MAX_ANSWERS", 4)
+    shelf = Shelf(*dated(*(f"2026{month:02}15" for month in range(1, 13))))
+
+    async def limited(query: StudyQuery) -> AsyncIterator[Study]:
+        count = 0
+        async for study in Shelf.find_studies(shelf, query):
+            if count == 4:
+                raise ArchiveFailed("more than 4")
+            count += 1
+            yield study
+
+    monkeypatch.setattr(shelf, "find_studies", limited)
+    await harvester.harvest(PACS, shelf)
+    assert held(catalog) == set(shelf.studies)
+    assert catalog.harvest_state("pacs").failures == 0
+
+
+async def test_one_query_at_a_time_also_while_the_configuration_changes(
+    harvester: Harvester, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(*STUDIES)
+    shelf.gate.clear()
+    monkeypatch.setattr(sources, "_make", lambda archive: shelf)
+    for aet in ("PACS", "PACS2", "PACS3"):
+        sources.configure([replace(PACS, aet=aet)])
+        harvester.configure()
+        await until(lambda: shelf.at_once == 1)
+    shelf.gate.set()
+    await until(lambda: "" in shelf.asked)
+    assert shelf.most_at_once == 1
+
+
+async def test_an_archive_that_is_down_or_a_busy_database_costs_nobody_else(
+    harvester: Harvester, sources: Sources, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelves = {"down": Shelf(), "busy": Shelf(), "good": Shelf(*STUDIES)}
+    shelves["down"].failure, shelves["busy"].failure = ArchiveUnreachable(), DatabaseBusy()
+    monkeypatch.setattr(sources, "_make", lambda archive: shelves[archive.name])
+    sources.configure([replace(PACS, name=name) for name in shelves])
+    harvester.configure()
+    await until(lambda: len(held(catalog)) == len(STUDIES) and catalog.harvest_state("down").failures == 1)
+    assert catalog.harvest_state("down").last_error == ArchiveUnreachable.code
+    assert catalog.harvest_state("busy").failures == 0
+    assert catalog.harvest_state("good").last_ok
+
+
+async def test_the_studies_of_an_archive_that_was_removed_are_forgotten(
+    harvester: Harvester, sources: Sources, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(*STUDIES)
+    monkeypatch.setattr(sources, "_make", lambda archive: shelf)
+    sources.configure([PACS])
+    harvester.configure()
+    await until(lambda: bool(catalog.harvest_state("pacs").last_ok))
+    sources.configure([])
+    harvester.configure()
+    assert held(catalog) == set()

@@ -16,11 +16,9 @@ from idas_p2p.wire.query import StudyQuery
 from tests.node.nodes import (
     STUDY,
     data_of,
-    failed_in,
     fill,
     join,
     make_config,
-    make_instance,
     retrieve,
     running,
     share,

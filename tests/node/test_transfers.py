@@ -84,4 +84,3 @@ async def test_waiting_for_idleness_ends_with_the_last_transfer(transfers: Trans
     with transfers.transfer(Direction.IN, STUDY, ""):
         assert not await transfers.wait_idle(0.0)
     assert await transfers.wait_idle(1.0)
-

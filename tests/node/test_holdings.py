@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from idas_p2p.access.policy import Level, Requester, Rule, parse_subject
+from idas_p2p.access.tickets import TicketOffice
+from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, MalformedInstance, StudyNotFound, TicketRefused
+from idas_p2p.node.holdings import Holdings
+from idas_p2p.node.sources import ArchiveSource
+from idas_p2p.store.catalog import Catalog
+from idas_p2p.store.database import Database
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.messages import FetchRequest, Hit
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
+from tests.directory.network import ManualClock
+from tests.node.nodes import STUDY, data_of, failed_in, make_instance
+
+BERG = Requester(node_id=NodeId(b"b" * 32), institution="Berg", user="dr-lee")
+CARL = Requester(node_id=NodeId(b"c" * 32), institution="Carl")
+
+
+class Shelves:
+    """Archives that give what they are told to, by name."""
+
+    def __init__(self, **archives: list[RetrieveEvent | Exception]) -> None:
+        self._archives = archives
+
+    def get(self, name: str) -> ArchiveSource | None:
+        return Shelf(self._archives[name]) if name in self._archives else None
+
+
+@dataclass
+class Shelf:
+    events: list[RetrieveEvent | Exception]
+
+    async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
+        raise ArchiveUnreachable
+        yield
+
+    async def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+        for event in self.events:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+
+@pytest.fixture
+def catalog(database: Database) -> Catalog:
+    made = Catalog(database)
+    study = Study(study_uid=STUDY, patient_id="P-1", patient_name="Doe^Jane", instance_count=2)
+    made.record("big", [study, Study(study_uid="9.9", patient_id="P-2")], now=1.0)
+    made.record("small", [replace(study, instance_count=1)], now=1.0)
+    return made
+
+
+@pytest.fixture
+def rules() -> list[Rule]:
+    return [Rule(subject=parse_subject("node:Berg"), level=Level.FULL)]
+
+
+def holdings(catalog: Catalog, clock: ManualClock, rules: list[Rule] | None = None, **archives: Any) -> Holdings:
+    offices = TicketOffice(bytes(32))
+    return Holdings(catalog, Shelves(**archives), offices, rules=lambda: rules or [], clock=clock)  # type: ignore[arg-type]
+
+
+async def hits(held: Holdings, who: Requester, *, limit: int = 100, **keys: str) -> list[Hit]:
+    return [hit async for hit in held.find(who, StudyQuery.of(keys), limit=limit)]
+
+
+async def opened(held: Holdings) -> list[RetrieveEvent]:
+    return [event async for event in held.open_local(Selection(study_uid=STUDY))]
+
+
+def request(hit: Hit, study_uid: str) -> FetchRequest:
+    return FetchRequest(
+        user=BERG.user, ticket=hit.ticket, study_uid=study_uid, series_uids=(), sop_instance_uids=(), have=()
+    )
+
+
+async def test_a_study_is_told_once_as_its_fullest_archive_has_it(catalog: Catalog, clock: ManualClock) -> None:
+    held = holdings(catalog, clock)
+    async with aclosing(held.local_studies(StudyQuery.of({"PatientID": "P-1"}))) as studies:
+        assert [(study.study_uid, study.instance_count) async for study in studies] == [(STUDY, 2)]
+    assert held.instance_count(STUDY) == 2
+    assert held.holds(STUDY)
+    assert not held.holds("7.7")
+
+
+async def test_nothing_is_seen_without_a_rule_and_none_looks_like_nothing_there(
+    catalog: Catalog, clock: ManualClock, rules: list[Rule]
+) -> None:
+    held = holdings(catalog, clock, rules)
+    assert await hits(held, CARL) == []
+    assert {hit.study.study_uid for hit in await hits(held, BERG)} == {STUDY, "9.9"}
+    assert len(await hits(held, BERG, limit=1)) == 1
+    assert [hit.study.study_uid for hit in await hits(held, BERG, PatientName="doe*")] == [STUDY]
+
+
+async def test_a_ticket_opens_its_study_for_its_requester_while_the_policy_allows(
+    catalog: Catalog, clock: ManualClock, rules: list[Rule]
+) -> None:
+    held = holdings(catalog, clock, rules)
+    (hit,) = await hits(held, BERG, PatientID="P-1")
+    held.check_ticket(request(hit, STUDY), BERG)
+    for asked, who in ((request(hit, "9.9"), BERG), (request(hit, STUDY), replace(BERG, user="dr-moss"))):
+        with pytest.raises(TicketRefused):
+            held.check_ticket(asked, who)
+    rules[:] = [Rule(subject=parse_subject("everyone"), level=Level.NONE)]
+    with pytest.raises(StudyNotFound):
+        held.check_ticket(request(hit, STUDY), BERG)
+
+
+ONE, TWO = make_instance(1), make_instance(2)
+
+
+async def test_the_fullest_archive_gives_the_study(catalog: Catalog, clock: ManualClock) -> None:
+    events = await opened(holdings(catalog, clock, big=[Total(2), ONE, TWO], small=[ArchiveFailed()]))
+    assert list(data_of(events)) == [ONE.sop_instance_uid, TWO.sop_instance_uid]
+
+
+@pytest.mark.parametrize("begun", [[], [Total(2)], [Total(2), TWO]])
+async def test_the_next_archive_completes_what_one_broke_off(
+    catalog: Catalog, clock: ManualClock, begun: list[RetrieveEvent]
+) -> None:
+    broken = [*begun, InstanceFailed(sop_instance_uid=ONE.sop_instance_uid, reason=MalformedInstance())]
+    held = holdings(catalog, clock, big=[*broken, ArchiveUnreachable()], small=[Total(2), ONE, TWO])
+    events = await opened(held)
+    assert set(data_of(events)) == {ONE.sop_instance_uid, TWO.sop_instance_uid}
+    assert failed_in(events) == []
+
+
+async def test_the_failure_of_the_last_archive_is_told(catalog: Catalog, clock: ManualClock) -> None:
+    with pytest.raises(ArchiveFailed):
+        await opened(holdings(catalog, clock, big=[ArchiveUnreachable()], small=[ONE, ArchiveFailed()]))
+
+
+async def test_an_archive_that_has_nothing_left_does_not_make_half_a_study_whole(
+    catalog: Catalog, clock: ManualClock
+) -> None:
+    with pytest.raises(ArchiveUnreachable):
+        await opened(holdings(catalog, clock, big=[ONE, ArchiveUnreachable()], small=[Total(0)]))
+
+
+async def test_a_study_that_no_archive_gives_is_not_found(catalog: Catalog, clock: ManualClock) -> None:
+    with pytest.raises(StudyNotFound):
+        await opened(holdings(catalog, clock, big=[Total(0)], small=[Total(0)]))
+    with pytest.raises(StudyNotFound):
+        await opened(holdings(catalog, clock))

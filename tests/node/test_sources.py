@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.client import ArchiveClient
+from idas_p2p.dicom.inbound import Inbound
+from idas_p2p.dicom.scan import header_of
+from idas_p2p.node.folder_archive import FolderArchive
+from idas_p2p.node.sources import EMBEDDED, EmbeddedArchive, Sources
+from idas_p2p.store.database import Database
+from idas_p2p.store.objects import ObjectStore
+from idas_p2p.store.settings import Archive
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.instance import Selection
+from idas_p2p.wire.query import StudyQuery
+from tests.directory.network import ManualClock
+from tests.node.nodes import STUDY, data_of, make_instance, total_of
+
+PACS = Archive(name="pacs", aet="PACS", address=Address("192.0.2.1", 104))
+SHELF = Archive(name="shelf", kind="folder", folder="/srv/images")
+
+
+@pytest.fixture
+def objects(database: Database, tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "objects", database)
+
+
+@pytest.fixture
+def sources(objects: ObjectStore, tmp_path: Path, bridge: Bridge, clock: ManualClock) -> Sources:
+    return Sources("IDAS", objects, bridge=bridge, inbound=Inbound(), receive_folder=tmp_path / "receive", clock=clock)
+
+
+async def test_each_kind_of_archive_has_its_source(sources: Sources) -> None:
+    sources.configure([PACS, SHELF])
+    assert isinstance(sources.get("pacs"), ArchiveClient)
+    assert isinstance(sources.get("shelf"), FolderArchive)
+    assert isinstance(sources.get(EMBEDDED), EmbeddedArchive)
+    assert sources.get("nowhere") is None
+    assert sources.archives() == [PACS, SHELF]
+
+
+async def test_an_archive_asked_as_before_keeps_its_state_and_another_does_not(sources: Sources) -> None:
+    sources.configure([PACS])
+    before = sources.get("pacs")
+    sources.configure([replace(PACS, poll_seconds=5.0), SHELF])
+    assert sources.get("pacs") is before
+    assert sources.archives()[0].poll_seconds == 5.0
+    sources.configure([replace(PACS, prefers_get=True)])
+    assert sources.get("pacs") is not before
+    assert sources.get("shelf") is None
+
+
+async def test_no_archive_takes_the_name_of_the_embedded_one(sources: Sources) -> None:
+    sources.configure([replace(PACS, name=EMBEDDED), SHELF])
+    assert isinstance(sources.get(EMBEDDED), EmbeddedArchive)
+    assert sources.archives() == [SHELF]
+
+
+async def test_the_embedded_archive_gives_what_was_stored(objects: ObjectStore) -> None:
+    archive, instance = EmbeddedArchive(objects), make_instance(1)
+    header = header_of(instance.data, instance.transfer_syntax_uid)
+    objects.put(instance, header.study, modality="CT", now=1.0)
+    events = [event async for event in archive.fetch(Selection(study_uid=STUDY))]
+    assert total_of(events) == 1
+    assert data_of(events) == {instance.sop_instance_uid: instance.data.read()}
+    assert [study.study_uid async for study in archive.find_studies(StudyQuery())] == [STUDY]
