@@ -140,9 +140,14 @@ def why_not() -> str | None:
     if not Path("/dev/net/tun").exists():
         return "/dev/net/tun is missing: this kernel or container offers no TUN devices"
     probe = f"{_PREFIX}{os.getpid()}-probe"
-    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
-    subprocess.run(["ip", "netns", "delete", probe], capture_output=True, check=False)
-    return None if made.returncode == 0 else f"network namespaces are not allowed here: {made.stderr.strip()}"
+    try:
+        _ip("netns", "add", probe)
+        _ip("-n", probe, "link", "set", "lo", "up")
+    except RuntimeError as error:
+        return f"network namespaces are not allowed here: {error}"
+    finally:
+        subprocess.run(["ip", "netns", "delete", probe], capture_output=True, check=False)
+    return None
 
 
 def sweep() -> None:
