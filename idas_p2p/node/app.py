@@ -38,11 +38,7 @@ async def run_node(folder: Path, on_ready: Callable[[str], None]) -> None:
         NodeAlreadyRunning: another process runs this node.
     """
     config = NodeConfig.load(folder)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    with _lock(folder):
+    with _lock(folder), _stop_signal() as stop:
         node = Node(config, clock=SystemClock())
         control = ControlSocket(folder, commands(node))
         try:
@@ -56,9 +52,24 @@ async def run_node(folder: Path, on_ready: Callable[[str], None]) -> None:
             await stop.wait()
             log_event("node_stopping")
         finally:
-            await control.stop()
-            await node.stop()
+            try:
+                await control.stop()
+            finally:
+                await node.stop()
     log_event("node_stopped")
+
+
+@contextmanager
+def _stop_signal() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set while the block runs."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
 
 
 @contextmanager

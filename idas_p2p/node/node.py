@@ -170,18 +170,19 @@ class Node:
             admits=self.membership.admits,
             owner=self.channels,
         )
+        self.services = NodeServices(
+            config.aet,
+            Callers(self.settings),
+            self.settings,
+            self.bridge,
+            finder=self.finder,
+            retriever=self.retriever,
+            embedded=self.embedded,
+            inbound=self.inbound,
+        )
         self.dicom = DicomServer(
             config.aet,
-            NodeServices(
-                config.aet,
-                Callers(self.settings),
-                self.settings,
-                self.bridge,
-                finder=self.finder,
-                retriever=self.retriever,
-                embedded=self.embedded,
-                inbound=self.inbound,
-            ),
+            self.services,
             self.bridge,
             receive_folder=receive_folder,
         )

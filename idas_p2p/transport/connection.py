@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, cast
 
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
@@ -156,7 +157,8 @@ class Connection(asyncio.BufferedProtocol):
             self._readable.set()
             self._writable.set()
             self._steer_reading()
-            self._transport.write_eof()
+            with suppress(OSError):  # reset by the other side, and the loop has not said so yet
+                self._transport.write_eof()
         self._closing = True
         try:
             async with asyncio.timeout(timeout):

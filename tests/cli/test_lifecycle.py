@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -71,7 +70,6 @@ def test_run_names_the_key_that_is_wrong_before_it_starts(idas: Type, node_folde
     assert "node.aet" in typed.stderr
 
 
-@pytest.mark.skipif(find_spec("idas_p2p.node.app") is None, reason="node/app.py is not written yet")
 def test_run_prints_one_line_when_ready_and_ends_well_on_sigterm(node_folder: Path) -> None:
     process = subprocess.Popen(
         [*IDAS, "run", str(node_folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

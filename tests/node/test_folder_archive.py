@@ -89,8 +89,8 @@ async def test_what_is_no_dicom_file_is_passed_over(archive: FolderArchive, fold
     (folder / "cut.dcm").write_bytes(b"\0" * 128 + b"DICM")
     os.mkfifo(folder / "pipe")
     put(folder, 1, name=".hidden.dcm")
-    for path in folder.iterdir():
-        os.utime(path, (LONG_AGO, LONG_AGO))
+    for path in os.listdir(folder):
+        os.utime(folder / path, (LONG_AGO, LONG_AGO))
     assert await find(archive) == {}
 
 
@@ -156,7 +156,7 @@ async def test_what_was_given_stays_as_it_was_when_its_file_changes(archive: Fol
 
 
 async def test_a_missing_folder_is_unreachable_and_nothing_vanished(archive: FolderArchive, folder: Path) -> None:
-    folder.rmdir()
+    os.rmdir(folder)
     with pytest.raises(ArchiveUnreachable):
         await find(archive)
     with pytest.raises(ArchiveUnreachable):

@@ -67,5 +67,5 @@ async def test_a_contact_that_does_not_answer_is_named(
     monkeypatch.setattr("idas_p2p.node.invitations.JOIN_DIRECTORY_TIMEOUT", 0.05)
     nobody = Contact(Address("127.0.0.1", 9), SigningKey.generate().node_id)
     joining = invitations(directory, nobody, clock)
-    with pytest.raises(DirectoryUnreachable, match="127.0.0.1:9"):
+    with pytest.raises(DirectoryUnreachable, match=r"127\.0\.0\.1:9"):
         await joining.find(joining.make(random_bytes(16)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from idas_p2p.store.database import Database
 from idas_p2p.store.settings import Settings
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.federation import Claim
+from idas_p2p.wire.records import Record
 from idas_p2p.wire.study import Study
 from idas_p2p.wire.terms import Field, Term, study_terms
 
@@ -126,7 +128,7 @@ async def test_secrets_that_change_while_records_are_on_their_way_leave_no_index
     federation.create("Anna", "F", now=CLOCK.now())
     put = directory.put
 
-    async def slow_put(records):  # type: ignore[no-untyped-def]
+    async def slow_put(records: Sequence[Record]) -> list[int]:
         monkeypatch.setattr(directory, "put", put)
         stored = await put(records)
         _admit_and_remove(federation)
@@ -144,7 +146,7 @@ async def test_a_study_stays_due_until_the_directory_stored_it(
 ) -> None:
     federation.create("Anna", "F", now=CLOCK.now())
 
-    async def nobody(records):  # type: ignore[no-untyped-def]
+    async def nobody(records: Sequence[Record]) -> list[int]:
         return [0] * len(records)
 
     with monkeypatch.context() as patched:

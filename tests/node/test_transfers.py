@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import pytest
 
 from idas_p2p.errors import ArchiveFailed
@@ -52,7 +54,7 @@ def test_an_error_is_kept_by_its_code(transfers: Transfers, database: Database) 
 
 
 async def test_a_reader_that_goes_away_cancels_a_transfer(transfers: Transfers, database: Database) -> None:
-    async def reading():  # type: ignore[no-untyped-def]
+    async def reading() -> AsyncGenerator[int, None]:
         with transfers.transfer(Direction.IN, STUDY, ""):
             yield 1
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ def test_windows_hold_every_day_once_newest_first_and_end_with_everything(today:
     *dated, last = windows(today)
     assert last == EVERYTHING
     assert (dated[0].last, dated[-1].first) == ("99991231", "19000101")
-    assert all(parse(newer.first) - DAY == parse(older.last) for newer, older in zip(dated, dated[1:], strict=False))
+    assert all(parse(newer.first) - DAY == parse(older.last) for newer, older in pairwise(dated))
 
 
 def test_the_newest_window_is_asked_by_a_range_and_everything_by_no_key() -> None:

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from idas_p2p.access.policy import Level
+from idas_p2p.clock import SystemClock
+from idas_p2p.errors import BadConfiguration
+from idas_p2p.node.node import Node, as_rule
+from idas_p2p.store.settings import Grant
+from idas_p2p.store.transfers import State
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.instance import Instance, Selection
+from tests.node.nodes import STUDY, data_of, fill, join, make_config, retrieve, running, share
+
+
+def test_a_grant_becomes_a_rule() -> None:
+    rule = as_rule(Grant(number=1, subject="node:Berg", level="full", expires=5.0))
+    assert (rule.level, rule.expires, str(rule.subject)) == (Level.FULL, 5.0, "node:Berg")
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        Grant(number=1, subject="everyone", level="obscured"),
+        Grant(number=1, subject="group:radiology", level="full"),
+        Grant(number=1, subject="everyone", level="full", conditions=json.dumps({"modality": "CT"})),
+    ],
+)
+def test_a_grant_this_version_does_not_understand_shares_nothing(grant: Grant) -> None:
+    with pytest.raises(BadConfiguration):
+        as_rule(grant)
+
+
+async def test_a_bad_grant_leaves_the_rules_in_force(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    stored = await fill(anna)
+    await share(anna)
+    anna.settings.add_grant(subject="everyone", level="obscured")
+    with pytest.raises(BadConfiguration):
+        anna.configure()
+    assert data_of(await retrieve(berg)) == stored
+
+
+async def test_tcp_and_udp_share_one_port_also_when_the_system_chose_it(lone: Node) -> None:
+    assert lone.network_address.port != 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, pytest.raises(OSError, match="in use"):
+        udp.bind(("127.0.0.1", lone.network_address.port))
+
+
+async def test_a_restarted_node_is_a_member_with_its_studies_and_rules(tmp_path: Path) -> None:
+    config = make_config(tmp_path, "anna")
+    async with running(make_config(tmp_path, "berg")) as berg:
+        async with running(config) as anna:
+            anna.membership.create("Lake Region")
+            await join(berg, anna)
+            stored = await fill(anna)
+            await share(anna)
+        async with running(config) as anna:
+            assert anna.federation.is_admin
+            berg.directory.add_contact(anna._contact_for_others())
+            await anna.node_record.turn()
+            await berg.links.close()
+            assert data_of(await retrieve(berg)) == stored
+
+
+async def test_stopping_lets_a_transfer_under_way_end(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    stored = await fill(anna, instances=6, size=500_000)
+    await share(anna)
+    events: list[Instance] = []
+    stopping: asyncio.Task[None] | None = None
+    async for event in berg.retriever.retrieve("", [Selection(study_uid=STUDY)]):
+        if isinstance(event, Instance):
+            events.append(event)
+            stopping = stopping or asyncio.get_running_loop().create_task(anna._stop_serving())
+    assert stopping is not None
+    await asyncio.wait_for(stopping, 9)
+    assert len(events) == len(stored)
+    assert anna.transfer_log.recent(1)[0].state is State.DONE
+
+
+async def test_an_address_in_use_is_named_and_what_was_started_is_stopped(tmp_path: Path, lone: Node) -> None:
+    from dataclasses import replace
+
+    for key in ("network", "dicom"):
+        config = make_config(tmp_path, f"second-{key}")
+        taken = lone.network_address if key == "network" else lone.dicom_address
+        node = Node(replace(config, **{key: Address("127.0.0.1", taken.port)}), clock=SystemClock())
+        try:
+            with pytest.raises(BadConfiguration, match=str(taken.port)):
+                await node.start()
+        finally:
+            await node.stop()

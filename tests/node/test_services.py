@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from idas_p2p.dicom.services import Caller
+from idas_p2p.errors import AccessDenied, UnknownCaller, UnknownDestination
+from idas_p2p.node.node import Node
+from idas_p2p.node.services import NodeServices
+from idas_p2p.store.settings import Archive, Workstation
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.instance import Selection
+from idas_p2p.wire.query import StudyQuery
+from tests.node.nodes import STUDY, data_of, fill, make_instance
+
+HERE = Address("127.0.0.1", 11112)
+
+
+@pytest.fixture
+def services(lone: Node) -> NodeServices:
+    lone.settings.add_workstation(Workstation(aet="VIEWER", address=HERE))
+    lone.settings.add_archive(Archive(name="pacs", aet="PACS", address=HERE, poll_seconds=3_600.0))
+    return lone.services
+
+
+def caller(aet: str) -> Caller:
+    return Caller(aet=aet, called_aet="LONE", address="127.0.0.1", local_address="127.0.0.1")
+
+
+async def find(services: NodeServices, aet: str) -> list[str]:
+    return [study.study_uid async for study in services.find(caller(aet), StudyQuery())]
+
+
+async def test_known_devices_are_let_in_and_strangers_are_not(services: NodeServices) -> None:
+    await services.admit(caller("VIEWER"))
+    await services.admit(caller("PACS"))
+    with pytest.raises(UnknownCaller):
+        await services.admit(caller("NOBODY"))
+
+
+async def test_what_a_workstation_stores_it_finds_and_retrieves_at_once(services: NodeServices) -> None:
+    instance = make_instance(1)
+    await services.store(caller("VIEWER"), instance)
+    assert await find(services, "VIEWER") == [STUDY]
+    events = [e async for e in services.retrieve(caller("VIEWER"), [Selection(study_uid=STUDY)])]
+    assert data_of(events) == {instance.sop_instance_uid: instance.data.read()}
+
+
+async def test_an_archive_may_not_ask_and_stores_only_what_was_asked_for(services: NodeServices) -> None:
+    with pytest.raises(AccessDenied):
+        await find(services, "PACS")
+    with pytest.raises(AccessDenied):
+        await anext(services.retrieve(caller("PACS"), [Selection(study_uid=STUDY)]))
+    with pytest.raises(AccessDenied):
+        await services.store(caller("PACS"), make_instance(1))
+
+
+async def test_an_instance_goes_to_the_fetch_that_waits_for_it(services: NodeServices, lone: Node) -> None:
+    instance = make_instance(1)
+    with lone.inbound.expect("PACS", Selection(study_uid=STUDY)) as expectation:
+        await services.store(caller("PACS"), instance)
+        assert await expectation.take(1.0) is instance
+    assert lone.objects.instances(Selection(study_uid=STUDY)) == []
+
+
+async def test_images_go_to_configured_workstations_only(services: NodeServices) -> None:
+    assert (await services.destination(caller("VIEWER"), "VIEWER")).address == HERE
+    with pytest.raises(UnknownDestination):
+        await services.destination(caller("VIEWER"), "NOBODY")
+
+
+async def test_studies_held_twice_are_told_once(services: NodeServices, lone: Node) -> None:
+    await fill(lone)
+    lone.catalog.record("pacs", [lone.catalog.entries(STUDY)[0].study], now=1.0)
+    assert await find(services, "VIEWER") == [STUDY]

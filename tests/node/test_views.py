@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+from idas_p2p.node import views
+from idas_p2p.node.node import Node
+from tests.node.nodes import STUDY, fill, retrieve, share, until
+
+
+async def test_status_tells_what_a_node_is_and_holds(pair: tuple[Node, Node]) -> None:
+    anna, _ = pair
+    await fill(anna)
+    status = views.status(anna)
+    assert (status["institution"], status["aet"]) == ("anna Hospital", "ANNA")
+    assert status["federation"] == {"name": "Lake Region", "epoch": 2, "members": 2, "admin": True}
+    assert status["catalog"] == {"studies": 1, "instances": 4}
+    assert [(row["name"], row["studies"]) for row in status["archives"]] == [("embedded", 1)]
+    assert status["directory"]["joined"]
+
+
+async def test_a_node_outside_a_federation_says_so(lone: Node) -> None:
+    assert views.status(lone)["federation"] is None
+    assert views.peers(lone) == {"peers": []}
+
+
+async def test_peers_are_idle_until_they_are_linked(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    await berg.links.close()
+    berg.links.peers.clear()
+    assert [peer["state"] for peer in views.peers(berg)["peers"]] == ["idle"]
+    await berg.links.control(anna.identity.node_id)
+    await berg.links.ping_all()
+    (peer,) = views.peers(berg)["peers"]
+    assert (peer["state"], peer["path"], peer["aet"]) == ("connected", "direct", "ANNA")
+    assert peer["address"] == str(anna.network_address)
+    assert peer["rtt_ms"] >= 0
+
+
+async def test_transfers_are_listed_on_both_sides(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    await fill(anna)
+    await share(anna)
+    await retrieve(berg, user="dr-lee")
+    await until(lambda: not anna.transfers.running)
+    for node, direction, peer in ((anna, "out", "berg Hospital"), (berg, "in", "anna Hospital")):
+        (row,) = views.transfers(node)["transfers"]
+        assert (row["direction"], row["peer"], row["user"], row["state"]) == (direction, peer, "dr-lee", "done")
+        assert (row["instances"], row["total"], row["failed"]) == (4, 4, 0)
+
+
+async def test_studies_are_shown_by_keyword_with_their_archives(lone: Node) -> None:
+    await fill(lone)
+    (study,) = views.studies(lone)["studies"]
+    assert (study["StudyInstanceUID"], study["PatientName"], study["Archives"]) == (STUDY, "CANARY^BIRD", ["embedded"])
+
+
+async def test_everything_shown_is_plain_json(pair: tuple[Node, Node]) -> None:
+    anna, _ = pair
+    await fill(anna)
+    for view in (views.status, views.peers, views.members, views.transfers, views.studies):
+        json.dumps(view(anna))
