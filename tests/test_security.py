@@ -1,0 +1,36 @@
+"""docs/security.md keeps its word: each guarantee names tests, and they exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+GUARANTEES = re.split(r"\n(?=G\d+\. )", (ROOT / "docs" / "security.md").read_text().split("\n## 3.")[0])[1:]
+
+
+def tests_that_exist() -> set[str]:
+    return {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_guarantees_are_numbered_in_order() -> None:
+    assert [text.split(".")[0] for text in GUARANTEES] == [f"G{n}" for n in range(1, len(GUARANTEES) + 1)]
+    assert len(GUARANTEES) > 10
+
+
+def test_every_guarantee_names_tests_and_all_of_them_exist() -> None:
+    named = {text.split(".")[0]: set(re.findall(r"`(test_\w+)`", text)) for text in GUARANTEES}
+    assert [number for number, tests in named.items() if not tests] == []
+    assert set().union(*named.values()) - tests_that_exist() == set()
+
+
+def test_documents_that_are_linked_exist() -> None:
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    links = {page.parent / link for page in pages for link in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text())}
+    assert {str(path) for path in links if not path.exists()} == set()
