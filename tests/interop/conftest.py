@@ -20,6 +20,22 @@ from tools.orthanc import Orthanc, find_orthanc
 from tools.region import Region, wait_for_study
 from tools.workstation import Workstation
 
+KINDS = (  # one image of each: plain, compressed, deflated, big endian, video, segmentation, plan, report, waveform
+    "CT_small.dcm",
+    "693_UNCR.dcm",
+    "RG3_UNCR.dcm",
+    "RG1_J2KR.dcm",
+    "MR_small_RLE.dcm",
+    "emri_small_jpeg_ls_lossless.dcm",
+    "image_dfl.dcm",
+    "OBXXXX1A_expb.dcm",
+    "color3d_jpeg_baseline.dcm",
+    "liver.dcm",
+    "rtplan.dcm",
+    "test-SR.dcm",
+    "waveform_ecg.dcm",
+)
+
 # A requestor of pynetdicom forgets its socket without closing it when the peer is gone; the kernel closes it.
 _PYNETDICOM_LEAVES_SOCKETS = "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
 
@@ -72,7 +88,7 @@ def institutions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instituti
         accession_number="ACC 7",
         character_set="ISO_IR 192",
     )
-    others = shipped("CT_small.dcm", "MR_small.dcm", "693_UNCR.dcm", "RG3_UNCR.dcm")
+    others = shipped(*KINDS)
     with Region(folder) as region:
         anna, berg, carl = (region.node(name) for name in ("anna", "berg", "carl"))
         viewer = StoreScp(folder / "viewer", aet="VIEWER")
