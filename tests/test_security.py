@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 GUARANTEES = re.split(r"\n(?=G\d+\. )", (ROOT / "docs" / "security.md").read_text().split("\n## 3.")[0])[1:]
 
 
-def tests_that_exist() -> set[str]:
+def existing_tests() -> set[str]:
     return {
         node.name
         for path in (ROOT / "tests").rglob("test_*.py")
@@ -27,7 +27,7 @@ def test_guarantees_are_numbered_in_order() -> None:
 def test_every_guarantee_names_tests_and_all_of_them_exist() -> None:
     named = {text.split(".")[0]: set(re.findall(r"`(test_\w+)`", text)) for text in GUARANTEES}
     assert [number for number, tests in named.items() if not tests] == []
-    assert set().union(*named.values()) - tests_that_exist() == set()
+    assert set().union(*named.values()) - existing_tests() == set()
 
 
 def test_documents_that_are_linked_exist() -> None:
