@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +80,12 @@ def here(tmp_path: Path) -> Iterator[Pair]:
         yield made
 
 
-def at_second_image(here: Pair, act: object) -> None:
-    """Let `act` happen as soon as the second image reaches the workstation."""
+def when_image(here: Pair, number: int, act: Callable[[], object]) -> None:
+    """Let `act` happen as soon as so many images have reached the workstation."""
 
     def on_image(count: int) -> int:
-        if count == 2:
-            act()  # type: ignore[operator]
+        if count == number:
+            act()
         return SUCCESS
 
     here.station.on_image = on_image
@@ -96,7 +96,7 @@ def test_a_holder_that_crashes_and_is_started_again_goes_on_where_it_stopped(her
         here.anna.kill()
         here.anna.start()
 
-    at_second_image(here, restart)
+    when_image(here, 2, restart)
     last = here.move()
     assert (last.status, last.completed, last.failed) == (SUCCESS, len(here.expected), 0)
     assert here.station.received == here.expected
@@ -104,7 +104,7 @@ def test_a_holder_that_crashes_and_is_started_again_goes_on_where_it_stopped(her
 
 @pytest.mark.slow
 def test_a_holder_killed_in_the_middle_costs_only_what_it_had_not_sent(here: Pair) -> None:
-    at_second_image(here, here.anna.kill)
+    when_image(here, 2, here.anna.kill)
     last = here.move()
     assert last.status != SUCCESS
     assert last.failed
@@ -115,15 +115,17 @@ def test_a_holder_killed_in_the_middle_costs_only_what_it_had_not_sent(here: Pai
 
 
 def test_a_requester_killed_in_the_middle_resumes_where_it_stopped(here: Pair) -> None:
-    at_second_image(here, here.berg.kill)
+    when_image(here, SLICES * 2 // 3, here.berg.kill)
     responses = here.station.move({"StudyInstanceUID": here.study.study_uid})
     assert not responses or responses[-1].status != SUCCESS
     here.berg.start()
     here.assert_complete_at_last()
+    second, first = here.anna.ask("transfers")["transfers"]
+    assert second["wire_bytes"] < first["wire_bytes"], "what was there already is not sent again"
 
 
 def test_sigterm_at_the_holder_ends_it_cleanly_and_leaves_the_study_retrievable(here: Pair) -> None:
-    at_second_image(here, lambda: here.anna.program.signal(signal.SIGTERM))
+    when_image(here, 2, lambda: here.anna.program.signal(signal.SIGTERM))
     here.assert_truthful(here.move())
     assert here.anna.program.wait(timeout=30) == 0
     here.anna.start()
@@ -131,7 +133,7 @@ def test_sigterm_at_the_holder_ends_it_cleanly_and_leaves_the_study_retrievable(
 
 
 def test_sigterm_at_the_requester_ends_it_cleanly_and_leaves_the_study_retrievable(here: Pair) -> None:
-    at_second_image(here, lambda: here.berg.program.signal(signal.SIGTERM))
+    when_image(here, 2, lambda: here.berg.program.signal(signal.SIGTERM))
     responses = here.station.move({"StudyInstanceUID": here.study.study_uid})
     if responses:
         here.assert_truthful(responses[-1])
