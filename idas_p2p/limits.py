@@ -20,8 +20,8 @@ MAX_HALF_OPEN_PER_HOST: Final = 32  # of them from one IPv4 address or IPv6 netw
 # Directory, docs/spec/directory.md
 MAX_DATAGRAM_SIZE: Final = 1_280  # bytes; the smallest IPv6 MTU, RFC 8200 section 5, without headers counted by us
 MAX_RECORD_SIZE: Final = 1_000  # bytes; protocol
-RECORD_LIFETIME: Final = 86_400.0  # seconds from signing to expiry; protocol
-REPUBLISH_INTERVAL: Final = 36_000.0  # seconds between publications of the same record; ours, well under half its life
+RECORD_LIFETIME: Final = 3 * 86_400.0  # seconds from signing to expiry; protocol, docs/decisions/record-lifetime.md
+REPUBLISH_INTERVAL: Final = 86_400.0  # seconds between publications of the same record; ours, a third of its life
 BLIND_PERIOD: Final = 7 * 86_400  # seconds; a federation's parameter, this is its default
 MAX_CLOCK_SKEW: Final = 120.0  # seconds tolerated between two nodes' clocks; protocol
 DIRECTORY_K: Final = 8  # nodes that hold each record; protocol, kademlia.md 4.8: near full replication below 10 nodes

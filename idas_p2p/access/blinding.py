@@ -17,7 +17,7 @@ from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey, verify
 from idas_p2p.crypto.records import sign_record
 from idas_p2p.errors import BadSignature, WireError
-from idas_p2p.limits import BLIND_PERIOD, RECORD_LIFETIME, REPUBLISH_INTERVAL
+from idas_p2p.limits import BLIND_PERIOD, MAX_CLOCK_SKEW, RECORD_LIFETIME
 from idas_p2p.wire.canonical import pack
 from idas_p2p.wire.federation import Claim, Secrets
 from idas_p2p.wire.records import Record
@@ -25,7 +25,7 @@ from idas_p2p.wire.schema import decode, encode
 from idas_p2p.wire.terms import Term
 
 CLAIM_CONTEXT = b"idas claim 1"  # domain separation of the inner signature; protocol
-PAYLOAD_BLOCK = 64  # bytes; payloads are padded to a multiple of this; protocol
+PAYLOAD_BLOCK = 16  # bytes; payloads are padded to a multiple of this, by which all claims are of one size; protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,18 @@ class Blinder:
         """The place of a term in the period of `now` (Unix seconds)."""
         return SigningKey(derive(self.secrets.write, "idas place", str(term.field), term.value, self._period(now)))
 
-    def places_to_write(self, term: Term, *, now: float) -> list[SigningKey]:
-        """The current place, and the next period's too when it begins before the record is due again."""
+    def places_to_read(self, term: Term, *, now: float) -> list[SigningKey]:
+        """Where records of the term may be: here, and where they were while such records can still be alive.
+
+        So nothing must be written ahead of a move, and an owner who is away while places move is found as well.
+        """
         here = self.place(term, now=now)
-        soon = now + 2 * REPUBLISH_INTERVAL
-        return [here] if self._period(soon) == self._period(now) else [here, self.place(term, now=soon)]
+        oldest = now - RECORD_LIFETIME - MAX_CLOCK_SKEW
+        return [here] if self._period(oldest) == self._period(now) else [here, self.place(term, now=oldest)]
+
+    def places_to_write(self, term: Term, *, withdrawn: bool, now: float) -> list[SigningKey]:
+        """The current place; a withdrawal goes wherever there may be something to withdraw."""
+        return self.places_to_read(term, now=now) if withdrawn else [self.place(term, now=now)]
 
     def _period(self, now: float) -> int:
         return int(now // self.period)
@@ -60,7 +67,7 @@ class Blinder:
         writer = SigningKey(derive(identity.x25519_secret(), "idas writer", place.public))
         expires = int(now + RECORD_LIFETIME)
         signature = identity.sign(_claim_bytes(place.public, writer.public, withdrawn, count, expires))
-        claim = Claim(holder=identity.node_id, withdrawn=withdrawn, count=count, expires=expires, signature=signature)
+        claim = Claim(holder=identity.node_id, withdrawn=withdrawn, count=count, signature=signature)
         payload = seal(self.payload_key(place.public), encode(claim), pad_to=PAYLOAD_BLOCK)
         return sign_record(place, writer, payload, now=now)
 
@@ -75,11 +82,9 @@ class Blinder:
             claim = decode(Claim, message, max_size=1_024)
         except WireError:
             raise BadSignature("not a claim") from None
-        if claim.expires != record.expires:
-            raise BadSignature("claim and record expire at different times")
         verify(
             claim.holder.raw,
-            _claim_bytes(record.location, record.writer, claim.withdrawn, claim.count, claim.expires),
+            _claim_bytes(record.location, record.writer, claim.withdrawn, claim.count, record.expires),
             claim.signature,
         )
         return claim

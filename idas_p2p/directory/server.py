@@ -18,17 +18,17 @@ from kademlia.node import Node
 
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.crypto.records import check_record
 from idas_p2p.crypto.sessions import Sessions
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.admission import Prober
 from idas_p2p.directory.crawling import NodeCrawl, ValueCrawl
 from idas_p2p.directory.merging import MergedSlots
 from idas_p2p.directory.peers import Peer, distance
+from idas_p2p.directory.placing import Draft, Finished, Means, OnStored, Placement
 from idas_p2p.directory.protocol import DirectoryProtocol
 from idas_p2p.directory.sockets import families_of, resolve
 from idas_p2p.directory.storage import RecordStore
-from idas_p2p.directory.storing import by_peer, pack_records
+from idas_p2p.directory.storing import pack_records
 from idas_p2p.limits import DIRECTORY_ALPHA, DIRECTORY_K, READ_QUORUM
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.records import Record
@@ -39,9 +39,6 @@ OpenEndpoint = Callable[[asyncio.DatagramProtocol, Address], Awaitable[asyncio.D
 for library in ("kademlia", "rpcudp"):  # their words go around events.py
     logging.getLogger(library).setLevel(logging.CRITICAL)
 
-PUT_BATCH = 128  # records placed together, so that those of one node share datagrams; ours
-LOOKUPS_AT_ONCE = 8  # of one put; ours
-STORES_AT_ONCE = 16  # datagrams of one put under way; ours
 MAX_REPAIRS = 32  # records sent after one read to a node that lacked them; ours
 RECENT_LOOKUPS = 256  # whose times are remembered for the status
 
@@ -150,52 +147,24 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
 
     async def put(self, records: Sequence[Record]) -> list[int]:
         """Store records at the nodes nearest to their keys; returns how many hold each now, ourselves included."""
-        order = sorted(range(len(records)), key=lambda number: records[number].key)
         replicas = [0] * len(records)
-        for start in range(0, len(order), PUT_BATCH):
-            batch = order[start : start + PUT_BATCH]
-            counts = await self._put_batch([records[number] for number in batch])
-            for number, count in zip(batch, counts, strict=True):
+
+        def note(stored: Sequence[tuple[int, int]]) -> None:
+            for number, count in stored:
                 replicas[number] = count
+
+        await self.publish([Finished(record) for record in records], on_stored=note)
         return replicas
 
-    async def _put_batch(self, records: Sequence[Record]) -> list[int]:
-        places = await self._places({record.key for record in records})
-        encoded = [record.to_bytes() for record in records]
-        counts = [0] * len(records)
-        now = self._clock.now()
-        sound = [check_record(record, now=now) is None for record in records]
-        wanted = [places[record.key] if sound[number] else [] for number, record in enumerate(records)]
-        for number, record in enumerate(records):
-            if sound[number] and self.is_server and self._is_close(record.key, places[record.key]):
-                counts[number] += self.storage.offer(encoded[number]) is None
-                wanted[number] = places[record.key][: self.ksize - 1]
-        limit = asyncio.Semaphore(STORES_AT_ONCE)
+    async def publish(self, drafts: Sequence[Draft], *, on_stored: OnStored) -> None:
+        """Sign and store many records, region by region; see placing.py."""
+        means = Means(lookup=self.lookup, store=self.protocol.call_store, keep=self._keep, ksize=self.ksize)
+        await Placement(means, drafts, on_stored).run()
 
-        async def store(peer: Peer, run: list[tuple[int, bytes]]) -> None:
-            async with limit:
-                stored = await self.protocol.call_store(peer, tuple(data for _, data in run))
-            for (number, _), outcome in zip(run, stored.outcomes if stored else (), strict=False):
-                counts[number] += outcome == 0
-
-        async with asyncio.TaskGroup() as group:
-            for peer, numbers in by_peer(wanted).items():
-                for run in pack_records((number, encoded[number]) for number in numbers):
-                    group.create_task(store(peer, run))
-        return counts
-
-    async def _places(self, keys: set[bytes]) -> dict[bytes, list[Peer]]:
-        limit = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        places: dict[bytes, list[Peer]] = {}
-
-        async def find(key: bytes) -> None:
-            async with limit:
-                places[key] = await self.lookup(key)
-
-        async with asyncio.TaskGroup() as group:
-            for key in keys:
-                group.create_task(find(key))
-        return places
+    def _keep(self, key: bytes, data: bytes, others: Sequence[Peer]) -> bool | None:
+        if not self.is_server or not self._is_close(key, others):
+            return None
+        return self.storage.offer(data) is None
 
     def send_records(self, peer: Peer, records: Sequence[bytes]) -> None:
         """Offer records to a peer without waiting; its refusals are its own affair."""

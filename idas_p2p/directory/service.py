@@ -21,6 +21,7 @@ from idas_p2p.directory.joining import Joiner
 from idas_p2p.directory.journal import Journal
 from idas_p2p.directory.pace import Pace
 from idas_p2p.directory.peers import Peer
+from idas_p2p.directory.placing import Draft, OnStored
 from idas_p2p.directory.quotas import Quotas
 from idas_p2p.directory.replication import Replicator
 from idas_p2p.directory.server import DirectoryServer, OpenEndpoint
@@ -141,6 +142,15 @@ class Directory:
     async def put(self, records: Sequence[Record]) -> list[int]:
         """Store records; returns how many nodes hold each now, 0 when nobody could be reached."""
         return await self._server.put(records)
+
+    async def publish(self, drafts: Sequence[Draft], *, on_stored: OnStored) -> None:
+        """Sign and store many records, region by region.
+
+        Args:
+            drafts: signed one after the other as their turn comes.
+            on_stored: told (number of the draft, nodes that hold it) for some drafts at a time; 0 when nobody does.
+        """
+        await self._server.publish(drafts, on_stored=on_stored)
 
     async def get(self, key: bytes, *, quorum: int = READ_QUORUM) -> list[Record]:
         """Read a key: verified records, one for each writer, of the highest sequence; empty when there are none.

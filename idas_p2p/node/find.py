@@ -188,14 +188,13 @@ class Finder:
 
     async def _claimants(self, terms: list[Term]) -> set[NodeId] | None:
         """Who claims to hold something under one of the terms; None when not every lookup came to an end."""
-        named, failures = set[NodeId](), list[str]()
+        named, failures, now = set[NodeId](), list[str](), self._clock.now()
         places = asyncio.Semaphore(MAX_LOOKUPS_AT_ONCE)
 
-        async def look_up(blinder: Blinder, term: Term) -> None:
-            key = blinder.place(term, now=self._clock.now()).node_id.kademlia_id
+        async def look_up(blinder: Blinder, place: SigningKey) -> None:
             try:
                 async with places:
-                    records = await self._directory.get(key)
+                    records = await self._directory.get(place.node_id.kademlia_id)
             except IdasError as error:
                 failures.append(error.code)
             else:
@@ -203,9 +202,9 @@ class Finder:
 
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT), asyncio.TaskGroup() as group:
-                for blinder in self._federation.blinders(now=self._clock.now()):
-                    for term in terms:
-                        group.create_task(look_up(blinder, term))
+                for blinder in self._federation.blinders(now=now):
+                    for place in (place for term in terms for place in blinder.places_to_read(term, now=now)):
+                        group.create_task(look_up(blinder, place))
         except TimeoutError:
             failures.append("timeout")
         if failures:

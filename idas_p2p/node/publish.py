@@ -1,12 +1,20 @@
 """Keeps the directory true to the catalog: every study's terms are published, renewed and withdrawn.
 
 Law: a study counts as published when the directory stored its records; until then it stays due, over restarts too.
+What the directory was told about a term, and when, is kept in the database: many studies share terms, and neither a
+shared term nor a restart tells the directory anything twice. Records are signed when they are sent, never kept.
 A withdrawn study's own record gets a tombstone; its index terms are left to expire, for they only say "ask me".
-Belongs here: from due studies to records. Not here: blinding (access/blinding.py), placing (directory/).
+Changes go out at once. Renewals are spread over the interval and go out many at a time, so that one visit to a region
+of the key space (directory/placing.py) serves many records.
+
+Belongs here: what is due, and what came of it. Not here: records (drafts.py), placing (directory/).
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,38 +25,33 @@ from idas_p2p.access.federation import Federation
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
-from idas_p2p.limits import REPUBLISH_INTERVAL
+from idas_p2p.limits import RECORD_LIFETIME, REPUBLISH_INTERVAL
+from idas_p2p.node.drafts import ClaimDraft, Sayings
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.feed import Publication
 from idas_p2p.wire.federation import Secrets
-from idas_p2p.wire.records import Record
-from idas_p2p.wire.terms import Field, Term, study_terms
 
-BATCH: Final = 64  # studies published together; ours
+BATCH: Final = 4_096  # studies published together; ours: about 20,000 drafts of 600 bytes
+SLICE: Final = 32  # studies or terms worked on before others get a turn: about 2 ms
 IDLE_INTERVAL: Final = 1.0  # seconds between looks when nothing is due; ours
 FAILURE_INTERVAL: Final = 5.0  # seconds before trying again when the directory stored nothing; ours
-FRESH: Final = REPUBLISH_INTERVAL / 2  # seconds an index term is not stored again for another study; ours
-MAX_FRESH: Final = 200_000  # index terms remembered before stale ones are dropped; ours: about 40 MB
+RENEWAL_INTERVAL: Final = 900.0  # seconds between renewals, so that many records share a visit to a region; ours
+FRESH: Final = 0.75 * REPUBLISH_INTERVAL  # seconds a term is not stored again, whatever studies say the same; ours
+FIRST_SPREAD: Final = 0.9  # share of the interval over which a new study's first renewal may fall; ours
+LATER_SPREAD: Final = 0.1  # and its later ones
 PUBLISHED_FOR: Final = "publish.secrets"
 """Name of the kept value that tells for which secrets the catalog was published: their psk_id."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A record and what it is about: to know afterwards which studies are published."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far publishing has come."""
 
-    record: Record
-    term: Term
-    uids: frozenset[str]  # studies that are published only when this record is stored
-
-
-@dataclass(slots=True)
-class _Claim:
-    """What will be said under one term."""
-
-    uids: set[str]
-    count: int = 0
-    withdrawn: bool = False
+    unpublished: int  # studies whose present state the directory does not know; feed.MAX_COUNTED also means more
+    renewals_due: int  # studies it knows and is to be told again; likewise
+    records: int  # terms it was told and that have not expired
+    sending: int  # records of the present batch
+    sent: int  # of them, how many are through
 
 
 class Publisher:
@@ -61,6 +64,7 @@ class Publisher:
         catalog: tells what is due.
         vault: remembers for which secrets the catalog was published.
         clock: the time.
+        rng: spreads renewals; nothing secret.
     """
 
     def __init__(
@@ -72,37 +76,82 @@ class Publisher:
         vault: Vault,
         *,
         clock: Clock,
+        rng: random.Random | None = None,
     ) -> None:
         self._identity, self._federation, self._directory = identity, federation, directory
         self._catalog, self._vault, self._clock = catalog, vault, clock
+        self._rng = rng or random.Random()  # noqa: S311  # jitter
         self._published_for: bytes | None = None
-        self._fresh: dict[Term, float] = {}  # index terms and when they were stored, monotonic seconds
-        self.backlog = 0
+        self._next_renewal = -math.inf  # monotonic seconds
+        self._round: _Round | None = None
+        self.backlog = 0  # studies whose present state the directory does not know
+
+    def progress(self) -> Progress:
+        """How far publishing has come; reads the database."""
+        self._count()
+        due = self._catalog.pending_count(now=self._clock.now())
+        return Progress(
+            unpublished=self.backlog,
+            renewals_due=max(0, due - self.backlog),
+            records=self._catalog.announced.count(),
+            sending=self._round.total if self._round else 0,
+            sent=self._round.sent if self._round else 0,
+        )
 
     async def turn(self) -> float:
         """Publish some of what is due; return seconds until the next turn."""
-        self.backlog = self._catalog.pending_count(now=self._clock.now())
+        self._count()
         if not self._federation.is_member:
             return IDLE_INTERVAL
         self._start_over_for(self._federation.secrets)
-        if not self.backlog:
+        renews = self._clock.monotonic() >= self._next_renewal
+        interval = REPUBLISH_INTERVAL if renews else math.inf
+        due = self._catalog.pending(BATCH, now=self._clock.now(), interval=interval)
+        if renews and len(due) < BATCH:
+            self._next_renewal = self._clock.monotonic() + RENEWAL_INTERVAL
+            self._catalog.announced.forget(before=self._clock.now() - RECORD_LIFETIME)
+        if not due:
             return IDLE_INTERVAL
-        return 0.0 if await self.publish_some() else FAILURE_INTERVAL
+        is_done = await self._publish(due)
+        self._count()
+        return 0.0 if is_done else FAILURE_INTERVAL
 
-    async def publish_some(self) -> bool:
-        """Publish one batch; return whether any study is now published."""
-        due = self._catalog.pending(BATCH, now=self._clock.now())
-        fresh = self._fresh  # secrets that change during the wait below put another in its place
-        placed = self._records(due)
-        replicas = await self._directory.put([one.record for one in placed])
-        missed = {one.term for one, count in zip(placed, replicas, strict=True) if not count}
-        failed = {uid for one in placed if one.term in missed for uid in one.uids}
-        for term in {one.term for one in placed if one.term.field is not Field.STUDY} - missed:
-            fresh[term] = self._clock.monotonic()
-        done = [publication for publication in due if publication.uid not in failed]
-        self._catalog.published(done, now=self._clock.now())
-        self._forget_stale()
+    async def _publish(self, due: Sequence[Publication]) -> bool:
+        """Publish these; return whether any is now published."""
+        drafts = await self._drafts(due)
+        self._round = current = _Round(drafts, self._catalog, self._clock)
+        try:
+            await self._directory.publish(drafts, on_stored=current.note)
+        finally:
+            self._round = None
+        done = [publication for publication in due if publication.uid not in current.failed]
+        for start in range(0, len(done), 16 * SLICE):
+            self._catalog.published(done[start : start + 16 * SLICE], now=self._clock.now(), early=self._early)
+            await asyncio.sleep(0)
         return bool(done)
+
+    async def _drafts(self, due: Sequence[Publication]) -> list[ClaimDraft]:
+        """Records of what the directory was not told lately."""
+        sayings, now = Sayings(), self._clock.now()
+        for number, publication in enumerate(due):
+            sayings.add(publication)
+            await _let_others(number)
+        claims = {saying.name: saying.claim for saying in sayings.by_term.values() if not saying.is_withdrawn}
+        told = self._catalog.announced.told(claims, since=now - FRESH, now=now)
+        blinder, drafts = Blinder(self._federation.secrets), list[ClaimDraft]()
+        for number, saying in enumerate(sayings.by_term.values()):
+            if saying.name not in told:
+                places = blinder.places_to_write(saying.term, withdrawn=saying.is_withdrawn, now=now)
+                drafts += [ClaimDraft(saying, place, blinder, self._identity, self._clock) for place in places]
+            await _let_others(number)
+        return drafts
+
+    def _early(self, publication: Publication) -> float:
+        spread = LATER_SPREAD if publication.is_renewal else FIRST_SPREAD
+        return self._rng.random() * spread * REPUBLISH_INTERVAL
+
+    def _count(self) -> None:
+        self.backlog = self._catalog.pending_count(now=self._clock.now(), interval=math.inf)
 
     def _start_over_for(self, secrets: Secrets) -> None:
         """Publish everything again when the secrets are new: all places have moved. A kill in between loses nothing."""
@@ -110,44 +159,35 @@ class Publisher:
         if self._published_for is None:
             self._published_for = self._vault.value(PUBLISHED_FOR) or b""
         if self._published_for != current:
-            self._fresh = {}
+            self._catalog.announced.clear()
             self._catalog.publish_all_again()
             self._vault.set_value(PUBLISHED_FOR, current)
             self._published_for = current
-            self.backlog = self._catalog.pending_count(now=self._clock.now())
-
-    def _records(self, due: Sequence[Publication]) -> list[_Placed]:
-        blinder, now = Blinder(self._federation.secrets), self._clock.now()
-        return [
-            _Placed(
-                blinder.claim_record(self._identity, place, count=claim.count, withdrawn=claim.withdrawn, now=now),
-                term,
-                frozenset(claim.uids),
-            )
-            for term, claim in _claims(due).items()
-            if claim.withdrawn or term.field is Field.STUDY or not self._is_fresh(term)
-            for place in blinder.places_to_write(term, now=now)
-        ]
-
-    def _is_fresh(self, term: Term) -> bool:
-        return self._clock.monotonic() - self._fresh.get(term, -FRESH) < FRESH
-
-    def _forget_stale(self) -> None:
-        if len(self._fresh) > MAX_FRESH:
-            for term in [term for term in self._fresh if not self._is_fresh(term)]:
-                del self._fresh[term]
+            self._count()
 
 
-def _claims(due: Sequence[Publication]) -> dict[Term, _Claim]:
-    """What to say under each term of the due studies."""
-    claims: dict[Term, _Claim] = {}
-    for publication in due:
-        if publication.study is None:
-            claims[Term(Field.STUDY, publication.uid)] = _Claim({publication.uid}, withdrawn=True)
-            continue
-        for term in study_terms(publication.study):
-            claim = claims.setdefault(term, _Claim(set()))
-            claim.uids.add(publication.uid)
-            if term.field is Field.STUDY:
-                claim.count = publication.study.instance_count
-    return claims
+class _Round:
+    """What came of one batch so far.
+
+    Args:
+        drafts: the batch.
+        catalog: keeps what the directory was told.
+        clock: the time.
+    """
+
+    def __init__(self, drafts: Sequence[ClaimDraft], catalog: Catalog, clock: Clock) -> None:
+        self._drafts, self._catalog, self._clock = drafts, catalog, clock
+        self.total, self.sent = len(drafts), 0
+        self.failed: set[str] = set()  # studies of which something could not be stored
+
+    def note(self, stored: Sequence[tuple[int, int]]) -> None:
+        """Some drafts are through: (number, nodes that hold it)."""
+        self.sent += len(stored)
+        self.failed.update(uid for number, count in stored if not count for uid in self._drafts[number].saying.uids)
+        said = [self._drafts[number].saying for number, count in stored if count]
+        self._catalog.announced.note({saying.name: saying.claim for saying in said}, now=self._clock.now())
+
+
+async def _let_others(number: int) -> None:
+    if number % SLICE == SLICE - 1:
+        await asyncio.sleep(0)

@@ -60,7 +60,7 @@ def _federation(node: Node) -> Mapping[str, Any] | None:
 
 
 def _directory(node: Node) -> Mapping[str, Any]:
-    directory = node.directory.status()
+    directory, progress = node.directory.status(), node.publisher.progress()
     return {
         "joined": directory.joined,
         "server": directory.is_server,
@@ -68,7 +68,10 @@ def _directory(node: Node) -> Mapping[str, Any]:
         "records_stored": directory.records_stored,
         "lookups": directory.lookups,
         "lookup_ms_p50": directory.lookup_ms_p50,
-        "unpublished": node.publisher.backlog,
+        "unpublished": progress.unpublished,
+        "renewals_due": progress.renewals_due,
+        "records_published": progress.records,
+        "records_sending": progress.sending - progress.sent,
         "refused": dict(directory.refused),
         "dropped": dict(directory.dropped),
     }

@@ -8,7 +8,7 @@ what is due for publication (feed.py), exact matching (dicom/matching.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 
 from idas_p2p.limits import REPUBLISH_INTERVAL
 from idas_p2p.store import feed
+from idas_p2p.store.announced import Announced
 from idas_p2p.store.database import PAGE, Database, pages, upsert
 from idas_p2p.store.prefilter import conditions, in_window, search_keys, undated
 from idas_p2p.store.rows import fingerprint, row_of, storable, study_columns, study_of
@@ -68,6 +69,7 @@ class Catalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.announced = Announced(database)
 
     def record(self, archive: str, found: Sequence[Study], *, now: float) -> Changes:
         """Note that an archive holds studies; new and changed ones become due for publication.
@@ -202,10 +204,22 @@ class Catalog:
         with self._database.read() as connection:
             return feed.count_due(connection, now=now, interval=interval)
 
-    def published(self, done: Sequence[feed.Publication], *, now: float) -> None:
-        """Note that these were published or withdrawn; one that changed since `pending` stays due."""
+    def published(
+        self,
+        done: Sequence[feed.Publication],
+        *,
+        now: float,
+        early: Callable[[feed.Publication], float] = lambda one: 0.0,
+    ) -> None:
+        """Note that these were published or withdrawn; one that changed since `pending` stays due.
+
+        Args:
+            done: of `pending`.
+            now: Unix time in seconds.
+            early: seconds by which each shall be due before its interval is over, so that not all are due at once.
+        """
         with self._database.write() as connection:
-            feed.mark_published(connection, done, now=now)
+            feed.mark_published(connection, done, now=now, early=early)
 
     def publish_all_again(self) -> None:
         """Make every study due for publication, as when the federation's secrets change."""

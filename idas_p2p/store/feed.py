@@ -8,8 +8,8 @@ Belongs here: what is due. Not here: records and terms (node/publish.py). All fu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
@@ -30,6 +30,7 @@ class Publication:
     uid: str
     study: Study | None  # of the archive that has most of its instances
     revision: int
+    is_renewal: bool = field(default=False, compare=False)  # nothing changed since it was published last
 
     @property
     def is_withdrawn(self) -> bool:
@@ -61,15 +62,18 @@ def take_due(connection: Connection, limit: int, *, now: float, interval: float)
         now: Unix time in seconds.
         interval: seconds after which a publication is due again.
     """
-    due: list[tuple[str, int]] = []
+    due: list[tuple[str, int, bool]] = []
     for condition in _due(now, interval):
-        query = select(publications.c.study_uid, publications.c.revision).where(condition)
+        query = select(publications.c.study_uid, publications.c.revision, publications.c.published_at).where(condition)
         rows = connection.execute(
             query.order_by(publications.c.published_at, publications.c.changed_at).limit(limit - len(due))
         )
-        due += [(row.study_uid, row.revision) for row in rows]
-    held = _best_copies(connection, [uid for uid, _ in due])
-    return [Publication(uid=uid, study=held.get(uid), revision=revision) for uid, revision in due]
+        due += [(row.study_uid, row.revision, row.published_at != CHANGED) for row in rows]
+    held = _best_copies(connection, [uid for uid, _, _ in due])
+    return [
+        Publication(uid=uid, study=held.get(uid), revision=revision, is_renewal=is_renewal)
+        for uid, revision, is_renewal in due
+    ]
 
 
 def count_due(connection: Connection, *, now: float, interval: float) -> int:
@@ -78,10 +82,19 @@ def count_due(connection: Connection, *, now: float, interval: float) -> int:
     return connection.execute(select(func.count()).select_from(due)).scalar_one()
 
 
-def mark_published(connection: Connection, done: Sequence[Publication], *, now: float) -> None:
-    """Note what was published; a study that changed meanwhile stays due."""
+def mark_published(
+    connection: Connection, done: Sequence[Publication], *, now: float, early: Callable[[Publication], float]
+) -> None:
+    """Note what was published; a study that changed meanwhile stays due.
+
+    Args:
+        connection: of a transaction.
+        done: what was published.
+        now: Unix time in seconds.
+        early: seconds by which each shall be due before its interval is over, so that not all are due at once.
+    """
     same = (publications.c.study_uid == bindparam("uid")) & (publications.c.revision == bindparam("seen"))
-    kept = [_named(one, at=now) for one in done if not one.is_withdrawn]
+    kept = [_named(one, at=now - early(one)) for one in done if not one.is_withdrawn]
     gone = [_named(one) for one in done if one.is_withdrawn]
     if kept:
         connection.execute(publications.update().where(same).values(published_at=bindparam("at")), kept)

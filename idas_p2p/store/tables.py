@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from idas_p2p.wire.study import Study
 
-SCHEMA_VERSION: Final = 1  # a database of a higher version is refused
+SCHEMA_VERSION: Final = 2  # a database of a higher version is refused
 
 metadata = MetaData()
 
@@ -120,6 +120,14 @@ publications = Table(
     _time("changed_at"),
 )
 Index("publications_due", publications.c.published_at, publications.c.changed_at)
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("term", LargeBinary, primary_key=True),  # BLAKE2b-128: a million must be small
+    _number("claim"),  # instances; -1: withdrawn
+    _time("stored_at"),
+    sqlite_with_rowid=False,
+)
 harvests = Table(
     "harvests",
     metadata,

@@ -103,5 +103,4 @@ class Claim:
     holder: NodeId
     withdrawn: bool
     count: Annotated[int, Limit(0, 2**31)]  # instances for a study; 0 for an index term
-    expires: U64  # Unix seconds; the record's own
-    signature: Bytes64  # by the holder's identity
+    signature: Bytes64  # by the holder's identity; it covers the place, the slot and when the record expires too

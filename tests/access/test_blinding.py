@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from idas_p2p.crypto.box import open_sealed, seal
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.crypto.records import check_record, sign_record
 from idas_p2p.errors import BadSignature
-from idas_p2p.limits import BLIND_PERIOD, MAX_RECORD_SIZE, REPUBLISH_INTERVAL
+from idas_p2p.limits import BLIND_PERIOD, MAX_CLOCK_SKEW, MAX_RECORD_SIZE, RECORD_LIFETIME
 from idas_p2p.wire.federation import Claim, Secrets
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.schema import decode, encode
@@ -71,11 +74,21 @@ def test_a_place_moves_when_the_period_ends_not_before() -> None:
     assert BLINDER.place(TERM, now=NOW + BLIND_PERIOD).public != PLACE.public
 
 
-def test_the_next_place_is_written_while_the_record_could_still_be_due_there() -> None:
-    late = NOW + BLIND_PERIOD - 2 * REPUBLISH_INTERVAL
-    assert len(BLINDER.places_to_write(TERM, now=late - 1)) == 1
-    here, soon = BLINDER.places_to_write(TERM, now=late)
-    assert (here.public, soon.public) == (PLACE.public, BLINDER.place(TERM, now=NOW + BLIND_PERIOD).public)
+def test_readers_look_at_the_former_place_while_a_record_there_can_be_alive() -> None:
+    moved = NOW + BLIND_PERIOD
+    assert [place.public for place in BLINDER.places_to_read(TERM, now=moved - 1)] == [PLACE.public]
+    for after in (0.0, RECORD_LIFETIME - 1):
+        here, before = BLINDER.places_to_read(TERM, now=moved + after)
+        assert (here.public, before.public) == (BLINDER.place(TERM, now=moved).public, PLACE.public)
+    assert len(BLINDER.places_to_read(TERM, now=moved + RECORD_LIFETIME + MAX_CLOCK_SKEW)) == 1
+
+
+def test_a_claim_is_written_at_one_place_and_withdrawn_wherever_it_may_be() -> None:
+    moved = NOW + BLIND_PERIOD
+    (here,) = BLINDER.places_to_write(TERM, withdrawn=False, now=moved)
+    assert here.public == BLINDER.place(TERM, now=moved).public
+    both = BLINDER.places_to_write(TERM, withdrawn=True, now=moved)
+    assert [place.public for place in both] == [here.public, PLACE.public]
 
 
 def test_a_writers_name_differs_between_places_and_stays_at_one() -> None:
@@ -108,7 +121,7 @@ def test_a_claim_copied_to_another_place_is_refused() -> None:
 
 def test_a_claim_whose_life_was_prolonged_is_refused() -> None:
     record = claim()
-    with pytest.raises(BadSignature, match="expire at different times"):
+    with pytest.raises(BadSignature):
         BLINDER.read_claim(replace(record, expires=record.expires + 1))
 
 
@@ -124,3 +137,20 @@ def test_what_a_member_sealed_that_is_no_claim_is_refused() -> None:
     nonsense = sign_record(PLACE, ANNA, seal(payload_key(claim()), b"\xc1", pad_to=64), now=NOW)
     with pytest.raises(BadSignature, match="not a claim"):
         BLINDER.read_claim(nonsense)
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/claims.json").read_text())["vectors"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["comment"])
+def test_the_vectors_have_their_outcomes(vector: dict[str, Any]) -> None:
+    blinder = Blinder(decode(Secrets, bytes.fromhex(vector["secrets"]), max_size=256))
+    record = Record.from_bytes(bytes.fromhex(vector["record"]))
+    place = blinder.place(Term(Field(vector["field"]), vector["value"]), now=vector["now"])
+    assert (place.public.hex(), record.key.hex()) == (vector["location"], vector["key"])
+    if vector["outcome"] == "bad_signature":
+        with pytest.raises(BadSignature):
+            blinder.read_claim(record)
+        return
+    found = blinder.read_claim(record)
+    assert (str(found.holder), found.count, found.withdrawn) == (vector["holder"], vector["count"], vector["withdrawn"])

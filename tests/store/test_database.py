@@ -178,3 +178,16 @@ def test_errors_never_carry_the_values_of_a_statement(sqlite: Database) -> None:
     with pytest.raises(Exception, match="UNIQUE") as caught, sqlite.write() as connection:
         connection.execute(values.insert(), [row, row])
     assert "CANARY" not in str(caught.value)
+
+
+def test_a_database_of_the_version_before_gets_the_tables_it_lacks(database_url: str) -> None:
+    database = Database.open(database_url)
+    with database.write() as connection:
+        connection.execute(text("DROP TABLE announcements"))
+        connection.execute(text("UPDATE schema_version SET version = 1"))
+    database.close()
+    database = Database.open(database_url)
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM announcements")).scalar() == 0
+        assert connection.execute(text("SELECT version FROM schema_version")).scalar() == SCHEMA_VERSION
+    database.close()

@@ -145,3 +145,12 @@ def test_what_was_published_ends_equal_to_what_is_held(
     held = {uid: max((entry.study.instance_count for entry in catalog.entries(uid)), default=None) for uid in told}
     assert told == held
     assert due(catalog) == []
+
+
+def test_a_study_may_be_made_due_early_so_that_not_all_are_due_at_once(catalog: Catalog) -> None:
+    catalog.record("pacs", [make_study("1"), make_study("2")], now=1.0)
+    started = catalog.pending(100, now=10.0, interval=DAY)
+    assert [one.is_renewal for one in started] == [False, False]
+    catalog.published(started, now=10.0 * DAY, early=lambda one: 3_600.0 * (one.uid == "2"))
+    assert due(catalog, now=11.0 * DAY - 3_600.0) == [("2", 3)]
+    assert [one.is_renewal for one in catalog.pending(100, now=11.0 * DAY, interval=DAY)] == [True, True]
