@@ -9,7 +9,6 @@ from typing import Final
 
 # Secure channel, docs/spec/transport.md
 MAX_MESSAGE_SIZE: Final = 1_048_576 + 65_536  # bytes of one channel message; a chunk of 1 MiB and its header
-MAX_CONTROL_MESSAGE_SIZE: Final = 262_144  # bytes; protocol
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds for all three messages; ours
 DIAL_TIMEOUT: Final = 10.0  # seconds for TCP connect and handshake; ours
 MAX_CHANNELS: Final = 512  # open at once on one node; ours: caps memory
@@ -31,10 +30,17 @@ MAX_RECORDS_PER_DATAGRAM: Final = 16  # protocol; the size of a datagram is the 
 MAX_SLOTS_PER_KEY: Final = 512  # writers at one key; ours: a reader fetches a few hundred datagrams at most
 MAX_BYTES_PER_KEY: Final = 262_144  # bytes at one key; ours
 MAX_KEYS_PER_WRITER: Final = 64  # keys at which one writer key may have a slot; ours, honest writers use one
-MAX_STORED_RECORDS: Final = 300_000  # held for others by one node; ours: about 300 MB of memory
-MAX_STORED_BYTES: Final = 268_435_456  # bytes of records held for others; ours
-BLOCK_SHARE: Final = 0.25  # of the two bounds above that one public address block (/24, /48) may fill; ours
-MAX_SESSIONS: Final = 4_096  # datagram sessions of one node; ours: about 2 MB
+MAX_STORED_RECORDS: Final = 1_000_000  # held for others by one node; ours: about 850 MB of memory
+MAX_STORED_BYTES: Final = 536_870_912  # bytes of records held for others; ours
+BLOCK_SHARE: Final = 0.5  # of the two bounds above that one public address block (/24, /48) may fill; ours
+MAX_SESSIONS: Final = 4_096  # datagram sessions of one node; ours: about 4 MB
+MAX_SESSIONS_PER_BLOCK: Final = 64  # of them with one public address block; ours
+MAX_SESSIONS_PER_HOST: Final = 2_048  # of them with one private address, where many nodes may share it; ours
+WORK_RATE: Final = 2_500.0  # units of work a second that one address block may cause; protocol: writers keep below it
+WORK_BURST: Final = 10_000.0  # units it may cause at once; protocol. A unit is about 0.1 ms of a core
+WORK_HANDSHAKE: Final = 4.0  # units; protocol
+WORK_REQUEST: Final = 1.0  # units; protocol
+WORK_RECORD: Final = 3.0  # units for each record of a store request, beside the request; protocol
 SESSION_LIFETIME: Final = 3_600.0  # seconds until a datagram session gets new keys; protocol
 
 # Exchange, docs/spec/exchange.md

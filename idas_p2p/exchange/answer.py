@@ -1,6 +1,8 @@
 """The answering side of a control link: each question in a task of its own, within bounds.
 
-Belongs here: who may ask what at which state of membership, batching of hits. Not here: the answers (FindSource).
+Law: who is not on the roster may show us a newer manifest and nothing else; who proved the key of the epoch before may
+also get the manifest in force; only who proved the key in force may ask for studies.
+Belongs here: that, and batching of hits. Not here: the answers (FindSource).
 Source: docs/spec/exchange.md section 2.
 """
 
@@ -8,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from idas_p2p.access.policy import Requester
-from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, WireError
+from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, NotAMember, WireError
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.exchange.interfaces import Channel, FindSource
 from idas_p2p.limits import FIND_TIMEOUT, MAX_HITS
@@ -34,8 +37,9 @@ from idas_p2p.wire.messages import (
 )
 
 MAX_ANSWERS_AT_ONCE = 16  # of one link; ours
-HITS_PER_MESSAGE = 32  # at most 32 x 15 kB, within a message; protocol allows 64
-_EAGER_SECONDS = 0.02  # a hit waits no longer than this for company
+HITS_PER_MESSAGE = 16  # of at most 50 kB each, so that any 16 fit into a message; ours, protocol allows 64
+HELLO_TIMEOUT = 10.0  # seconds from the handshake to the peer's Hello; ours
+_EAGER_SECONDS = 0.02  # since the last message; hits that come later than this are sent as they come
 
 
 class Membership(Protocol):
@@ -71,13 +75,20 @@ class ControlServer:
         membership: ours.
         source: answers queries.
         requester_of: makes the requester of a proved peer and the user it names.
+        hello_timeout: seconds for the peer's first message.
     """
 
     def __init__(
-        self, channel: Channel, *, membership: Membership, source: FindSource, requester_of: RequesterOf
+        self,
+        channel: Channel,
+        *,
+        membership: Membership,
+        source: FindSource,
+        requester_of: RequesterOf,
+        hello_timeout: float = HELLO_TIMEOUT,
     ) -> None:
         self._channel, self._membership, self._source = channel, membership, source
-        self._requester_of = requester_of
+        self._requester_of, self._hello_timeout = requester_of, hello_timeout
         self._tasks = TaskOwner(limit=MAX_ANSWERS_AT_ONCE)
         self._running: dict[int, asyncio.Task[None]] = {}
 
@@ -86,18 +97,25 @@ class ControlServer:
 
         Raises:
             ChannelClosed: the peer hung up.
-            WireError: the peer broke the protocol.
+            WireError, BadSignature: the peer broke the protocol.
         """
         try:
-            hello = decode_message(await self._channel.receive())
-            if not isinstance(hello, Hello):
-                raise WireError("a control link begins with Hello")
+            await self._receive_hello()
             await self._send(Hello(version=EXCHANGE_VERSION, epoch=self._membership.epoch))
             while True:
                 await self._take(decode_message(await self._channel.receive()))
         finally:
             await self._tasks.stop()
             await self._channel.close()
+
+    async def _receive_hello(self) -> None:
+        try:
+            async with asyncio.timeout(self._hello_timeout):
+                hello = decode_message(await self._channel.receive())
+        except TimeoutError:
+            raise WireError("no Hello came on a control link") from None
+        if not isinstance(hello, Hello):
+            raise WireError("a control link begins with Hello")
 
     async def _take(self, message: Any) -> None:
         if isinstance(message, Ping):
@@ -122,13 +140,22 @@ class ControlServer:
         return ""
 
     async def _give_manifest(self, number: int) -> None:
-        manifest = self._membership.manifest_bytes()
+        manifest = self._membership.manifest_bytes() if self._is_on_roster() else None
         if manifest is None:
             await self._send(RequestEnd(number=number, code=AccessDenied.code))
         else:
             await self._send(ManifestOffer(number=number, manifest=manifest))
 
+    def _is_on_roster(self) -> bool:
+        try:
+            self._requester_of(self._channel.peer, "")
+        except NotAMember:
+            return False
+        return True
+
     async def _start_find(self, request: FindRequest) -> None:
+        if request.number in self._running:
+            raise WireError("the number of a request under way was used again")
         if not self._membership.is_current_member(self._channel):
             await self._send(RequestEnd(number=request.number, code=AccessDenied.code))
             return
@@ -138,7 +165,7 @@ class ControlServer:
             await self._send(RequestEnd(number=request.number, code=error.code))
             return
         self._running[request.number] = task
-        task.add_done_callback(lambda _: self._running.pop(request.number, None))
+        task.add_done_callback(lambda _: self._running.pop(request.number))
 
     async def _find(self, request: FindRequest) -> None:
         code = ""
@@ -147,6 +174,8 @@ class ControlServer:
                 await self._send_hits(request)
         except TimeoutError:
             code = Busy.code
+        except NotAMember:
+            code = AccessDenied.code
         except IdasError as error:
             code = error.code
         except Exception as error:  # a bug costs this answer, not the link
@@ -158,13 +187,16 @@ class ControlServer:
     async def _send_hits(self, request: FindRequest) -> None:
         requester = self._requester_of(self._channel.peer, request.user)
         limit, waiting = min(request.limit, MAX_HITS), list[Hit]()
-        loop = asyncio.get_running_loop()
-        since = loop.time()
-        async for hit in self._source.find(requester, request.query, limit=limit):
-            waiting.append(hit)
-            if len(waiting) >= HITS_PER_MESSAGE or loop.time() - since > _EAGER_SECONDS:
-                await self._send(Hits(number=request.number, hits=tuple(waiting)))
-                waiting, since = [], loop.time()
+        now = asyncio.get_running_loop().time
+        sent_at = now() - _EAGER_SECONDS  # so that the first hit goes at once
+        async with aclosing(self._source.find(requester, request.query, limit=limit)) as hits:  # type: ignore[type-var]
+            async for hit in hits:
+                waiting.append(hit)
+                if len(waiting) >= HITS_PER_MESSAGE or now() - sent_at >= _EAGER_SECONDS:
+                    self._requester_of(self._channel.peer, request.user)  # it may have been removed meanwhile
+                    await self._send(Hits(number=request.number, hits=tuple(waiting)))
+                    await asyncio.sleep(0)  # a source that never waits must not stop the node
+                    waiting, sent_at = [], now()
         if waiting:
             await self._send(Hits(number=request.number, hits=tuple(waiting)))
 

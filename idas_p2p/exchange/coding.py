@@ -67,9 +67,14 @@ class Encoder:
             data: the data set.
             layout: where native pixels lie; None when unknown.
             packed: the data set is compressed already: only its head is worth coding.
+
+        Raises:
+            OSError: the data set cannot be read, or has become shorter.
         """
         for offset, size in _cuts(data.size, layout):
             piece = data.read(offset, size)
+            if len(piece) != size:
+                raise OSError("a data set ended early")
             if offset == 0:
                 yield self._head(series_uid, piece)
             elif packed:
@@ -80,18 +85,18 @@ class Encoder:
                 yield _smaller(piece, Coding.ZSTD, _zstd(piece, _PIXEL_LEVEL))
 
     def _pixels(self, series_uid: str, piece: bytes) -> Chunk:
-        """Code pixels as the first chunk of the series was coded best."""
-        coding = self._best.get(series_uid)
-        if coding is None or len(piece) % 2:
-            both = [(Coding.ZSTD, _zstd(piece, _PIXEL_LEVEL))]
-            if not len(piece) % 2:
-                both.append((Coding.DELTA16, _delta16(piece)))
-            coding, coded = min(both, key=lambda one: len(one[1]))
-            if len(self._best) < MAX_DICTIONARIES:
-                self._best[series_uid] = coding
-        else:
-            coded = _delta16(piece) if coding is Coding.DELTA16 else _zstd(piece, _PIXEL_LEVEL)
-        return _smaller(piece, coding, coded)
+        """Code pixels as the first chunk of the series was coded best; an odd number of bytes has no 16-bit samples."""
+        best = self._best.get(series_uid)
+        if len(piece) % 2 or best is Coding.ZSTD:
+            return _smaller(piece, Coding.ZSTD, _zstd(piece, _PIXEL_LEVEL))
+        differences = _smaller(piece, Coding.DELTA16, _delta16(piece))
+        if best is Coding.DELTA16:
+            return differences
+        plain = _smaller(piece, Coding.ZSTD, _zstd(piece, _PIXEL_LEVEL))
+        smaller = min(differences, plain, key=lambda chunk: len(chunk.data))
+        if len(self._best) < MAX_DICTIONARIES:
+            self._best[series_uid] = Coding.ZSTD if smaller is plain else Coding.DELTA16
+        return smaller
 
     def _head(self, series_uid: str, piece: bytes) -> Chunk:
         dictionary = self._dictionaries.get(series_uid)
@@ -132,7 +137,9 @@ class Decoder:
         if chunk.coding == Coding.ZSTD:
             return _unzstd(chunk)
         if chunk.coding == Coding.ZSTD_SERIES:
-            return _unzstd(chunk, self._dictionaries.get(series_uid))
+            if (dictionary := self._dictionaries.get(series_uid)) is None:
+                raise WireError("a chunk needs the first head of its series, which has not come")
+            return _unzstd(chunk, dictionary)
         if chunk.coding == Coding.DELTA16:
             return _undelta16(_unzstd(chunk))
         raise WireError("unknown coding of a chunk")
@@ -165,7 +172,9 @@ def _unzstd(chunk: Chunk, dictionary: zstandard.ZstdCompressionDict | None = Non
     try:
         if zstandard.frame_content_size(chunk.data) != chunk.size:
             raise WireError("a chunk does not have its announced size")
-        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(chunk.data, max_output_size=chunk.size)
+        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(
+            chunk.data, max_output_size=chunk.size, allow_extra_data=False
+        )
     except zstandard.ZstdError:
         raise WireError("a chunk cannot be decompressed") from None
 

@@ -1,7 +1,7 @@
 """The asker's side of a control link: many questions at once over one channel, each with its own answer.
 
 Belongs here: numbering requests and handing answers to who asked. Not here: whom to ask
-(find.py), dialling (node/links.py).
+(find.py), dialling (node/links.py), waiting answers (inbox.py).
 Source: docs/spec/exchange.md section 2.
 """
 
@@ -11,8 +11,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from idas_p2p.errors import Busy, ChannelClosed, IdasError, WireError
-from idas_p2p.exchange.fetch import error_of
+from idas_p2p.errors import Busy, ChannelClosed, PeerUnreachable, WireError
+from idas_p2p.exchange.codes import error_of
+from idas_p2p.exchange.inbox import Inbox
 from idas_p2p.exchange.interfaces import Channel
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.messages import (
@@ -32,8 +33,9 @@ from idas_p2p.wire.messages import (
 )
 from idas_p2p.wire.query import StudyQuery
 
-MAX_OPEN_REQUESTS = 256  # on one link; ours
-MAX_WAITING_ANSWERS = 256  # messages of one answer not yet taken; ours: over MAX_HITS / hits a message
+MAX_OPEN_REQUESTS = 256  # on one link, cancellations not yet sent included; ours
+ANSWER_TIMEOUT = 15.0  # seconds for the one answer to anything but a find; ours
+_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong)
 
 
 class ControlLink:
@@ -42,13 +44,15 @@ class ControlLink:
     Args:
         channel: a control channel we dialled.
         tasks: owns the reading task.
+        answer_timeout: seconds for the one answer to anything but a find.
     """
 
-    def __init__(self, channel: Channel, *, tasks: TaskOwner) -> None:
+    def __init__(self, channel: Channel, *, tasks: TaskOwner, answer_timeout: float = ANSWER_TIMEOUT) -> None:
         self.channel = channel
         self.remote_epoch = 0
-        self._tasks = tasks
-        self._answers: dict[int, asyncio.Queue[Any]] = {}
+        self._tasks, self._answer_timeout = tasks, answer_timeout
+        self._inbox = Inbox()
+        self._cancelling = 0  # cancellations on their way
         self._number = 0
         self._reading: asyncio.Task[None] | None = None
         self.is_open = True
@@ -88,30 +92,31 @@ class ControlLink:
             self._reading.cancel()
 
     async def find(self, query: StudyQuery, *, user: str, limit: int) -> AsyncIterator[Hit]:
-        """Yield the other node's hits as they arrive.
+        """Yield the other node's hits as they arrive; leaving early cancels the request.
 
         Raises:
+            WireError: it answered something else, or more than was asked for.
             IdasError: the code it ended with, or ChannelClosed.
         """
-        number, answers = self._begin()
-        finished = False
+        number, finished, left = self._begin(), False, limit
         try:
             await self._send(FindRequest(number=number, user=user, query=query, limit=limit))
             while True:
-                message = await self._next(answers)
+                message = await self._inbox.take(number)
                 if isinstance(message, RequestEnd):
                     finished = True
                     if message.code:
                         raise error_of(message.code)
                     return
-                if not isinstance(message, Hits):
-                    raise WireError("not an answer to a find")
+                if not isinstance(message, Hits) or len(message.hits) > left:
+                    raise WireError("not an answer to a find, or more than was asked for")
+                left -= len(message.hits)
                 for hit in message.hits:
                     yield hit
         finally:
-            del self._answers[number]
+            self._inbox.close(number)
             if not finished and self.is_open:
-                await self._send(CancelRequest(number=number))
+                self._cancel(number)
 
     async def manifest(self) -> bytes:
         """The other node's newest manifest, encoded.
@@ -144,47 +149,53 @@ class ControlLink:
             raise WireError("not an answer to a ping")
 
     async def _ask(self, make: Callable[[int], Any]) -> Any:
-        number, answers = self._begin()
+        number = self._begin()
         try:
-            await self._send(make(number))
-            return await self._next(answers)
+            async with asyncio.timeout(self._answer_timeout):
+                await self._send(make(number))
+                return await self._inbox.take(number)
+        except TimeoutError:
+            raise PeerUnreachable("no answer on a control link") from None
         finally:
-            del self._answers[number]
+            self._inbox.close(number)
 
-    def _begin(self) -> tuple[int, asyncio.Queue[Any]]:
+    def _begin(self) -> int:
         if not self.is_open:
             raise ChannelClosed
-        if len(self._answers) >= MAX_OPEN_REQUESTS:
+        if len(self._inbox) + self._cancelling >= MAX_OPEN_REQUESTS:
             raise Busy("too many requests on one control link")
         self._number = self._number % (2**32 - 1) + 1
-        answers = self._answers[self._number] = asyncio.Queue(maxsize=MAX_WAITING_ANSWERS)
-        return self._number, answers
+        self._inbox.open(self._number)
+        return self._number
+
+    def _cancel(self, number: int) -> None:
+        """Tell the other node without waiting for it: its slowness may be why we leave."""
+
+        def sent(_: asyncio.Task[None]) -> None:
+            self._cancelling -= 1
+
+        try:
+            task = self._tasks.start("cancel_request", self._send(CancelRequest(number=number)))
+        except Busy:
+            return  # it goes on answering, and what it says is thrown away
+        self._cancelling += 1
+        task.add_done_callback(sent)
 
     async def _send(self, message: Any) -> None:
         await self.channel.send(encode_message(message))
 
-    async def _next(self, answers: asyncio.Queue[Any]) -> Any:
-        message = await answers.get()
-        if isinstance(message, IdasError):
-            raise message
-        return message
-
     async def _read(self) -> None:
         try:
             while True:
-                message = decode_message(await self.channel.receive())
-                answers = self._answers.get(getattr(message, "number", 0))
-                if answers is not None:
-                    answers.put_nowait(message)
-        except asyncio.QueueFull:
-            raise WireError("an answer is longer than was asked for") from None
+                data = await self.channel.receive()
+                message = decode_message(data)
+                if not isinstance(message, _ANSWERS):
+                    raise WireError("not an answer")
+                self._inbox.put(message.number, message, len(data))
         finally:
             self._end()
             await self.channel.close()
 
     def _end(self) -> None:
         self.is_open = False
-        for answers in self._answers.values():
-            while answers.full():
-                answers.get_nowait()
-            answers.put_nowait(ChannelClosed())
+        self._inbox.end(ChannelClosed)

@@ -1,12 +1,13 @@
 """One question to many nodes: hits as they come, each node under its own deadline, the silent ones named.
 
-Belongs here: asking in parallel, merging by study. Not here: whom to ask (node/find.py).
+Belongs here: asking in parallel, and that one node costs only its own answer. Not here: whom to ask (node/find.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from idas_p2p.errors import IdasError, LocalError, PeerUnreachable
@@ -46,19 +47,30 @@ async def ask_all(
     Args:
         nodes: whom to ask.
         ask: starts the question to one node.
-        per_node_timeout: seconds for the whole answer of one node.
+        per_node_timeout: seconds for the whole answer of one node; time in which the reader takes nothing is not its.
         asked: tells afterwards who answered and who did not.
     """
     wanted = list(dict.fromkeys(nodes))
     tasks = TaskOwner(limit=max(1, len(wanted)))
     arrived: asyncio.Queue[RemoteHit | NodeId] = asyncio.Queue(maxsize=_WAITING_HITS)
     places = asyncio.Semaphore(MAX_NODES_AT_ONCE)
+    now = asyncio.get_running_loop().time
+
+    async def read(node: NodeId, deadline: asyncio.Timeout) -> None:
+        async with aclosing(ask(node)) as hits:  # type: ignore[type-var]
+            async for hit in hits:
+                if not arrived.full():
+                    arrived.put_nowait(RemoteHit(node, hit))
+                    continue
+                left = (deadline.when() or now()) - now()
+                deadline.reschedule(None)
+                await arrived.put(RemoteHit(node, hit))
+                deadline.reschedule(now() + left)
 
     async def ask_one(node: NodeId) -> None:
         try:
-            async with places, asyncio.timeout(per_node_timeout):
-                async for hit in ask(node):
-                    await arrived.put(RemoteHit(node, hit))
+            async with places, asyncio.timeout(per_node_timeout) as deadline:
+                await read(node, deadline)
             asked.answered.add(node)
         except TimeoutError:
             asked.unanswered[node] = PeerUnreachable.code

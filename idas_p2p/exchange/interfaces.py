@@ -58,6 +58,7 @@ class Channel(Protocol):
 
         Raises:
             ChannelClosed: the connection is gone.
+            FrameTooLarge, BadSignature: the other side broke the protocol; the connection is closed.
         """
         ...
 

@@ -12,12 +12,17 @@ from typing import Annotated, Any, Final
 
 from idas_p2p.errors import UnsupportedVersion, WireError
 from idas_p2p.limits import MAX_MESSAGE_SIZE
+from idas_p2p.wire.canonical import unpack
 from idas_p2p.wire.federation import MAX_MANIFEST_SIZE
 from idas_p2p.wire.query import StudyQuery
-from idas_p2p.wire.schema import U64, Bytes32, Limit, decode, encode
+from idas_p2p.wire.schema import U64, Bytes32, Limit, encode, from_plain
 from idas_p2p.wire.study import Study, Uid
 
 EXCHANGE_VERSION: Final = 1
+MAX_SERIES: Final = 1_024  # named in one fetch; protocol
+MAX_INSTANCES: Final = 8_192  # named in one fetch; protocol
+MAX_HAVE: Final = 32_768  # marks of instances already here in one fetch; protocol: a request fits into a message
+MAX_ANNOUNCED: Final = 131_072  # instances a holder may announce for one fetch; protocol
 RequestNumber = Annotated[int, Limit(0, 2**32 - 1)]
 Code = Annotated[str, Limit(0, 64)]  # a code of errors.py
 UserName = Annotated[str, Limit(0, 64)]
@@ -31,8 +36,7 @@ class Hello:
     epoch: U64  # of the newest manifest known; 0 for none
 
     def __post_init__(self) -> None:
-        if self.version != EXCHANGE_VERSION:
-            raise UnsupportedVersion(f"exchange version {self.version}, {EXCHANGE_VERSION} expected")
+        _check_version(self.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,16 +135,19 @@ class FetchRequest:
     user: UserName
     ticket: Ticket
     study_uid: Uid
-    series_uids: Annotated[tuple[Uid, ...], Limit(0, 4_096)]
-    sop_instance_uids: Annotated[tuple[Uid, ...], Limit(0, 8_192)]
-    have: Annotated[tuple[Annotated[bytes, Limit(8, 8)], ...], Limit(0, 65_536)]  # instance_mark of each
+    series_uids: Annotated[tuple[Uid, ...], Limit(0, MAX_SERIES)]
+    sop_instance_uids: Annotated[tuple[Uid, ...], Limit(0, MAX_INSTANCES)]
+    have: Annotated[tuple[Annotated[bytes, Limit(8, 8)], ...], Limit(0, MAX_HAVE)]  # instance_mark of each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchStart:
-    """The holder accepts; so many instances will come or be named as failed, those already there not counted."""
+    """The holder accepts: it has so many instances of what was asked for, those already there included.
 
-    total: Annotated[int, Limit(0, 2**31)]
+    Comes first, and again when the archive corrects the number.
+    """
+
+    total: Annotated[int, Limit(0, MAX_ANNOUNCED)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -166,7 +173,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class InstanceLost:
-    """An instance that the holder cannot send, and why."""
+    """An instance that the holder cannot send, and why; it may have begun already."""
 
     sop_instance_uid: Uid
     code: Code
@@ -174,7 +181,7 @@ class InstanceLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchEnd:
-    """The last message of an image link; `code` is empty when the holder sent all it announced."""
+    """The last message of an image link; `code` is empty when all that was announced came, was lost or was there."""
 
     code: Code
 
@@ -209,11 +216,20 @@ def decode_message(data: bytes) -> Any:
     """Read a message.
 
     Raises:
+        UnsupportedVersion: a Hello of another version, whatever follows in it.
         WireError: empty, of unknown type, or not a valid body.
     """
     if not data or (kind := MESSAGES.get(data[0])) is None:
         raise WireError("unknown type of message")
-    return decode(kind, data[1:], max_size=MAX_MESSAGE_SIZE)
+    plain = unpack(data[1:], max_size=MAX_MESSAGE_SIZE)
+    if kind is Hello and isinstance(plain, list) and plain and type(plain[0]) is int:
+        _check_version(plain[0])
+    return from_plain(kind, plain)
+
+
+def _check_version(version: int) -> None:
+    if version != EXCHANGE_VERSION:
+        raise UnsupportedVersion(f"exchange version {version}, {EXCHANGE_VERSION} expected")
 
 
 def instance_mark(sop_instance_uid: str) -> bytes:

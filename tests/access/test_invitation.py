@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idas_p2p.access.admission import psk_id
 from idas_p2p.access.invitation import PREFIX, Invitation, invitation_psk
 from idas_p2p.crypto.box import seal
 from idas_p2p.crypto.kdf import derive
@@ -128,3 +132,18 @@ def test_place_key_and_psk_follow_from_the_secret_alone() -> None:
 
 def test_an_invitation_never_prints_its_secret() -> None:
     assert repr(INVITATION) == "Invitation(…)"
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/invitations.json").read_text())["vectors"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["comment"])
+def test_the_vectors_have_their_outcomes(vector: dict[str, Any]) -> None:
+    if vector["outcome"] == "refused":
+        with pytest.raises(BadCode):
+            Invitation.from_code(vector["code"])
+        return
+    found = Invitation.from_code(vector["code"])
+    assert (found.secret.hex(), str(found.contact)) == (vector["secret"], vector["contact"])
+    assert found.location.public.hex() == vector["location"]
+    assert (found.psk.hex(), psk_id(found.psk).hex()) == (vector["psk"], vector["psk_id"])

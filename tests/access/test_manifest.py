@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +23,7 @@ from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.errors import NotAMember
 from idas_p2p.limits import MAX_CLOCK_SKEW
 from idas_p2p.wire.federation import MAX_MANIFEST_SIZE, MAX_MEMBERS, Manifest, Secrets
+from idas_p2p.wire.schema import encode
 from tests.access.region import ANNA, BERT, CARL, EVE
 
 NOW = 1_000.0
@@ -99,3 +103,17 @@ def test_the_largest_federation_fits_into_a_manifest() -> None:
     largest = succeed(ANNA, FIRST, members, SECRETS, now=NOW).to_bytes()
     assert len(largest) <= MAX_MANIFEST_SIZE
     assert Manifest.from_bytes(largest).to_bytes() == largest
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/manifests.json").read_text())["vectors"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["comment"])
+def test_the_vectors_have_their_outcomes(vector: dict[str, Any]) -> None:
+    before, manifest = (Manifest.from_bytes(bytes.fromhex(vector[name])) for name in ("before", "manifest"))
+    assert digest(manifest).hex() == vector["digest"]
+    assert (check_manifest(manifest, before, now=vector["now"]) or "success") == vector["outcome"]
+    if vector["outcome"] == "success":
+        assert (
+            encode(open_secrets(manifest, SigningKey(bytes.fromhex(vector["member_seed"])))).hex() == vector["secrets"]
+        )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from idas_p2p.access.policy import Level, Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.limits import TICKET_LIFETIME
+from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import Ticket
 from tests.access.region import ANNA, BERT
 
@@ -58,3 +62,15 @@ def test_no_two_users_and_studies_share_a_mac(user: str, study: str, other_user:
     one = OFFICE.issue(replace(ANNA_ASKS, user=user), study, Level.FULL, now=0.0)
     other = OFFICE.issue(replace(ANNA_ASKS, user=other_user), other_study, Level.FULL, now=0.0)
     assert (one.mac == other.mac) == ((user, study) == (other_user, other_study))
+
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/tickets.json").read_text())["vectors"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["comment"])
+def test_the_vectors_have_their_outcomes(vector: dict[str, Any]) -> None:
+    ticket = Ticket(level=vector["level"], expires=vector["expires"], mac=bytes.fromhex(vector["mac"]))
+    requester = Requester(node_id=NodeId.parse(vector["requester"]), institution="any", user=vector["user"])
+    office = TicketOffice(bytes.fromhex(vector["key"]))
+    outcome = office.check(ticket, requester, vector["study_uid"], now=vector["now"])
+    assert (outcome or "success") == vector["outcome"]

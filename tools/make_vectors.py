@@ -1,0 +1,320 @@
+"""Write tests/vectors/{manifests,invitations,claims,tickets,messages,chunks}.json: python -m tools.make_vectors.
+
+Each vector says what goes in, what comes out, and its outcome, from a closed set: "success", or the refusal's name. All
+keys are counted, not random. Where sealing draws a nonce, a run writes other bytes with the same meaning: run it when a
+format changes, and not otherwise. Refused vectors are successful ones with one thing wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from idas_p2p.access.blinding import Blinder
+from idas_p2p.access.federation import psk_id
+from idas_p2p.access.invitation import Invitation
+from idas_p2p.access.manifest import ManifestRefusal, digest, found, succeed
+from idas_p2p.access.policy import Level, Requester
+from idas_p2p.access.tickets import TicketOffice, TicketRefusal
+from idas_p2p.blob import MemoryBlob
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.exchange.coding import Coding, Encoder
+from idas_p2p.exchange.interfaces import PixelLayout
+from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.federation import Manifest, Secrets
+from idas_p2p.wire.messages import (
+    CancelRequest,
+    Chunk,
+    FetchEnd,
+    FetchRequest,
+    FetchStart,
+    FindRequest,
+    Hello,
+    Hit,
+    Hits,
+    InstanceHead,
+    InstanceLost,
+    JoinRequest,
+    ManifestOffer,
+    ManifestWanted,
+    Ping,
+    Pong,
+    RequestEnd,
+    Ticket,
+    encode_message,
+    instance_mark,
+)
+from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.schema import encode
+from idas_p2p.wire.study import Study
+from idas_p2p.wire.terms import Field, Term
+
+VECTORS = Path(__file__).parents[1] / "tests/vectors"
+NOW = 1_750_000_000.0  # Unix seconds
+Vector = dict[str, Any]
+
+
+def counted(number: int, size: int = 32) -> bytes:
+    """Bytes that nobody could have chosen to fit."""
+    return hashlib.blake2b(b"idas_p2p vector %d" % number, digest_size=size).digest()
+
+
+ADMIN, MEMBER, STRANGER = (SigningKey(counted(number)) for number in (1, 2, 3))
+SECRETS = Secrets(read=counted(4), write=counted(5), psk=counted(6))
+
+
+def manifests() -> list[Vector]:
+    """A manifest, the one before it, and whether it may be installed; docs/spec/federation.md section 2."""
+    first = found(ADMIN, "Anna Hospital", "Region", now=NOW, random_bytes=lambda size: counted(7, size))
+    members = {ADMIN.node_id: "Anna Hospital", MEMBER.node_id: "Bert Clinic"}
+    second = succeed(ADMIN, first, members, SECRETS, now=NOW)
+
+    def signed(manifest: Manifest, key: SigningKey = ADMIN) -> Manifest:
+        return replace(manifest, signature=key.sign(manifest.signed_bytes()))
+
+    def vector(comment: str, manifest: Manifest, outcome: str, *, now: float = NOW) -> Vector:
+        return {
+            "comment": comment,
+            "before": first.to_bytes().hex(),
+            "manifest": manifest.to_bytes().hex(),
+            "digest": digest(manifest).hex(),
+            "now": now,
+            "member_seed": counted(2).hex(),
+            "secrets": encode(SECRETS).hex() if outcome == "success" else "",
+            "outcome": outcome,
+        }
+
+    unsorted = signed(replace(second, members=second.members[::-1]))
+    return [
+        vector("the successor", second, "success"),
+        vector("the same again", first, ManifestRefusal.NOT_NEWER),
+        vector(
+            "of another federation", signed(replace(second, federation=counted(8))), ManifestRefusal.OTHER_FEDERATION
+        ),
+        vector(
+            "by another admin", signed(replace(second, admin=STRANGER.node_id), STRANGER), ManifestRefusal.NOT_ADMIN
+        ),
+        vector("signed by another", signed(second, STRANGER), ManifestRefusal.BAD_SIGNATURE),
+        vector("changed after signing", replace(second, name="Elsewhere"), ManifestRefusal.BAD_SIGNATURE),
+        vector("another before it", signed(replace(second, previous=counted(9))), ManifestRefusal.BROKEN_CHAIN),
+        vector("members in another order", unsorted, ManifestRefusal.UNSORTED),
+        vector("after its time", second, ManifestRefusal.EXPIRED, now=second.expires + 120.0),
+    ]
+
+
+def invitations() -> list[Vector]:
+    """A code, what it says and what follows from it; docs/spec/federation.md section 3."""
+    vectors = []
+    for number, host in enumerate(("192.0.2.7", "2001:db8::7", "node.example.org"), start=20):
+        invitation = Invitation(secret=counted(number, 16), contact=Contact(Address(host, 4_000), ADMIN.node_id))
+        vectors.append(
+            {
+                "comment": host,
+                "code": invitation.to_code(),
+                "secret": invitation.secret.hex(),
+                "contact": str(invitation.contact),
+                "location": invitation.location.public.hex(),
+                "psk": invitation.psk.hex(),
+                "psk_id": psk_id(invitation.psk).hex(),
+                "outcome": "success",
+            }
+        )
+    code: str = vectors[0]["code"]
+    typed = {**vectors[0], "comment": "typed in lower case with spaces", "code": code.lower().replace("-", " ")}
+    wrong = {
+        "one digit wrong": code[:-1] + ("0" if code[-1] != "0" else "1"),
+        "cut short": code[:-4],
+        "a digit added": code + "0",
+        "another kind of code": "IDAS9" + code[5:],
+        "a character no code has": code[:10] + "U" + code[11:],
+        "nothing": "",
+    }
+    return [*vectors, typed, *({"comment": why, "code": text, "outcome": "refused"} for why, text in wrong.items())]
+
+
+def claims() -> list[Vector]:
+    """A claim at a blind place; docs/spec/directory.md section 5."""
+    blinder, vectors = Blinder(SECRETS), []
+    for number, field in enumerate(Field):
+        term = Term(field, f"value {number}")
+        place = blinder.place(term, now=NOW)
+        record = blinder.claim_record(MEMBER, place, count=number, withdrawn=bool(number % 2), now=NOW)
+        vectors.append(
+            {
+                "comment": f"field {field}",
+                "secrets": encode(SECRETS).hex(),
+                "field": str(field),
+                "value": term.value,
+                "now": NOW,
+                "location": place.public.hex(),
+                "key": record.key.hex(),
+                "record": record.to_bytes().hex(),
+                "holder": str(MEMBER.node_id),
+                "count": number,
+                "withdrawn": bool(number % 2),
+                "outcome": "success",
+            }
+        )
+    other = replace(SECRETS, read=counted(10))
+    prolonged = replace(record, expires=record.expires + 1)
+    stolen = replace(record, writer=STRANGER.public)
+    return [
+        *vectors,
+        {
+            **vectors[0],
+            "comment": "read with other secrets",
+            "secrets": encode(other).hex(),
+            "outcome": "bad_signature",
+        },
+        {**vectors[-1], "comment": "prolonged", "record": prolonged.to_bytes().hex(), "outcome": "bad_signature"},
+        {**vectors[-1], "comment": "in another's slot", "record": stolen.to_bytes().hex(), "outcome": "bad_signature"},
+    ]
+
+
+def tickets() -> list[Vector]:
+    """A ticket, who shows it for what, and whether it is honoured; docs/spec/exchange.md section 4."""
+    requester = Requester(node_id=MEMBER.node_id, institution="Bert Clinic", user="dr.b")
+    ticket = TicketOffice(counted(11)).issue(requester, "1.2.3", Level.FULL, now=NOW)
+    good: Vector = {
+        "comment": "as issued",
+        "key": counted(11).hex(),
+        "requester": str(MEMBER.node_id),
+        "user": "dr.b",
+        "study_uid": "1.2.3",
+        "level": "full",
+        "expires": ticket.expires,
+        "mac": ticket.mac.hex(),
+        "now": NOW,
+        "outcome": "success",
+    }
+    changes: dict[str, Vector] = {
+        "another requester": {"requester": str(STRANGER.node_id)},
+        "another user": {"user": "dr.c"},
+        "no user": {"user": ""},
+        "another study": {"study_uid": "1.2.4"},
+        "another level": {"level": "none"},
+        "prolonged": {"expires": ticket.expires + 1},
+        "forged": {"mac": bytes(16).hex()},
+        "of another holder": {"key": counted(12).hex()},
+    }
+    refused = [{**good, "comment": why, **change, "outcome": TicketRefusal.NOT_OURS} for why, change in changes.items()]
+    return [good, *refused, {**good, "comment": "late", "now": ticket.expires, "outcome": TicketRefusal.EXPIRED}]
+
+
+def messages() -> list[Vector]:
+    """One message of each type, and bytes that are none; docs/spec/exchange.md sections 2 to 4."""
+    ticket = Ticket(level="full", expires=int(NOW), mac=counted(13, 16))
+    study = Study(study_uid="1.2.3", patient_id="P1", patient_name="Äon^Zoë", modalities=("CT", "SR"), instance_count=2)
+    query = StudyQuery.of({"PatientName": "ÄON*", "StudyDate": "20250101-"})
+    fetch = FetchRequest(
+        user="dr.b", ticket=ticket, study_uid="1.2.3", series_uids=(), sop_instance_uids=(), have=(instance_mark("1"),)
+    )
+    head = InstanceHead(
+        series_uid="1.2.3.1",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        sop_instance_uid="1.2.3.1.1",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        size=4,
+        digest=hashlib.blake2b(b"data", digest_size=32).digest(),
+    )
+    good = [
+        Hello(version=1, epoch=2),
+        ManifestWanted(number=1),
+        ManifestOffer(number=1, manifest=b"a manifest"),
+        JoinRequest(institution="Bert Clinic"),
+        Ping(number=2**32 - 1),
+        Pong(number=0),
+        FindRequest(number=3, user="", query=query, limit=10_000),
+        Hits(number=3, hits=(Hit(study=study, ticket=ticket),)),
+        RequestEnd(number=3, code=""),
+        CancelRequest(number=3),
+        fetch,
+        FetchStart(total=2),
+        head,
+        Chunk(coding=0, size=4, data=b"data"),
+        InstanceLost(sop_instance_uid="1.2.3.1.2", code="remote.malformed"),
+        FetchEnd(code=""),
+    ]
+    vectors: list[Vector] = [
+        {"comment": type(message).__name__, "message": encode_message(message).hex(), "outcome": "success"}
+        for message in good
+    ]
+    wrong = {
+        "nothing": (b"", "refused"),
+        "an unknown type": (b"\x63\x90", "refused"),
+        "a field missing": (b"\x01\x91\x01", "refused"),
+        "a field too many": (b"\x05\x92\x01\x01", "refused"),
+        "another version, another form": (b"\x01\x93\x02\x00\xc0", "unsupported_version"),
+        "a number written longer than needed": (b"\x05\x91\xcc\x01", "refused"),
+        "text where bytes belong": (encode_message(fetch).replace(b"\xc4\x10", b"\xd9\x10"), "refused"),
+        "bytes left over": (b"\x05\x91\x01\x00", "refused"),
+        "more instances than allowed": (b"\x21\x91\xce\x00\x02\x00\x01", "refused"),
+        "a negative number": (b"\x05\x91\xff", "refused"),
+    }
+    return [
+        *vectors,
+        *({"comment": why, "message": m.hex(), "outcome": outcome} for why, (m, outcome) in wrong.items()),
+    ]
+
+
+def chunks() -> list[Vector]:
+    """The chunks of one data set after another of one series, and what they decode to; section 5."""
+    head = bytes(range(128))
+    pixels = b"".join((1_000 + n // 2).to_bytes(2, "little") for n in range(512))
+    sets = {
+        "head, 16-bit pixels, tail": (head + pixels + b"tail", PixelLayout(128, 1_024)),
+        "noise": (counted(14, 64) + counted(15, 64), None),
+        "one byte": (b"\0", None),
+    }
+
+    def vector(comment: str, coded: list[Chunk], data: bytes, outcome: str = "success") -> Vector:
+        plain = [{"coding": int(c.coding), "size": c.size, "data": c.data.hex()} for c in coded]
+        return {"comment": comment, "chunks": plain, "data": data.hex(), "outcome": outcome}
+
+    def coded(data: bytes, layout: PixelLayout | None, encoder: Encoder) -> list[Chunk]:
+        return list(encoder.chunks("1", MemoryBlob(data), layout, packed=False))
+
+    vectors = [vector(why, coded(data, layout, Encoder()), data) for why, (data, layout) in sets.items()]
+    encoder = Encoder()
+    again = head[:-1] + b"x"
+    two = [*coded(head, None, encoder), *coded(again, None, encoder)]
+    good = coded(*sets["head, 16-bit pixels, tail"], Encoder())[1]
+    refused = {
+        "larger than announced": replace(good, size=good.size - 2),
+        "smaller than announced": replace(good, size=good.size + 2),
+        "cut short": replace(good, data=good.data[:-1]),
+        "something behind": replace(good, data=good.data + b"\0"),
+        "unknown coding": replace(good, coding=99),
+        "a dictionary that has not come": replace(good, coding=int(Coding.ZSTD_SERIES)),
+        "raw, of another size": Chunk(coding=0, size=3, data=b"four"),
+    }
+    return [
+        *vectors,
+        vector("the second head of a series", two, head + again),
+        *(vector(why, [chunk], b"", "refused") for why, chunk in refused.items()),
+    ]
+
+
+SUITES: dict[str, Callable[[], list[Vector]]] = {
+    "manifests": manifests,
+    "invitations": invitations,
+    "claims": claims,
+    "tickets": tickets,
+    "messages": messages,
+    "chunks": chunks,
+}
+
+
+def main() -> None:
+    """Write the files."""
+    for name, make in SUITES.items():
+        text = json.dumps({"vectors": make()}, indent=1, ensure_ascii=False)
+        (VECTORS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
