@@ -18,11 +18,11 @@ from typing import TypeVar
 from idas_p2p.crypto.challenges import ChallengeIssuer, shared_secret
 from idas_p2p.crypto.datagram_keys import Session, derive_session
 from idas_p2p.crypto.keys import SigningKey, x25519_public
+from idas_p2p.crypto.session_table import SessionTable
 from idas_p2p.errors import BadSignature, WireError
-from idas_p2p.limits import MAX_SESSIONS, SESSION_LIFETIME
+from idas_p2p.limits import SESSION_LIFETIME
 from idas_p2p.wire.datagrams import (
     CHALLENGE_SIZE,
-    SESSION_ID_SIZE,
     TOKEN_SIZE,
     Challenge,
     Handshake,
@@ -50,6 +50,7 @@ class Drop(StrEnum):
     REPLAYED = "replayed"
     NOT_AUTHENTIC = "not_authentic"
     UNEXPECTED_CHALLENGE = "unexpected_challenge"
+    TOO_MUCH_WORK = "too_much_work"  # its address used up its budget; section 7.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,30 +70,31 @@ class Sessions:
     Args:
         identity: the node's key.
         random_bytes: a secure source.
-        limit: most sessions kept; the least recently used goes first.
+        table: where sessions are kept.
     """
 
     def __init__(
-        self, identity: SigningKey, *, random_bytes: Callable[[int], bytes], limit: int = MAX_SESSIONS
+        self,
+        identity: SigningKey,
+        *,
+        random_bytes: Callable[[int], bytes],
+        table: SessionTable | None = None,
     ) -> None:
         self._identity = identity
         self._random_bytes = random_bytes
-        self._limit = limit
+        self._table = SessionTable() if table is None else table
+        self.may_open: Callable[[Endpoint], bool] = lambda endpoint: True  # asked before the work of a handshake
         self._issuer = ChallengeIssuer(random_bytes=random_bytes)
-        self._sessions: OrderedDict[bytes, Session] = OrderedDict()  # by receive_id, least recently used first
-        self._by_token: dict[bytes, Session] = {}  # by what a challenge would echo: send_id, or the cookie's start
-        self._by_cookie: dict[bytes, Session] = {}  # those that others opened
-        self._current: dict[tuple[NodeId, Endpoint], Session] = {}
         self._asked: OrderedDict[tuple[Endpoint, bytes], tuple[NodeId, float]] = OrderedDict()
         self._challenges: OrderedDict[tuple[NodeId, Endpoint], tuple[Challenge, float]] = OrderedDict()
         self._greeted: OrderedDict[tuple[NodeId, Endpoint], float] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._sessions)
+        return len(self._table)
 
     def has(self, peer: NodeId, endpoint: Endpoint) -> bool:
         """Whether a message would go out at once."""
-        return (peer, endpoint) in self._current
+        return self._table.current(peer, endpoint) is not None
 
     def send(self, peer: NodeId, endpoint: Endpoint, message: bytes, *, now: float) -> bytes | None:
         """Return the datagram to send, or None when a hello is under way and the message must be sent again later.
@@ -106,11 +108,12 @@ class Sessions:
             now: monotonic seconds.
         """
         place = (peer, endpoint)
-        session = self._current.get(place)
-        if session and now - session.created < SESSION_LIFETIME:
-            self._sessions.move_to_end(session.receive_id)
-            return session.seal(message)
-        self._current.pop(place, None)  # too old to send in; what the peer still sends in it is read
+        session = self._table.current(peer, endpoint)
+        if session is not None:
+            if now - session.created < SESSION_LIFETIME:
+                self._table.use(session)
+                return session.seal(message)
+            self._table.retire(session)
         challenge, at = self._challenges.pop(place, (None, 0.0))
         if challenge and now - at < PENDING_LIFETIME:
             opened = self._open(peer, endpoint, challenge, now=now)
@@ -145,7 +148,7 @@ class Sessions:
         return Received(reply=challenge.to_bytes(), dropped=why)
 
     def _sealed(self, datagram: Sealed, data: bytes, endpoint: Endpoint, *, now: float) -> Received:
-        session = self._sessions.get(datagram.session)
+        session = self._table.by_receive_id(datagram.session)
         if session is None or session.endpoint != endpoint:
             return self._challenge(data, endpoint, Drop.UNKNOWN_SESSION, now=now)
         got = self._deliver(session, datagram)
@@ -161,19 +164,18 @@ class Sessions:
         except (BadSignature, WireError):
             return Received(dropped=Drop.NOT_AUTHENTIC)
         session.window.mark(frame.counter)
-        if session.receive_id in self._sessions:
-            self._sessions.move_to_end(session.receive_id)
+        self._table.use(session)
         return Received(peer=session.peer, message=message)
 
     def _challenged(self, challenge: Challenge, endpoint: Endpoint, *, now: float) -> Received:
         peer, at = self._asked.pop((endpoint, challenge.token), (None, 0.0))
-        session = self._by_token.get(challenge.token[:SESSION_ID_SIZE])
+        session = self._table.by_token(challenge.token)
         if session is not None and session.endpoint == endpoint:
             peer = session.peer
-            self._forget(session)  # the peer does not know it, or no longer
+            self._table.remove(session)  # the peer does not know it, or no longer
         elif peer is None or now - at >= PENDING_LIFETIME:
             return Received(dropped=Drop.UNEXPECTED_CHALLENGE)
-        elif (peer, endpoint) in self._current:
+        elif self.has(peer, endpoint):
             return Received(peer=peer, send_again=True)  # a session opened meanwhile: what waited for this can go
         _remember(self._challenges, (peer, endpoint), (challenge, now))
         return Received(peer=peer, send_again=True)
@@ -194,18 +196,20 @@ class Sessions:
             )
         except BadSignature:
             return None
-        self._keep(session)
+        self._table.add(session, is_ours=True)
         return session
 
     def _handshake(self, frame: Handshake, data: bytes, endpoint: Endpoint, *, now: float) -> Received:
         ours = self._issuer.check(frame.cookie, endpoint, now=now)
         if ours is None:
             return self._challenge(data, endpoint, Drop.BAD_COOKIE, now=now)
-        known = self._by_cookie.get(frame.cookie)
+        known = self._table.by_cookie(frame.cookie)
         if known is not None and known.peer == frame.sender:
             return self._deliver(known, frame)
         if self._issuer.is_used(frame.cookie):
             return Received(dropped=Drop.REPLAYED)
+        if not self.may_open(endpoint):
+            return Received(dropped=Drop.TOO_MUCH_WORK)
         secret, public = ours
         try:
             session = derive_session(
@@ -223,26 +227,8 @@ class Sessions:
         got = self._deliver(session, frame)
         if got.message is not None:
             self._issuer.mark_used(frame.cookie, now=now)
-            self._by_cookie[frame.cookie] = session
-            self._keep(session)
+            self._table.add(session, is_ours=False)
         return got
-
-    def _keep(self, session: Session) -> None:
-        self._sessions[session.receive_id] = session
-        self._by_token[session.send_id] = session
-        if session.opening is not None:
-            self._by_token[session.cookie[:SESSION_ID_SIZE]] = session
-        self._current[session.peer, session.endpoint] = session
-        while len(self._sessions) > self._limit:
-            self._forget(next(iter(self._sessions.values())))
-
-    def _forget(self, session: Session) -> None:
-        self._sessions.pop(session.receive_id, None)
-        self._by_token.pop(session.send_id, None)
-        self._by_token.pop(session.cookie[:SESSION_ID_SIZE], None)
-        self._by_cookie.pop(session.cookie, None)
-        if self._current.get((session.peer, session.endpoint)) is session:
-            del self._current[session.peer, session.endpoint]
 
 
 def _remember(memory: OrderedDict[K, V], key: K, value: V) -> None:

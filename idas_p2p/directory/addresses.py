@@ -9,6 +9,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
+from idas_p2p.limits import MAX_SESSIONS_PER_BLOCK, MAX_SESSIONS_PER_HOST
 from idas_p2p.wire.rpc import Endpoint
 
 V4_BLOCK = 24  # bits of prefix that one site is taken to own
@@ -57,3 +58,12 @@ class AddressPolicy:
             return ""
         prefix = V4_BLOCK if ip.version == 4 else V6_BLOCK
         return str(ipaddress.ip_network((ip, prefix), strict=False))
+
+    def payer(self, endpoint: Endpoint) -> str:
+        """Whose budget pays for work asked from here: the site's; the socket's own where addresses are private."""
+        return self.block(endpoint[0]) or f"{endpoint[0]}:{endpoint[1]}"
+
+    def share(self, endpoint: Endpoint) -> tuple[str, int]:
+        """The site whose sessions are counted together, and the most it may have."""
+        block = self.block(endpoint[0])
+        return (block, MAX_SESSIONS_PER_BLOCK) if block else (endpoint[0], MAX_SESSIONS_PER_HOST)

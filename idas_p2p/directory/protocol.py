@@ -16,10 +16,12 @@ from idas_p2p.clock import Clock
 from idas_p2p.crypto.records import Refusal
 from idas_p2p.crypto.sessions import Sessions
 from idas_p2p.directory.addresses import AddressPolicy
+from idas_p2p.directory.budgets import Budgets
 from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.sealed import SealedProtocol
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.directory.table import ContactTable
+from idas_p2p.limits import WORK_HANDSHAKE, WORK_RECORD, WORK_REQUEST
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.rpc import (
@@ -85,11 +87,27 @@ class DirectoryProtocol(SealedProtocol):
         self.on_admitted: Callable[[Peer], None] = lambda peer: None
         self.refusals: Counter[str] = Counter()
         self._votes: OrderedDict[NodeId, Endpoint] = OrderedDict()
+        self.budgets = Budgets()  # of those who ask us
+        sessions.may_open = self.may_open
 
     # Answering
 
+    def may_work(self, endpoint: Endpoint) -> bool:
+        """Whether the address of an asker has some of its budget left."""
+        return self.budgets.allows(self.policy.payer(endpoint), now=self.clock.monotonic())
+
+    def may_open(self, endpoint: Endpoint) -> bool:
+        """Whether to do the work of opening a session for whoever proved to be at this endpoint; it is charged."""
+        allowed = self.may_work(endpoint)
+        if allowed:
+            self.budgets.spend(self.policy.payer(endpoint), WORK_HANDSHAKE, now=self.clock.monotonic())
+        return allowed
+
     def answer(self, sender: Peer, message: RequestMessage) -> Reply | None:
-        """Answer an authentic, well-formed request."""
+        """Answer an authentic, well-formed request, at the expense of the asker's budget."""
+        records = len(message.request.records) if isinstance(message.request, Store) else 0
+        cost = WORK_REQUEST + WORK_RECORD * records
+        self.budgets.spend(self.policy.payer(sender.endpoint), cost, now=self.clock.monotonic())
         self.liveness.heard(sender, now=self.clock.monotonic())
         if message.is_server:
             self.welcome_if_new(sender)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TypeVar
 
 from idas_p2p import limits
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,28 +37,29 @@ class Usage:
         self.quotas = quotas
         self.records = 0
         self.size = 0
-        self._key_slots: Counter[bytes] = Counter()
-        self._key_bytes: Counter[bytes] = Counter()
         self._writer_keys: Counter[bytes] = Counter()
         self._block_records: Counter[str] = Counter()
         self._block_bytes: Counter[str] = Counter()
 
-    def allows(self, key: bytes, writer: bytes, block: str, size: int, *, replaces: int) -> bool:
+    def allows(
+        self, writer: bytes, block: str, size: int, *, replaces: int, key_slots: int = 0, key_bytes: int = 0
+    ) -> bool:
         """Whether a record of `size` bytes fits.
 
         Args:
-            key: 20 bytes.
             writer: the slot's key.
             block: the address block it came from; empty for none.
             size: bytes.
             replaces: bytes of the record it takes the place of; 0 when the slot is new.
+            key_slots: slots the key has.
+            key_bytes: bytes in them.
         """
         quotas, extra, new = self.quotas, size - replaces, int(not replaces)
-        if self._key_bytes[key] + extra > quotas.bytes_per_key or self.size + extra > quotas.size:
+        if key_bytes + extra > quotas.bytes_per_key or self.size + extra > quotas.size:
             return False
         if new and (
             self.records >= quotas.records
-            or self._key_slots[key] >= quotas.slots_per_key
+            or key_slots >= quotas.slots_per_key
             or self._writer_keys[writer] >= quotas.keys_per_writer
         ):
             return False
@@ -64,17 +68,16 @@ class Usage:
             and self._block_bytes[block] + extra <= quotas.size * quotas.block_share
         )
 
-    def add(self, key: bytes, writer: bytes, block: str, size: int, *, sign: int = 1) -> None:
+    def add(self, writer: bytes, block: str, size: int, *, sign: int = 1) -> None:
         """Count a record in, or out with `sign` -1."""
         self.records += sign
         self.size += sign * size
-        for counter, name, amount in (
-            (self._key_slots, key, 1),
-            (self._key_bytes, key, size),
-            (self._writer_keys, writer, 1),
-            (self._block_records, block, 1),
-            (self._block_bytes, block, size),
-        ):
-            counter[name] += sign * amount  # type: ignore[index]  # name fits its counter
-            if not counter[name]:  # type: ignore[index]
-                del counter[name]
+        _count(self._writer_keys, writer, sign)
+        _count(self._block_records, block, sign)
+        _count(self._block_bytes, block, sign * size)
+
+
+def _count(counter: Counter[K], name: K, amount: int) -> None:
+    counter[name] += amount
+    if not counter[name]:
+        del counter[name]

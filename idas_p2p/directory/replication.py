@@ -94,7 +94,7 @@ class Replicator:
         for peer, keys in plan.items():
             records = (data for key in keys for data in self._server.storage.records(key))
             for run in pack_records(enumerate(records)):
-                if await self._server.protocol.call_store(peer, tuple(data for _, data in run)) is None:
+                if await self._server.store_at(peer, tuple(data for _, data in run)) is None:
                     break  # gone again; its absence is noted by the protocol
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from kademlia.protocol import KademliaProtocol
 
 from idas_p2p.clock import Clock
-from idas_p2p.crypto.sessions import Sessions
+from idas_p2p.crypto.sessions import Drop, Sessions
 from idas_p2p.directory.addresses import normalise
 from idas_p2p.directory.liveness import Liveness
 from idas_p2p.directory.peers import Peer
@@ -33,6 +33,7 @@ from idas_p2p.wire.rpc import (
     decode_message,
     encode_reply,
     encode_request,
+    is_request,
 )
 
 SEND_AT = (1.0, 2.5, 4.5)  # timeouts after which a question is asked again, again, and given up
@@ -161,6 +162,9 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
             self._accept(Peer(got.peer, endpoint), got.message)
 
     def _accept(self, sender: Peer, message: bytes) -> None:
+        if is_request(message) and not self.may_work(sender.endpoint):
+            self.drops[Drop.TOO_MUCH_WORK] += 1
+            return
         try:
             parsed = decode_message(message)
         except WireError:
@@ -178,6 +182,10 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         reply = self.answer(sender, message)
         if reply is not None:
             self._send(sender.node_id, sender.endpoint, encode_reply(message.request_id, reply))
+
+    def may_work(self, endpoint: Endpoint) -> bool:
+        """Whether to do anything for whoever is at this endpoint now."""
+        raise NotImplementedError
 
     def answer(self, sender: Peer, message: RequestMessage) -> Reply | None:
         """The reply to a request; None to stay silent."""

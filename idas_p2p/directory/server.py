@@ -18,9 +18,11 @@ from kademlia.node import Node
 
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.crypto.session_table import SessionTable
 from idas_p2p.crypto.sessions import Sessions
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.admission import Prober
+from idas_p2p.directory.budgets import writers_budgets
 from idas_p2p.directory.crawling import NodeCrawl, ValueCrawl
 from idas_p2p.directory.merging import MergedSlots
 from idas_p2p.directory.peers import Peer, distance
@@ -29,10 +31,10 @@ from idas_p2p.directory.protocol import DirectoryProtocol
 from idas_p2p.directory.sockets import families_of, resolve
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.directory.storing import pack_records
-from idas_p2p.limits import DIRECTORY_ALPHA, DIRECTORY_K, READ_QUORUM
+from idas_p2p.limits import DIRECTORY_ALPHA, DIRECTORY_K, READ_QUORUM, WORK_RECORD, WORK_REQUEST
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.records import Record
-from idas_p2p.wire.rpc import Store
+from idas_p2p.wire.rpc import Store, Stored
 
 OpenEndpoint = Callable[[asyncio.DatagramProtocol, Address], Awaitable[asyncio.DatagramTransport]]
 
@@ -80,11 +82,12 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         self._open_endpoint = open_endpoint
         self._prober: Prober | None = None
         self._random_bytes = random_bytes
+        self._pacing = writers_budgets()
         self.protocol = DirectoryProtocol(
             self.node,
             storage,
             DIRECTORY_K,
-            sessions=Sessions(identity, random_bytes=random_bytes),
+            sessions=Sessions(identity, random_bytes=random_bytes, table=SessionTable(share_of=policy.share)),
             clock=clock,
             random_bytes=random_bytes,
             is_server=is_server,
@@ -158,8 +161,16 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
 
     async def publish(self, drafts: Sequence[Draft], *, on_stored: OnStored) -> None:
         """Sign and store many records, region by region; see placing.py."""
-        means = Means(lookup=self.lookup, store=self.protocol.call_store, keep=self._keep, ksize=self.ksize)
+        means = Means(lookup=self.lookup, store=self.store_at, keep=self._keep, ksize=self.ksize)
         await Placement(means, drafts, on_stored).run()
+
+    async def store_at(self, peer: Peer, records: tuple[bytes, ...]) -> Stored | None:
+        """Ask a peer to hold records that fit one datagram, no faster than it serves one address."""
+        cost = WORK_REQUEST + WORK_RECORD * len(records)
+        wait = self._pacing.reserve(str(peer.endpoint), cost, now=self._clock.monotonic())
+        if wait:
+            await asyncio.sleep(wait)
+        return await self.protocol.call_store(peer, records)
 
     def _keep(self, key: bytes, data: bytes, others: Sequence[Peer]) -> bool | None:
         if not self.is_server or not self._is_close(key, others):

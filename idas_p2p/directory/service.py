@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import statistics
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.rpc import Ping
+
+EXPIRE_EVERY = 30  # sweeps: what has expired is not served meanwhile, it only takes room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,9 +214,10 @@ class Directory:
         self._replicator.left(peer)
 
     async def _sweep(self) -> None:
-        while True:
+        for turn in itertools.count():
             await asyncio.sleep(self._pace.sweep)
-            self._storage.expire()
+            if turn % EXPIRE_EVERY == 0:
+                self._storage.expire()
             self._write()
 
     async def _check(self) -> None:

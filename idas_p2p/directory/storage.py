@@ -1,12 +1,16 @@
 """Records held for others: checked, merged by slot, bounded, gone when they expire.
 
+A record costs its own size and about 450 bytes: one tuple of slots for each key, and no index but that.
+
 Belongs here: what is held and why a record is refused. Not here: disk (journal.py), asking, sending.
 Limits 1, 2, 4, 5, 28; docs/spec/directory.md section 6.
 """
 
 from __future__ import annotations
 
-import heapq
+import math
+import sys
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -27,6 +31,7 @@ RECORD_FRAMING = 3  # bytes that msgpack adds to a record in a page
 class Slot:
     """One held record."""
 
+    writer: bytes
     data: bytes  # encoded
     sequence: int
     expires: int  # Unix seconds
@@ -57,8 +62,8 @@ class RecordStore(IStorage):  # type: ignore[misc]  # kademlia carries no types
     ) -> None:
         self._clock = clock
         self.on_stored: Callable[[str, bytes], None] = lambda block, data: None  # told of every record taken in
-        self._keys: dict[bytes, dict[bytes, Slot]] = {}
-        self._expiries: list[tuple[int, bytes, bytes]] = []  # heap of (expires, key, writer); may name replaced slots
+        self._keys: dict[bytes, tuple[Slot, ...]] = {}  # in order of writer
+        self._earliest = math.inf  # Unix seconds; nothing expires before
         self.usage = Usage(quotas or Quotas())
 
     def offer(self, data: bytes, *, block: str = "", trusted: bool = False) -> Refusal | None:
@@ -77,7 +82,8 @@ class RecordStore(IStorage):  # type: ignore[misc]  # kademlia carries no types
         except WireError:
             return Refusal.MALFORMED
         key = record.key
-        held = self._keys.get(key, {}).get(record.writer)
+        slots = self._keys.get(key, ())
+        held = next((slot for slot in slots if slot.writer == record.writer), None)
         if held is not None and held.data == data:
             return None
         if held is not None and not beats(record.sequence, data, held.sequence, held.data):
@@ -85,29 +91,36 @@ class RecordStore(IStorage):  # type: ignore[misc]  # kademlia carries no types
         refusal = check_record(record, now=self._clock.now()) if not trusted else None
         if refusal is not None:
             return refusal
-        if not self.usage.allows(key, record.writer, block, len(data), replaces=len(held.data) if held else 0):
+        sizes = [len(slot.data) for slot in slots]
+        replaces = len(held.data) if held else 0
+        if not self.usage.allows(
+            record.writer, block, len(data), replaces=replaces, key_slots=len(sizes), key_bytes=sum(sizes)
+        ):
             return Refusal.QUOTA
-        self._put(key, record, data, block, held)
+        if held is not None:
+            self._remove(key, held)
+        self._add(key, Slot(record.writer, data, record.sequence, record.expires, sys.intern(block)))
         self.on_stored(block, data)
         return None
 
     def page(self, key: bytes, *, after: bytes, room: int, most: int = MAX_RECORDS_PER_DATAGRAM) -> Page:
         """The fresh records of a key in order of writer, after `after`, that fit `room` bytes; at least one if any."""
         now = self._clock.now()
-        slots = self._keys.get(key, {})
-        writers = sorted(writer for writer, slot in slots.items() if writer > after and slot.expires > now)
+        slots = self._keys.get(key, ())
+        start = bisect_right(slots, after, key=lambda slot: slot.writer)
+        fresh = [slot.data for slot in slots[start:] if slot.expires > now]
         chosen: list[bytes] = []
-        for writer in writers:
-            room -= len(slots[writer].data) + RECORD_FRAMING
-            if (chosen and room < 0) or len(chosen) >= most:
+        for data in fresh[:most]:
+            room -= len(data) + RECORD_FRAMING
+            if chosen and room < 0:
                 break
-            chosen.append(slots[writer].data)
-        return Page(tuple(chosen), len(chosen) < len(writers))
+            chosen.append(data)
+        return Page(tuple(chosen), len(chosen) < len(fresh))
 
     def records(self, key: bytes) -> list[bytes]:
         """All fresh records of a key."""
         now = self._clock.now()
-        return [slot.data for slot in self._keys.get(key, {}).values() if slot.expires > now]
+        return [slot.data for slot in self._keys.get(key, ()) if slot.expires > now]
 
     def keys(self) -> list[bytes]:
         """Every key with a slot."""
@@ -116,32 +129,33 @@ class RecordStore(IStorage):  # type: ignore[misc]  # kademlia carries no types
     def slots(self) -> Iterator[Slot]:
         """Every held record; don't change the store meanwhile."""
         for slots in self._keys.values():
-            yield from slots.values()
+            yield from slots
 
     def expire(self) -> int:
-        """Drop what has expired; returns how many records went."""
-        now, gone = self._clock.now(), 0
-        while self._expiries and self._expiries[0][0] <= now:
-            expires, key, writer = heapq.heappop(self._expiries)
-            slot = self._keys.get(key, {}).get(writer)
-            if slot is None or slot.expires != expires:
-                continue  # replaced since
-            self._remove(key, writer, slot)
-            gone += 1
-        return gone
+        """Drop what has expired; returns how many records went. Walks over everything when anything may have."""
+        now = self._clock.now()
+        if now < self._earliest:
+            return 0
+        gone = [(key, slot) for key, slots in self._keys.items() for slot in slots if slot.expires <= now]
+        for key, slot in gone:
+            self._remove(key, slot)
+        self._earliest = min((slot.expires for slot in self.slots()), default=math.inf)
+        return len(gone)
 
-    def _put(self, key: bytes, record: Record, data: bytes, block: str, held: Slot | None) -> None:
-        if held is not None:
-            self._remove(key, record.writer, held)
-        self._keys.setdefault(key, {})[record.writer] = Slot(data, record.sequence, record.expires, block)
-        self.usage.add(key, record.writer, block, len(data))
-        heapq.heappush(self._expiries, (record.expires, key, record.writer))
+    def _add(self, key: bytes, slot: Slot) -> None:
+        slots = self._keys.get(key, ())
+        place = bisect_right(slots, slot.writer, key=lambda other: other.writer)
+        self._keys[key] = (*slots[:place], slot, *slots[place:])
+        self._earliest = min(self._earliest, slot.expires)
+        self.usage.add(slot.writer, slot.block, len(slot.data))
 
-    def _remove(self, key: bytes, writer: bytes, slot: Slot) -> None:
-        del self._keys[key][writer]
-        if not self._keys[key]:
+    def _remove(self, key: bytes, slot: Slot) -> None:
+        left = tuple(other for other in self._keys[key] if other is not slot)
+        if left:
+            self._keys[key] = left
+        else:
             del self._keys[key]
-        self.usage.add(key, writer, slot.block, len(slot.data), sign=-1)
+        self.usage.add(slot.writer, slot.block, len(slot.data), sign=-1)
 
     # The interface of kademlia's own storage, in terms of the above.
 

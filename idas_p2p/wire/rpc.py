@@ -162,6 +162,11 @@ def encode_reply(request_id: bytes, reply: Reply) -> bytes:
     return pack([1, request_id, to_plain(reply)])
 
 
+def is_request(data: bytes) -> bool:
+    """Whether an opened message begins like a request; costs next to nothing."""
+    return data[:2] == b"\x95\x00"  # a list of five, the first of them 0
+
+
 def decode_message(data: bytes) -> RequestMessage | ReplyMessage:
     """Read an opened message.
 

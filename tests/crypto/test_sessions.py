@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idas_p2p.crypto.keys import SigningKey, random_bytes
+from idas_p2p.crypto.session_table import SessionTable
 from idas_p2p.crypto.sessions import HELLO_SPACING, Drop, Received, Sessions
 from idas_p2p.limits import SESSION_LIFETIME
 from idas_p2p.wire.datagrams import CHALLENGE, HANDSHAKE, HELLO, SEALED, Hello
@@ -14,7 +15,7 @@ AT_ALICE, AT_BOB, ELSEWHERE = ("192.0.2.1", 7000), ("192.0.2.2", 7000), ("203.0.
 
 
 def sessions(identity: SigningKey, *, limit: int = 100) -> Sessions:
-    return Sessions(identity, random_bytes=random_bytes, limit=limit)
+    return Sessions(identity, random_bytes=random_bytes, table=SessionTable(limit=limit))
 
 
 def some(data: bytes | None) -> bytes:
@@ -188,3 +189,13 @@ def test_limit_23_real_datagrams_from_a_spoofed_address_win_nothing(kind: int) -
     got = bob.receive(data, ELSEWHERE, now=0.0)
     assert got.message is None
     assert len(got.reply or b"") <= len(data)
+
+
+def test_who_used_up_its_budget_opens_no_session_and_costs_no_key_exchange() -> None:
+    asked: list[tuple[str, int]] = []
+    alice, bob = sessions(ALICE), sessions(BOB)
+    bob.may_open = lambda endpoint: bool(asked.append(endpoint))  # type: ignore[func-returns-value]
+    _, got = opened(alice, bob)
+    assert got == Received(dropped=Drop.TOO_MUCH_WORK)
+    assert asked == [AT_ALICE]
+    assert len(bob) == 0

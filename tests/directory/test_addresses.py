@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from idas_p2p.directory.addresses import AddressPolicy, normalise
+from idas_p2p.limits import MAX_SESSIONS_PER_BLOCK, MAX_SESSIONS_PER_HOST
 
 OPEN = AddressPolicy(allow_private=False)
 LABORATORY = AddressPolicy(allow_private=True)
@@ -51,3 +52,11 @@ def test_neighbours_share_a_block_and_laboratory_nodes_do_not() -> None:
     assert OPEN.block("2001:4860:4860::1") == OPEN.block("2001:4860:4860:ffff::1")
     assert LABORATORY.block("10.0.0.1") == ""
     assert OPEN.block("10.0.0.1") == "10.0.0.0/24"
+
+
+def test_a_public_site_pays_as_a_whole_and_a_private_socket_alone() -> None:
+    policy = AddressPolicy(allow_private=True)
+    assert policy.payer(("8.8.8.8", 5)) == policy.payer(("8.8.8.9", 6)) == "8.8.8.0/24"
+    assert policy.payer(("10.0.0.1", 5)) != policy.payer(("10.0.0.1", 6))
+    assert policy.share(("8.8.8.8", 5)) == ("8.8.8.0/24", MAX_SESSIONS_PER_BLOCK)
+    assert policy.share(("10.0.0.1", 5)) == policy.share(("10.0.0.1", 6)) == ("10.0.0.1", MAX_SESSIONS_PER_HOST)

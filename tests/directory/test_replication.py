@@ -86,8 +86,8 @@ async def test_records_move_to_the_next_nearest_when_a_holder_falls_silent() -> 
 async def test_what_was_lost_is_offered_again_within_some_rounds_and_unchanged() -> None:
     _, servers, lot = await stored(5, 10)
     for one in lot:
-        slot = servers[2].storage._keys[one.key][one.writer]
-        servers[2].storage._remove(one.key, one.writer, slot)
+        (slot,) = servers[2].storage._keys[one.key]
+        servers[2].storage._remove(one.key, slot)
     await running(replicating(servers), 6.5 * PACE.replicate)
     assert sum(servers[2] in holders(servers, one) for one in lot) >= 9
 
