@@ -13,7 +13,7 @@ demo: $(VENV)/.demo ## the main job on real images, told as it happens
 	$(BIN)/python -m tools.demo
 
 test: $(VENV)/.test tools-of-the-system lint fast ## everything; sets up DCMTK and Orthanc as well
-	IDAS_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m "slow or interop or nat"
+	IDAS_REQUIRE_PEERS=1 $(BIN)/python -m pytest -m "slow or interop or nat" -o faulthandler_timeout=300
 
 check: $(VENV)/.test lint fast ## about a minute
 
