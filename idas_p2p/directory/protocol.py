@@ -46,6 +46,10 @@ CONTACT_SIZE = 57  # bytes of a contact in a reply, at most
 VALUES_FRAMING = 24  # bytes of a reply with neither records nor contacts, at most
 FRESH = 60.0  # seconds; a contact heard within them need not be checked
 MAX_VOTES = 16  # nodes whose word about our address is remembered
+DECLINED_FOR = 300.0  # seconds until a peer whose bucket was full is probed again; it is a replacement meanwhile
+MAX_DECLINED = 1_024  # such peers remembered
+K = TypeVar("K")
+V = TypeVar("V")
 R = TypeVar("R")
 
 
@@ -87,6 +91,7 @@ class DirectoryProtocol(SealedProtocol):
         self.on_admitted: Callable[[Peer], None] = lambda peer: None
         self.refusals: Counter[str] = Counter()
         self._votes: OrderedDict[NodeId, Endpoint] = OrderedDict()
+        self._declined: OrderedDict[Peer, float] = OrderedDict()  # reachable, but their bucket was full: when
         self.budgets = Budgets()  # of those who ask us
         sessions.may_open = self.may_open
 
@@ -187,14 +192,16 @@ class DirectoryProtocol(SealedProtocol):
             return
         if self.router.get(node.id) == node:
             self.router.add_contact(node)  # heard now: last to be evicted
-        else:
+        elif self.clock.monotonic() - self._declined.get(node, -DECLINED_FOR) >= DECLINED_FOR:
             self.probe(node)
 
     def admit(self, node: Peer) -> None:
         """Take a peer that answered at its address into the table."""
         is_new = self.router.get(node.id) != node
         self.router.add_contact(node)
-        if is_new and self.router.get(node.id) == node:
+        if self.router.get(node.id) != node:
+            remember(self._declined, node, self.clock.monotonic(), most=MAX_DECLINED)
+        elif is_new:
             self.on_admitted(node)
 
     def check_on(self, node: Peer) -> None:
@@ -220,10 +227,15 @@ class DirectoryProtocol(SealedProtocol):
         return Counter(self._votes.values()).most_common(1)[0][0] if self._votes else None
 
     def _vote(self, voter: NodeId, endpoint: Endpoint) -> None:
-        self._votes.pop(voter, None)
-        self._votes[voter] = endpoint
-        while len(self._votes) > MAX_VOTES:
-            self._votes.popitem(last=False)
+        remember(self._votes, voter, endpoint, most=MAX_VOTES)
+
+
+def remember(memory: OrderedDict[K, V], key: K, value: V, *, most: int) -> None:
+    """Keep the newest `most` entries."""
+    memory.pop(key, None)
+    memory[key] = value
+    while len(memory) > most:
+        memory.popitem(last=False)
 
 
 async def _expect(kind: type[R], answer: Awaitable[Reply | None]) -> R | None:

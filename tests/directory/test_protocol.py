@@ -5,7 +5,8 @@ from kademlia.node import Node
 
 from idas_p2p.crypto.records import Refusal
 from idas_p2p.directory.peers import Peer
-from idas_p2p.directory.protocol import OUTCOMES, DirectoryProtocol
+from idas_p2p.directory.protocol import DECLINED_FOR, OUTCOMES, DirectoryProtocol
+from idas_p2p.limits import WORK_RATE, WORK_RECORD, WORK_REQUEST
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
 from idas_p2p.wire.rpc import (
     FindNode,
@@ -182,3 +183,33 @@ def test_our_address_is_what_most_others_say_it_is() -> None:
     for number, host in enumerate(["8.8.8.8", "9.9.9.9", "8.8.8.8"]):
         protocol._vote(peer(number).node_id, (host, 7000))
     assert protocol.observed() == ("8.8.8.8", 7000)
+
+
+def test_limit_29_a_node_that_fits_no_bucket_is_not_probed_for_each_of_its_messages() -> None:
+    clock = ManualClock()
+    protocol, probed = bare_protocol("me", clock=clock), []
+    protocol.probe = probed.append
+    far = [peer(n, port=7000 + n) for n in range(200) if peer(n).id[0] >> 7 != protocol.source_node.id[0] >> 7]
+    for one in far:
+        protocol.liveness.heard(one, now=clock.monotonic())
+        protocol.admit(one)
+    outsider = next(one for one in far if protocol.router.get(one.id) is None)
+    for _ in range(20):
+        protocol.welcome_if_new(outsider)
+    assert probed == []
+    clock.advance(DECLINED_FOR)
+    protocol.welcome_if_new(outsider)
+    assert probed == [outsider]
+
+
+def test_who_used_up_the_budget_of_its_address_is_not_answered_until_later() -> None:
+    clock = ManualClock()
+    protocol, asker = bare_protocol("me", clock=clock), peer("asker")
+    cost = WORK_REQUEST + 2 * WORK_RECORD
+    stored = Store(records=(b"x", b"y"))
+    while protocol.may_work(asker.endpoint):
+        asked(protocol, stored)
+    assert not protocol.may_open(asker.endpoint)
+    assert protocol.may_work(peer("other", port=9).endpoint)
+    clock.advance(2 * cost / WORK_RATE)
+    assert protocol.may_work(asker.endpoint)
