@@ -234,6 +234,21 @@ class Federation:
         self._keep(successor, now=now)
         return successor
 
+    def leave(self) -> None:
+        """Forget the federation and its secrets; another may be joined, or the same one again.
+
+        Raises:
+            NotAMember: there is nothing to leave.
+            BadConfiguration: this node administers others, who would be left without an admin.
+        """
+        if self.manifest is None:
+            raise NotAMember
+        if self.is_admin and self.others():
+            raise BadConfiguration("this node administers the federation; remove the other members first")
+        for key in (_MANIFEST, _BEFORE):
+            self._vault.set_value(key, b"")
+        self.manifest = self._secrets = self._before = self._old_secrets = None
+
     def renewal(self, *, now: float) -> Manifest | None:
         """As admin, a successor with the same members when half of the manifest's life is over."""
         manifest = self.manifest

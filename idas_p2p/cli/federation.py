@@ -53,6 +53,13 @@ def add_commands(commands: Commands) -> None:
         example="idas federation remove /srv/idas 'Old Clinic'",
     )
     remove.add_argument("node", metavar="NODE", help="its NodeId or institution, see `idas federation members`")
+    add_command(
+        family,
+        "leave",
+        run_leave,
+        summary="Forget the federation on this node; it may join another, or the same one with a new code.",
+        example="idas federation leave /srv/idas",
+    )
     join = add_command(
         commands,
         "join",
@@ -94,6 +101,12 @@ def run_remove(args: argparse.Namespace, output: Output) -> int:
     """Shut a member out."""
     result = client.call(args.folder, "federation_remove", {"node": args.node})
     return _done(output, f"{args.node} removed from the federation", result)
+
+
+def run_leave(args: argparse.Namespace, output: Output) -> int:
+    """Forget the federation."""
+    result = client.call(args.folder, "federation_leave")
+    return _done(output, f"left federation {printable(str(result.get('federation', '')), limit=100)}".rstrip(), result)
 
 
 def run_join(args: argparse.Namespace, output: Output) -> int:

@@ -53,6 +53,7 @@ def commands(node: Node) -> dict[str, Command]:
         "federation_members": view(views.members),
         "federation_create": with_node(_federation_create),
         "federation_invite": with_node(_federation_invite),
+        "federation_leave": with_node(_federation_leave),
         "federation_remove": with_node(_federation_remove),
         "join": with_node(_join),
         "find": with_node(_find),
@@ -85,6 +86,10 @@ async def _federation_invite(node: Node, arguments: Arguments) -> Arguments:
     lifetime, uses = float(arguments["expires_seconds"]), int(arguments["uses"])
     code = await node.membership.invite(lifetime=lifetime, uses=uses)
     return {"code": code, "expires_seconds": lifetime, "uses": uses}
+
+
+async def _federation_leave(node: Node, arguments: Arguments) -> Arguments:
+    return {"federation": node.membership.leave()}
 
 
 async def _federation_remove(node: Node, arguments: Arguments) -> Arguments:

@@ -123,6 +123,18 @@ class Membership:
         self._manifests.announce()
         return manifest
 
+    def leave(self) -> str:
+        """Forget the federation; what it was called.
+
+        Raises:
+            NotAMember, BadConfiguration: there is none, or this node administers others.
+        """
+        name = self._federation.manifest.name if self._federation.manifest else ""
+        self._federation.leave()
+        log_event("left")
+        self._manifests.secrets_changed()
+        return name
+
     # -- asked by other nodes (exchange.answer.Membership, transport.listener)
 
     @property

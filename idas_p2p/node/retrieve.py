@@ -16,6 +16,7 @@ from typing import Final
 from idas_p2p.access.federation import Federation
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
+from idas_p2p.dicom.scan import header_of
 from idas_p2p.errors import (
     ArchiveFailed,
     ChannelClosed,
@@ -25,6 +26,7 @@ from idas_p2p.errors import (
     HandshakeFailed,
     IdasError,
     LocalError,
+    MalformedInstance,
     PeerUnreachable,
     SpoolFull,
     StudyNotFound,
@@ -201,6 +203,16 @@ class Retriever:
             await asyncio.sleep(broken.delay)
 
 
+def is_named_truly(instance: Instance) -> bool:
+    """Whether the data set itself bears the names it came under: another patient's image must not pass as this one."""
+    try:
+        header = header_of(instance.data, instance.transfer_syntax_uid)
+    except (MalformedInstance, OSError):
+        return False
+    named = header.instance(instance.data, instance.transfer_syntax_uid)
+    return named == instance
+
+
 @dataclass(frozen=True, slots=True)
 class Broken:
     """How long a holder that once answered has brought nothing; a fresh one after each event."""
@@ -234,6 +246,9 @@ class _Attempt:
 
     def take(self, event: RetrieveEvent) -> RetrieveEvent | None:
         """Count an event; failures wait, since the next holder may have the instance."""
+        if isinstance(event, Instance) and not is_named_truly(event):
+            reason = MalformedInstance("the data set is of another instance than the holder says")
+            event = InstanceFailed(sop_instance_uid=event.sop_instance_uid, reason=reason)
         if isinstance(event, InstanceFailed):
             self.failures[event.sop_instance_uid] = event
             return None

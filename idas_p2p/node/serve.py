@@ -6,6 +6,7 @@ Belongs here: from a channel's purpose to the code that serves it, and the wing 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Final
@@ -24,10 +25,12 @@ from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
 from idas_p2p.transport.channel import Channel
 from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
 from idas_p2p.wire.messages import FetchRequest, decode_message
 
 MAX_SENDING: Final = 32  # studies sent at once; ours
+MAX_SENDING_TO_ONE: Final = 8  # studies sent to one member at once; ours: it cannot take every place
 REQUEST_TIMEOUT: Final = 30.0  # seconds from an image link's handshake to its request; ours
 NATIVE_SYNTAXES: Final = frozenset(
     {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
@@ -49,7 +52,7 @@ class ChannelServer:
     ) -> None:
         self._federation, self._membership = federation, membership
         self._holdings, self._transfers = holdings, transfers
-        self._sending = 0
+        self._sending: Counter[NodeId] = Counter()
 
     async def serve(self, channel: Channel) -> None:
         """Serve one channel until it ends."""
@@ -81,18 +84,18 @@ class ChannelServer:
         if not isinstance(request, FetchRequest):
             raise WireError("an image link begins with a FetchRequest")
         try:
-            if self._sending >= MAX_SENDING:
+            if self._sending.total() >= MAX_SENDING or self._sending[channel.peer] >= MAX_SENDING_TO_ONE:
                 raise Busy("too many studies are being sent")
             requester = self._federation.requester(channel.peer, request.user)
             self._holdings.check_ticket(request, requester)
         except IdasError as error:
             await refuse(channel, error.code)
             return
-        self._sending += 1
+        self._sending[channel.peer] += 1
         try:
             await self._send_checked(channel, request, requester)
         finally:
-            self._sending -= 1
+            self._sending -= Counter([channel.peer])  # drops those that fall to zero
 
     async def _send_checked(self, channel: Channel, request: FetchRequest, requester: Requester) -> None:
         with self._transfers.transfer(

@@ -44,6 +44,21 @@ def test_a_restart_changes_nothing() -> None:
     assert (bert.federation.secrets, bert.federation.epoch, bert.federation.blinders(now=NOW)) == before
 
 
+def test_a_node_that_left_knows_nothing_any_more_also_after_a_restart() -> None:
+    _, bert, _ = region()
+    bert.federation.leave()
+    bert.restart()
+    assert (bert.federation.is_member, bert.federation.manifest, bert.federation.blinders(now=NOW)) == (False, None, [])
+    with pytest.raises(NotAMember):
+        bert.federation.leave()
+
+
+def test_an_admin_does_not_leave_others_behind() -> None:
+    anna, _, _ = region()
+    with pytest.raises(BadConfiguration, match="remove the other members"):
+        anna.federation.leave()
+
+
 def test_a_requester_is_a_member_and_the_user_it_names() -> None:
     anna, _, _ = region()
     requester = anna.federation.requester(BERT.node_id, "dr.b")

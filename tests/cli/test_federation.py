@@ -25,6 +25,7 @@ CODE = "IDAS1-4F7K2M-9QWXTB"
         ),
         (["federation", "members", "DIR"], "federation_members", {}),
         (["federation", "remove", "DIR", "Old Clinic"], "federation_remove", {"node": "Old Clinic"}),
+        (["federation", "leave", "DIR"], "federation_leave", {}),
         (["join", "DIR", CODE], "join", {"code": CODE}),
     ],
 )

@@ -29,6 +29,15 @@ async def test_a_federation_is_founded_joined_listed_and_left_by_commands(lone: 
     assert (await do(anna, "federation_remove", node="lone Hospital"))["epoch"] == 4
 
 
+async def test_a_node_that_left_may_come_back_with_a_new_code(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    assert await do(berg, "federation_leave") == {"federation": "Lake Region"}
+    with pytest.raises(NotAMember):
+        await do(berg, "federation_members")
+    code = (await do(anna, "federation_invite", expires_seconds=60, uses=1))["code"]
+    assert (await do(berg, "join", code=code))["members"] == 2
+
+
 async def test_a_node_alone_has_no_members_and_may_found(lone: Node) -> None:
     with pytest.raises(NotAMember):
         await do(lone, "federation_members")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from idas_p2p.blob import MemoryBlob
 from idas_p2p.errors import PeerUnreachable, SpoolFull, StudyNotFound, TicketRefused
 from idas_p2p.node.find import Search
 from idas_p2p.node.node import Node
-from idas_p2p.node.retrieve import LONGEST_DELAY, PATIENCE, Broken
+from idas_p2p.node.retrieve import LONGEST_DELAY, PATIENCE, Broken, is_named_truly
 from idas_p2p.store.transfers import State
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.query import StudyQuery
@@ -19,6 +20,7 @@ from tests.node.nodes import (
     fill,
     join,
     make_config,
+    make_instance,
     retrieve,
     running,
     share,
@@ -32,6 +34,14 @@ def test_a_holder_is_given_up_after_failing_for_too_long_not_before() -> None:
     assert not broken.is_hopeless(now=10.0 + PATIENCE)
     assert broken.again(now=20.0).is_hopeless(now=10.1 + PATIENCE)
     assert not Broken().is_hopeless(now=1e9)
+
+
+def test_an_instance_is_believed_to_be_what_its_own_data_set_says() -> None:
+    instance = make_instance(1)
+    assert is_named_truly(instance)
+    assert not is_named_truly(replace(instance, study_uid="1.2.999"))
+    assert not is_named_truly(replace(instance, sop_instance_uid="1.2.999"))
+    assert not is_named_truly(replace(instance, data=MemoryBlob(b"no data set")))
 
 
 def test_tries_at_one_holder_slow_down_to_a_limit() -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from idas_p2p.blob import MemoryBlob
-from idas_p2p.errors import ChannelClosed
+from idas_p2p.errors import Busy, ChannelClosed
 from idas_p2p.node.node import Node
-from idas_p2p.node.serve import layout_of
+from idas_p2p.node.serve import MAX_SENDING_TO_ONE, layout_of
 from idas_p2p.wire.messages import FetchEnd, FetchRequest, Ping, Ticket, decode_message, encode_message
 from tests.node.nodes import STUDY, fill, make_instance, retrieve, share, until
 
@@ -51,6 +51,23 @@ async def test_a_peer_that_breaks_the_protocol_loses_its_channel_and_nobody_else
             await channel.receive()
         await channel.close()
     assert len(await retrieve(berg)) == 1 + len(stored)
+
+
+async def test_one_member_cannot_take_every_place(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    await fill(anna, instances=20, size=2_000_000)
+    await share(anna)
+    (offer,) = await berg.finder.offers_of("", STUDY)
+    channels = [await berg.links.image(anna.identity.node_id) for _ in range(MAX_SENDING_TO_ONE + 1)]
+    *served, refused = channels
+    for channel in served:
+        await channel.send(encode_message(request(offer.ticket)))
+    await until(lambda: len(anna.transfers.running) == MAX_SENDING_TO_ONE)
+    await refused.send(encode_message(request(offer.ticket)))
+    assert decode_message(await refused.receive()) == FetchEnd(code=Busy.code)
+    for channel in channels:
+        await channel.close()
+    await until(lambda: not anna.transfers.running)
 
 
 async def test_a_requester_that_goes_away_ends_the_transfer(pair: tuple[Node, Node]) -> None:
