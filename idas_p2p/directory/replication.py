@@ -17,6 +17,7 @@ from kademlia.node import Node
 from idas_p2p.clock import Clock
 from idas_p2p.directory.pace import Pace
 from idas_p2p.directory.peers import Peer, distance
+from idas_p2p.directory.regions import EVERYTHING, Block
 from idas_p2p.directory.server import DirectoryServer
 from idas_p2p.directory.storing import pack_records
 
@@ -76,7 +77,11 @@ class Replicator:
         """Which keys to offer to whom."""
         plan: dict[Peer, list[bytes]] = {}
         turn = int(self._clock.now() / self._pace.replicate)
-        for number, key in enumerate(self._server.storage.keys()):
+        keys = self._server.storage.keys()
+        home = self._home()
+        if not everything and not any(kademlia_id in home for kademlia_id in (*came, *left)):
+            keys = [key for key in keys if key not in home]  # few or none: what changed is too far for the others
+        for number, key in enumerate(keys):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
             near = self._server.protocol.router.find_neighbors(Node(key))
@@ -89,6 +94,14 @@ class Replicator:
             for peer in takers:
                 plan.setdefault(peer, []).append(key)
         return plan
+
+    def _home(self) -> Block:
+        """The smallest block about us with k contacts: nobody outside is among the k nearest to a key inside."""
+        own = self._server.node.id
+        spans = sorted(distance(peer.id, own).bit_length() for peer in self._server.protocol.router)
+        if len(spans) < self._server.ksize:
+            return EVERYTHING
+        return Block.around(own, within=1 << spans[self._server.ksize - 1])
 
     async def _offer(self, plan: dict[Peer, list[bytes]]) -> None:
         for peer, keys in plan.items():

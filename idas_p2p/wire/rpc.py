@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from idas_p2p.errors import WireError
@@ -41,12 +42,22 @@ class Socket:
     @classmethod
     def of(cls, endpoint: Endpoint) -> Socket:
         """From text form."""
-        return cls(ip=ipaddress.ip_address(endpoint[0]).packed, port=endpoint[1])
+        return cls(ip=_packed(endpoint[0]), port=endpoint[1])
 
     @property
     def endpoint(self) -> Endpoint:
         """In text form."""
-        return str(ipaddress.ip_address(self.ip)), self.port
+        return _text(self.ip), self.port
+
+
+@lru_cache(maxsize=4_096)
+def _packed(host: str) -> bytes:
+    return ipaddress.ip_address(host).packed
+
+
+@lru_cache(maxsize=4_096)
+def _text(ip: bytes) -> str:
+    return str(ipaddress.ip_address(ip))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 
+import pytest
 from kademlia.node import Node
 
 from idas_p2p.directory.pace import Pace
+from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.replication import Replicator, _turn_of
 from idas_p2p.directory.server import DirectoryServer
+from idas_p2p.directory.service import Directory
+from idas_p2p.limits import RECORD_LIFETIME
+from idas_p2p.wire.address import Contact
 from idas_p2p.wire.records import Record
-from tests.directory.network import MemoryNetwork
+from tests.directory.network import MemoryNetwork, Nodes, nodes, record
 from tests.directory.test_server import holders, network_of, peer_of, serving, written
 from tests.directory.virtual import LoopClock, in_virtual_time
 
@@ -90,6 +96,59 @@ async def test_what_was_lost_is_offered_again_within_some_rounds_and_unchanged()
         servers[2].storage._remove(one.key, slot)
     await running(replicating(servers), 6.5 * PACE.replicate)
     assert sum(servers[2] in holders(servers, one) for one in lot) >= 9
+
+
+@in_virtual_time
+async def test_a_node_far_from_all_keys_costs_no_walk_over_them() -> None:
+    _, servers, _ = await stored(60, 40)
+    replicator = Replicator(servers[0], clock=LoopClock(), pace=PACE)
+    home = replicator._home()
+    looked_up: list[bytes] = []
+    find = servers[0].protocol.router.find_neighbors
+
+    def watched(node: Node, k: int | None = None, exclude: Node | None = None) -> list[Peer]:
+        looked_up.append(node.id)
+        return find(node, k, exclude)
+
+    servers[0].protocol.router.find_neighbors = watched  # type: ignore[method-assign]
+    far = next(peer_of(number) for number in range(100, 200) if peer_of(number).id not in home)
+    near = next(peer_of(number) for number in range(100, 9_999) if peer_of(number).id in home)
+    await replicator._plan({far.id: far}, {}, everything=False)
+    assert not any(key in home for key in looked_up)
+    await replicator._plan({near.id: near}, {}, everything=False)
+    assert set(servers[0].storage.keys()) <= set(looked_up)
+
+
+@pytest.mark.slow
+@in_virtual_time
+async def test_an_owner_who_is_away_for_two_days_loses_nothing_while_every_node_is_replaced() -> None:
+    network = MemoryNetwork(latency=lambda: 0.03)
+    calm = Pace(rejoin=10_800.0, check=900.0, unheard=1_800.0, welcome=2.0, replicate=21_600.0, sweep=3_600.0)
+    async with nodes(network.open, clock=LoopClock(), pace=calm) as group:
+        started = await start_apart(group, range(12), [])
+        owner = await group.start("owner", contacts=[group.running[started[0]]], server=False, host="10.1.0.1")
+        await owner.wait_joined(60)
+        lot = [record(f"{n}", f"w{n}", now=LoopClock().now(), lifetime=RECORD_LIFETIME) for n in range(20)]
+        assert min(await owner.put(lot)) == 8
+        await group.stop(owner)
+        for number in range(12):
+            network.carried.clear()
+            (fresh,) = await start_apart(group, [100 + number], [group.running[started[-1]]])
+            started.append(fresh)
+            await asyncio.sleep(4 * 3_600.0)
+            await group.stop(started.pop(0))
+        for one in lot:
+            assert await started[7].get(one.key) == [one]
+
+
+async def start_apart(group: Nodes, names: Iterable[int], contacts: Sequence[Contact]) -> list[Directory]:
+    """Nodes at addresses of their own, each knowing the contacts, or else the first of them."""
+    made: list[Directory] = []
+    for name in names:
+        known = contacts or [group.running[made[0]]] if made or contacts else []
+        made.append(await group.start(name, contacts=known, port=7_000, host=f"10.0.{name}.1"))
+        await asyncio.sleep(5.0)
+    return made
 
 
 def test_each_round_one_holder_has_the_turn_and_every_holder_has_it_some_time() -> None:
