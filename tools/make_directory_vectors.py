@@ -191,6 +191,7 @@ def rpc() -> list[Vector]:
     broken = [
         ("nothing", b""),
         ("neither request nor reply", b"\x93\x02" + pong[2:]),
+        ("a kind that is a truth", pack([False, counted(0, 8), True, 1, []])),
         ("an unknown method", pack([0, counted(0, 8), True, 5, []])),
         ("a method that is a truth", pack([0, counted(0, 8), True, True, []])),
         ("an id of seven bytes", pack([0, counted(0, 7), True, 1, []])),

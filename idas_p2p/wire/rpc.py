@@ -184,7 +184,10 @@ def decode_message(data: bytes) -> RequestMessage | ReplyMessage:
     Raises:
         WireError: neither a valid request nor the frame of a reply.
     """
-    match unpack(data, max_size=MAX_REPLY_SIZE):
+    plain = unpack(data, max_size=MAX_REPLY_SIZE)
+    if not isinstance(plain, list) or not plain or isinstance(plain[0], bool):  # False is equal to 0
+        raise WireError("neither a request nor a reply")
+    match plain:
         case [0, bytes(request_id), bool(is_server), int(method), fields] if len(request_id) == REQUEST_ID_SIZE:
             if method not in METHODS or method is True:
                 raise WireError("unknown method")

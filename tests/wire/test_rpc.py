@@ -27,6 +27,7 @@ from idas_p2p.wire.rpc import (
     decode_message,
     encode_reply,
     encode_request,
+    is_request,
 )
 
 ID = b"question"
@@ -108,3 +109,12 @@ def test_the_largest_record_fits_a_request_and_eight_v6_contacts_fit_a_reply() -
     largest = Store(records=(bytes(MAX_RECORD_SIZE),))
     assert len(encode_request(ID, largest, is_server=True)) <= MAX_REQUEST_SIZE
     assert len(encode_reply(ID, Nodes(contacts=(V6,) * 8))) <= MAX_REPLY_SIZE
+
+
+@pytest.mark.parametrize("request_", [Ping(), FindNode(target=bytes(20))])
+def test_only_what_begins_like_a_request_is_decoded_as_one(request_: Request) -> None:
+    data = encode_request(bytes(8), request_, is_server=True)
+    assert is_request(data)
+    assert not is_request(encode_reply(bytes(8), Nodes(contacts=())))
+    with pytest.raises(WireError):
+        decode_message(data[:1] + b"\xc2" + data[2:])  # False, which Python takes for 0
