@@ -12,7 +12,10 @@ from collections.abc import Callable
 from bootstrap.config import BootstrapConfig
 from idas_p2p.clock import SystemClock
 from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.directory.addresses import AddressPolicy
+from idas_p2p.directory.carrier import Carrier
 from idas_p2p.directory.service import Directory
+from idas_p2p.events import log_failure
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
 
@@ -48,9 +51,20 @@ async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, Signing
         known_contacts_path=config.folder / CONTACTS_FILE,
     )
     bound = await directory.start(config.listen)
+    carrier = Carrier(policy=AddressPolicy(allow_private=config.allow_private), clock=SystemClock())
     try:
+        await _carry(carrier, bound)
         on_ready(bound, identity)
         await stopped.wait()
     finally:
+        await carrier.stop()
         await directory.stop()
         await tasks.stop()
+
+
+async def _carry(carrier: Carrier, address: Address) -> None:
+    """Serve carriage beside UDP; where another program has the TCP port, nodes without UDP must do without us."""
+    try:
+        await carrier.start(address)
+    except OSError as error:
+        log_failure("carriage_not_served", error)

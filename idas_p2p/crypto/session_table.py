@@ -51,6 +51,10 @@ class SessionTable:
         if self._current.get((session.peer, session.endpoint)) is session:
             del self._current[session.peer, session.endpoint]
 
+    def retire_all(self) -> None:
+        """Send in none of them any more."""
+        self._current.clear()
+
     def by_receive_id(self, session_id: bytes) -> Session | None:
         """The session whose datagrams to us carry this id."""
         return self._sessions.get(session_id)

@@ -96,6 +96,12 @@ class Sessions:
         """Whether a message would go out at once."""
         return self._table.current(peer, endpoint) is not None
 
+    def moved(self) -> None:
+        """Our address changed: peers know us at the new one by a new session only."""
+        self._table.retire_all()
+        self._challenges.clear()
+        self._greeted.clear()
+
     def send(self, peer: NodeId, endpoint: Endpoint, message: bytes, *, now: float) -> bytes | None:
         """Return the datagram to send, or None when a hello is under way and the message must be sent again later.
 

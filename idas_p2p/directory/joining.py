@@ -60,6 +60,15 @@ class Joiner:
         """Contacts that were reached, newest first; for the next start."""
         return list(reversed(self._known.values()))
 
+    @property
+    def configured(self) -> tuple[Contact, ...]:
+        """Contacts that are called for ever."""
+        return self._contacts
+
+    def hurry(self) -> None:
+        """Call at once: there is a new way to reach others."""
+        self._alone.set()
+
     def add(self, contact: Contact) -> None:
         """Call one more contact from now on, and at once."""
         if contact not in self._contacts:

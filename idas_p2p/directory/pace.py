@@ -17,3 +17,4 @@ class Pace:
     unheard: float = 300.0
     welcome: float = 2.0  # between two passes over the store for newcomers and leavers
     replicate: float = 21_600.0  # between two offers of everything held to the nodes that should hold it
+    carry: float = 10.0  # without any contact until UDP counts as blocked, and a carrier as useless

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from kademlia.protocol import KademliaProtocol
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.sessions import Drop, Sessions
 from idas_p2p.directory.addresses import normalise
+from idas_p2p.directory.carried import Carriage
 from idas_p2p.directory.liveness import Liveness
 from idas_p2p.directory.peers import Peer
 from idas_p2p.errors import WireError
@@ -98,6 +99,7 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         self._random_bytes = random_bytes
         self._outstanding: dict[bytes, Outstanding] = {}
         self._maps_v4 = False
+        self.carriage: Carriage | None = None  # in use where the network lets no UDP out
         self.closed = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
@@ -157,7 +159,7 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         if got.peer is None:
             return
         if got.send_again:
-            self._send_again(got.peer, endpoint)
+            self._challenged(Peer(got.peer, endpoint))
         elif got.message is not None:
             self._accept(Peer(got.peer, endpoint), got.message)
 
@@ -234,13 +236,22 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         wait = SEND_AT[entry.attempt] - (SEND_AT[entry.attempt - 1] if entry.attempt else 0.0)
         entry.timer = asyncio.get_running_loop().call_later(wait * entry.patience, self._timeout, request_id)
 
-    def _send_again(self, peer: NodeId, endpoint: Endpoint) -> None:
-        """The peer challenged us: the first message answers it, the others follow in the new session."""
-        for request_id, entry in list(self._outstanding.items()):
-            if entry.peer.node_id == peer and entry.peer.endpoint == endpoint:
-                entry.sent_at = self.clock.monotonic()
-                self._arm(request_id, entry)
-                self._send(peer, endpoint, entry.message)
+    def use(self, carriage: Carriage | None) -> None:
+        """Send through a carriage from now on, or through UDP again; what is under way goes out once more."""
+        self.carriage = carriage
+        self.sessions.moved()
+        self._send_again(list(self._outstanding))
+
+    def _challenged(self, peer: Peer) -> None:
+        """The first message answers the challenge, the others follow in the new session."""
+        self._send_again([request_id for request_id, entry in self._outstanding.items() if entry.peer == peer])
+
+    def _send_again(self, request_ids: Sequence[bytes]) -> None:
+        for request_id in request_ids:
+            entry = self._outstanding[request_id]
+            entry.sent_at = self.clock.monotonic()
+            self._arm(request_id, entry)
+            self._send(entry.peer.node_id, entry.peer.endpoint, entry.message)
 
     def _send(self, peer: NodeId, endpoint: Endpoint, message: bytes) -> None:
         datagram = self.sessions.send(peer, endpoint, message, now=self.clock.monotonic())
@@ -251,6 +262,9 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         host, port = endpoint
         self.traffic.sent += 1
         self.traffic.sent_bytes += len(datagram)
+        if self.carriage is not None:
+            self.carriage.sendto(datagram, endpoint)
+            return
         try:
             self.transport.sendto(datagram, (f"::ffff:{host}" if self._maps_v4 and ":" not in host else host, port))
         except OSError as error:

@@ -23,6 +23,7 @@ from idas_p2p.crypto.sessions import Sessions
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.admission import Prober
 from idas_p2p.directory.budgets import writers_budgets
+from idas_p2p.directory.carried import Carriage
 from idas_p2p.directory.crawling import NodeCrawl, ValueCrawl
 from idas_p2p.directory.merging import MergedSlots
 from idas_p2p.directory.peers import Peer, distance
@@ -74,7 +75,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
     ) -> None:
         super().__init__(DIRECTORY_K, DIRECTORY_ALPHA, identity.node_id.kademlia_id, storage)
         self.node = Peer(identity.node_id, ("0.0.0.0", 0))  # noqa: S104  # our own endpoint is for others to say
-        self.is_server = is_server
+        self.is_server = self._serves = is_server
         self.lookups = 0
         self.lookup_seconds: deque[float] = deque(maxlen=RECENT_LOOKUPS)
         self._clock = clock
@@ -108,6 +109,14 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         self.protocol.policy = replace(self.protocol.policy, families=families_of(address))
         host, port = self.transport.get_extra_info("sockname")[:2]
         return Address(host, port)
+
+    def use(self, carriage: Carriage | None) -> None:
+        """Send through a carriage from now on, as a client; or through UDP again, as what we are."""
+        serves = self._serves and carriage is None
+        self.is_server = self.protocol.is_server = serves
+        self.protocol.use(carriage)
+        if self._prober is not None:  # its socket is as deaf as ours; who answers a carrier can be reached
+            self.protocol.probe = self._prober.probe if carriage is None else self.protocol.admit
 
     async def close(self) -> None:
         """Close the sockets and wait until the port is free."""

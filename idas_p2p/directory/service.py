@@ -17,6 +17,7 @@ from pathlib import Path
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.directory.addresses import AddressPolicy
+from idas_p2p.directory.carried import Carriage, Carried
 from idas_p2p.directory.files import load_contacts, save_contacts
 from idas_p2p.directory.joining import Joiner
 from idas_p2p.directory.journal import Journal
@@ -44,6 +45,7 @@ class DirectoryStatus:
 
     joined: bool
     is_server: bool
+    is_carried: bool  # over TCP, for the network lets no UDP out
     contacts: int
     records_stored: int  # held for others
     bytes_stored: int
@@ -93,7 +95,6 @@ class Directory:
         quotas: Quotas | None = None,
     ) -> None:
         self._clock = clock
-        self._is_server = server
         self._tasks = tasks
         self._known_path = known_contacts_path
         self._pace = pace or Pace()
@@ -112,6 +113,13 @@ class Directory:
         self._saved = load_contacts(known_contacts_path) if known_contacts_path else []
         rng = random.Random(random_bytes(16))  # noqa: S311  # jitter
         self._joiner = Joiner(self._server, contacts=contacts, known=self._saved, rng=rng, pace=self._pace)
+        self._carried = Carried(
+            lambda: self._joiner.configured,
+            is_joined=self._joiner.joined.is_set,
+            receive=self._server.protocol.datagram_received,
+            use=self._use,
+            patience=self._pace.carry,
+        )
         self._replicator = Replicator(self._server, clock=clock, pace=self._pace)
         self._server.protocol.on_admitted = self._came
         self._server.protocol.router.on_removed = self._left
@@ -129,6 +137,7 @@ class Directory:
             ("directory.replicate", self._replicator.run()),
             ("directory.sweep", self._sweep()),
             ("directory.check", self._check()),
+            ("directory.carry", self._carried.run()),
         ):
             self._running.append(self._tasks.start(name, work))
         return bound
@@ -190,7 +199,8 @@ class Directory:
         seconds = self._server.lookup_seconds
         return DirectoryStatus(
             joined=self._joiner.joined.is_set(),
-            is_server=self._is_server,
+            is_server=self._server.is_server,
+            is_carried=protocol.carriage is not None,
             contacts=len(protocol.router),
             records_stored=self._storage.usage.records,
             bytes_stored=self._storage.usage.size,
@@ -204,6 +214,10 @@ class Directory:
             dropped=tuple(sorted(protocol.drops.items())),
             refused=tuple(sorted(protocol.refusals.items())),
         )
+
+    def _use(self, carriage: Carriage | None) -> None:
+        self._server.use(carriage)
+        self._joiner.hurry()
 
     def _came(self, peer: Peer) -> None:
         self._joiner.came(peer)

@@ -10,7 +10,9 @@ from bootstrap.serving import CONTACTS_FILE, RECORDS_FILE, serve
 from idas_p2p.clock import SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.wire.address import Address, Contact
+from tests.bootstrap.processes import command, running
 from tests.directory.network import nodes, record, until
+from tests.directory.test_carried import deaf
 
 
 async def test_a_bootstrap_node_serves_records_and_keeps_them_when_told_to_stop(tmp_path: Path) -> None:
@@ -29,3 +31,14 @@ async def test_a_bootstrap_node_serves_records_and_keeps_them_when_told_to_stop(
         await serving
     await until(lambda: (tmp_path / RECORDS_FILE).stat().st_size > 0)
     assert not (tmp_path / CONTACTS_FILE).exists()  # a client is nobody's contact
+
+
+async def test_a_node_whose_network_lets_no_udp_out_is_carried_by_a_bootstrap_process(tmp_path: Path) -> None:
+    command("init", str(tmp_path), "--listen", "127.0.0.1:0")
+    with running(tmp_path) as (_, contact):
+        async with nodes() as group:
+            walled = await group.start("walled", contacts=[contact], open_endpoint=deaf)
+            assert await walled.wait_joined(10)
+            one = record("here", now=SystemClock().now())
+            assert await walled.put([one]) == [1]
+            assert await walled.get(one.key) == [one]

@@ -199,3 +199,12 @@ def test_who_used_up_its_budget_opens_no_session_and_costs_no_key_exchange() -> 
     assert got == Received(dropped=Drop.TOO_MUCH_WORK)
     assert asked == [AT_ALICE]
     assert len(bob) == 0
+
+
+def test_whoever_moved_opens_new_sessions() -> None:
+    alice, bob = sessions(ALICE), sessions(BOB)
+    confirmed(alice, bob)
+    assert alice.has(BOB.node_id, AT_BOB)
+    alice.moved()
+    assert not alice.has(BOB.node_id, AT_BOB)
+    assert some(alice.send(BOB.node_id, AT_BOB, b"question", now=0.0))[0] == HELLO

@@ -25,7 +25,7 @@ from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.records import Record
 
-QUICK = Pace(first_retry=0.05, last_retry=0.2, rejoin=0.2, sweep=0.1, check=0.5, unheard=0.5, welcome=0.05)
+QUICK = Pace(first_retry=0.05, last_retry=0.2, rejoin=0.2, sweep=0.1, check=0.5, unheard=0.5, welcome=0.05, carry=1.3)
 
 
 @dataclass
@@ -148,6 +148,7 @@ class Nodes:
         quotas: Quotas | None = None,
         clock: Any = None,
         host: str = "127.0.0.1",
+        open_endpoint: Any = None,
     ) -> Directory:
         identity = key(name)
         directory = Directory(
@@ -158,7 +159,7 @@ class Nodes:
             storage_path=folder / f"{name}.journal" if folder else None,
             tasks=self.tasks,
             known_contacts_path=folder / f"{name}.json" if folder else None,
-            open_endpoint=self.open_endpoint,
+            open_endpoint=open_endpoint or self.open_endpoint,
             pace=self.pace,
             quotas=quotas,
         )
