@@ -48,6 +48,7 @@ class Carrier:
         self._budgets = Budgets()
         self._sites: Counter[str] = Counter()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()  # the server's own tasks, one per connection
         self._server: asyncio.Server | None = None
         self._host = ""
 
@@ -66,13 +67,18 @@ class Carrier:
         return Address(host, port)
 
     async def stop(self) -> None:
-        """Close every connection."""
+        """Close every connection, and return when each is closed."""
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
             writer.close()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         client = normalise(writer.get_extra_info("peername"))
         site = self._policy.share(client)[0]
         try:
