@@ -20,7 +20,7 @@ from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.wire.messages import Chunk
 
-MAX_DICTIONARY_SIZE = 65_536  # bytes; protocol
+MAX_DICTIONARY_SIZE = 131_072  # bytes; protocol: the heads of some makers take 78,000
 MAX_DICTIONARIES = 64  # series of one transfer; later ones go without; protocol
 _HEAD_LEVEL, _PIXEL_LEVEL = 3, 1  # zstd levels; ours
 
