@@ -39,7 +39,7 @@ advertise = []    # addresses others should use instead, e.g. ["203.0.113.7:7000
 bootstrap = {bootstrap}    # HOST:PORT/ID of the operators' nodes
 
 [storage]
-database = ""    # empty: node.db in this folder; or postgresql+psycopg://USER@HOST/NAME (pip install idas-p2p[postgresql])
+database = ""    # empty: node.db in this folder; or postgresql+psycopg://USER@HOST/NAME, with psycopg installed
 spool_gb = {spool_gb}    # disk for images in transit
 """
 
