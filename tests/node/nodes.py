@@ -73,6 +73,8 @@ async def publish(node: Node) -> None:
     """Have the directory know what a member holds, without waiting for the node's own turn."""
     while node.federation.is_member and await node.publisher.turn() == 0.0:
         pass
+    if node.federation.is_member:  # the node's own turn may have begun first, or found nobody yet
+        await until(lambda: not node.catalog.pending_count(now=node.clock.now()))
 
 
 async def share(node: Node, level: str = "full", to: str = "everyone") -> None:
