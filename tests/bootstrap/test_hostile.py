@@ -27,6 +27,7 @@ from tests.directory.network import key, nodes, record
 
 MEMORY = 60 * 2**20  # bytes
 SEED = 7
+TRIES = 4  # of the honest client; a flood on a busy machine costs datagrams of everybody
 
 
 class Scene:
@@ -42,7 +43,14 @@ class Scene:
         return made
 
     async def is_served(self) -> bool:
-        """Whether the honest client can write, and reads what it wrote before the attack and what it wrote now."""
+        """Whether the honest client is served, if not at once then when it asks again, as every client does."""
+        for _ in range(TRIES):
+            if await self._writes_and_reads():
+                return True
+        return False
+
+    async def _writes_and_reads(self) -> bool:
+        """Whether it can write, and reads what it wrote before the attack and what it wrote now."""
         now = record(f"written {CLOCK.now()}", now=CLOCK.now())
         stored = await self.honest.put([now])
         return stored == [1] and await self.honest.get(now.key) == [now] and await self.honest.get(EARLY.key) == [EARLY]
