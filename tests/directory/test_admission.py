@@ -7,9 +7,18 @@ from idas_p2p.directory.admission import Prober
 from idas_p2p.directory.peers import Peer
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.datagrams import Challenge
-from tests.directory.network import MemoryNetwork, bare_protocol, key, peer
+from tests.directory.network import MemoryNetwork, bare_protocol, key, nodes, peer, record
+from tests.directory.virtual import LoopClock, in_virtual_time
 
 HOST = "192.0.2.1"
+
+
+class NatNetwork(MemoryNetwork):
+    """A network in which HOST hears only from endpoints it has sent to, from the port it sent from."""
+
+    def _deliver(self, data: bytes, source: tuple[str, int], target: tuple[str, int]) -> None:
+        if target[0] != HOST or any(sent[:2] == (target, source) for sent in self.carried):
+            super()._deliver(data, source, target)
 
 
 async def prober(network: MemoryNetwork, reached: list[Peer]) -> Prober:
@@ -64,3 +73,23 @@ async def test_a_closed_prober_sends_nothing() -> None:
     asking.close()
     asking.probe(peer("bob"))
     assert network.carried == []
+
+
+@in_virtual_time
+async def test_limit_22_a_node_behind_nat_reads_and_writes_without_a_hole_punched_to_it() -> None:
+    network, clock = NatNetwork(), LoopClock()
+    async with nodes(network.open, clock=clock) as group:
+        outside = [await group.start("outside 0", host="198.51.100.1")]
+        contacts = [group.running[outside[0]]]
+        outside.append(await group.start("outside 1", host="198.51.100.2", contacts=contacts))
+        for server in (True, False):  # also one that wrongly takes itself for reachable
+            inside = await group.start(f"inside {server}", host=HOST, contacts=contacts, server=server)
+            assert await inside.wait_joined(10)
+            one = record(f"written {server}", now=clock.now())
+            assert min(await inside.put([one])) >= 2
+            assert await inside.get(one.key) == [one]
+            assert inside.observed_address() == group.running[inside].address
+        assert {contact.address.host for node in outside for contact in node.contacts()} == {
+            "198.51.100.1",
+            "198.51.100.2",
+        }

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
+import msgpack
 import pytest
+import rpcudp.protocol
 
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.sessions import Sessions
@@ -175,3 +177,15 @@ async def test_every_datagram_stays_within_1280_bytes() -> None:
     assert await alice.ask(at("bob", 2), Store(records=(largest,))) is not None
     assert bob.storage.usage.records == 1
     assert max(len(data) for _, _, data in network.carried) <= 1_280
+
+
+@in_virtual_time
+async def test_limit_19_messages_are_encoded_in_c_and_never_by_the_stock_encoder() -> None:
+    assert msgpack.Packer.__module__ == msgpack.Unpacker.__module__ == "msgpack._cmsgpack"
+    network = MemoryNetwork()
+    alice, _ = await attached(network, "alice", 1), await attached(network, "bob", 2)
+    stock, rpcudp.protocol.umsgpack = rpcudp.protocol.umsgpack, None  # whoever enters it now fails
+    try:
+        assert isinstance(await alice.ask(at("bob", 2), FindNode(target=bytes(20))), Nodes)
+    finally:
+        rpcudp.protocol.umsgpack = stock
