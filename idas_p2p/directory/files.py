@@ -1,13 +1,12 @@
-"""Files of the directory that are always whole: written beside, then renamed. Known contacts are one of them.
+"""Contacts kept for the next start, in a file that is always whole: written beside, then renamed.
 
-Source of the contact file's form: one JSON list of HOST:PORT/ID texts, newest first.
+One JSON list of HOST:PORT/ID texts, newest first. Not here: held records (journal.py).
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from idas_p2p.errors import WireError
@@ -17,31 +16,16 @@ MAX_KNOWN_CONTACTS = 64  # kept on disk; ours: enough to find the network again
 MAX_CONTACT_FILE = 65_536  # bytes; a longer file is not ours
 
 
-def replace_file(path: Path, pieces: Iterable[bytes]) -> int:
-    """Write `pieces` to a new file and put it in the place of `path`; returns its size.
-
-    Raises:
-        OSError: the old file is left as it was.
-    """
-    beside = path.with_name(path.name + ".new")
-    size = 0
-    with beside.open("wb") as file:
-        for piece in pieces:
-            size += file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    return size
-
-
 def save_contacts(path: Path, contacts: Sequence[Contact]) -> None:
-    """Keep contacts for the next start.
+    """Keep contacts for the next start; a power cut may lose them, for this does not wait for the disk.
 
     Raises:
         OSError: the old file is left as it was.
     """
     texts = [str(contact) for contact in contacts[:MAX_KNOWN_CONTACTS]]
-    replace_file(path, [json.dumps(texts, indent=0).encode()])
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(json.dumps(texts, indent=0), encoding="ascii")
+    beside.replace(path)
 
 
 def load_contacts(path: Path) -> list[Contact]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import random
 import statistics
 from collections.abc import Callable, Sequence
@@ -18,9 +17,8 @@ from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.carried import Carriage, Carried
-from idas_p2p.directory.files import load_contacts, save_contacts
 from idas_p2p.directory.joining import Joiner
-from idas_p2p.directory.journal import Journal
+from idas_p2p.directory.keeping import Keeper
 from idas_p2p.directory.pace import Pace
 from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.placing import Draft, OnStored
@@ -29,14 +27,11 @@ from idas_p2p.directory.replication import Replicator
 from idas_p2p.directory.server import DirectoryServer, OpenEndpoint
 from idas_p2p.directory.sockets import open_udp
 from idas_p2p.directory.storage import RecordStore
-from idas_p2p.events import log_event, log_failure
 from idas_p2p.limits import READ_QUORUM
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.rpc import Ping
-
-EXPIRE_EVERY = 30  # sweeps: what has expired is not served meanwhile, it only takes room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +91,14 @@ class Directory:
     ) -> None:
         self._clock = clock
         self._tasks = tasks
-        self._known_path = known_contacts_path
         self._pace = pace or Pace()
-        self._journal = Journal(storage_path) if storage_path and server else None
         self._storage = RecordStore(clock=clock, quotas=quotas)
+        self._keeper = Keeper(
+            self._storage,
+            storage_path=storage_path if server else None,
+            known_contacts_path=known_contacts_path,
+            pace=self._pace,
+        )
         self._running: list[asyncio.Task[None]] = []
         self._server = DirectoryServer(
             identity,
@@ -110,9 +109,8 @@ class Directory:
             policy=AddressPolicy(allow_private=allow_private),
             open_endpoint=open_endpoint,
         )
-        self._saved = load_contacts(known_contacts_path) if known_contacts_path else []
         rng = random.Random(random_bytes(16))  # noqa: S311  # jitter
-        self._joiner = Joiner(self._server, contacts=contacts, known=self._saved, rng=rng, pace=self._pace)
+        self._joiner = Joiner(self._server, contacts=contacts, known=self._keeper.saved, rng=rng, pace=self._pace)
         self._carried = Carried(
             lambda: self._joiner.configured,
             is_joined=self._joiner.joined.is_set,
@@ -130,12 +128,12 @@ class Directory:
         Raises:
             OSError: the address cannot be bound, or the storage file not be read.
         """
-        self._restore()
+        await self._keeper.restore()
         bound = await self._server.listen(address)
         for name, work in (
             ("directory.join", self._joiner.run()),
             ("directory.replicate", self._replicator.run()),
-            ("directory.sweep", self._sweep()),
+            ("directory.keep", self._keeper.run(lambda: self._joiner.known)),
             ("directory.check", self._check()),
             ("directory.carry", self._carried.run()),
         ):
@@ -149,7 +147,7 @@ class Directory:
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
         await self._server.close()
-        self._write()
+        self._keeper.close(self._joiner.known)
 
     async def put(self, records: Sequence[Record]) -> list[int]:
         """Store records; returns how many nodes hold each now, 0 when nobody could be reached."""
@@ -227,13 +225,6 @@ class Directory:
         self._joiner.left()
         self._replicator.left(peer)
 
-    async def _sweep(self) -> None:
-        for turn in itertools.count():
-            await asyncio.sleep(self._pace.sweep)
-            if turn % EXPIRE_EVERY == 0:
-                self._storage.expire()
-            self._write()
-
     async def _check(self) -> None:
         while True:
             await asyncio.sleep(self._pace.check)
@@ -243,25 +234,3 @@ class Directory:
                 if protocol.liveness.last_heard(peer) < before:
                     protocol.ask(peer, Ping())
             await self._server.refresh()
-
-    def _restore(self) -> None:
-        if self._journal is not None:
-            for block, data in self._journal.read():
-                self._storage.offer(data, block=block, trusted=True)
-            self._storage.expire()
-            self._journal.rewrite((slot.block, slot.data) for slot in self._storage.slots())
-            self._storage.on_stored = self._journal.append
-            log_event("directory_restored", count=self._storage.usage.records)
-
-    def _write(self) -> None:
-        """Bring the files up to date; a full disk costs the copy on disk, not the service."""
-        try:
-            if self._journal is not None:
-                self._journal.flush()
-                if self._journal.is_stale(self._storage.usage.size):
-                    self._journal.rewrite((slot.block, slot.data) for slot in self._storage.slots())
-            if self._known_path is not None and self._joiner.known != self._saved:
-                save_contacts(self._known_path, self._joiner.known)
-                self._saved = self._joiner.known
-        except OSError as error:
-            log_failure("directory_files_not_written", error)

@@ -8,10 +8,9 @@ Limits 1, 2, 4, 5, 28; docs/spec/directory.md section 6.
 
 from __future__ import annotations
 
-import math
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from kademlia.storage import IStorage
@@ -63,7 +62,6 @@ class RecordStore(IStorage):  # type: ignore[misc]  # kademlia carries no types
         self._clock = clock
         self.on_stored: Callable[[str, bytes], None] = lambda block, data: None  # told of every record taken in
         self._keys: dict[bytes, tuple[Slot, ...]] = {}  # in order of writer
-        self._earliest = math.inf  # Unix seconds; nothing expires before
         self.usage = Usage(quotas or Quotas())
 
     def offer(self, data: bytes, *, block: str = "", trusted: bool = False) -> Refusal | None:
@@ -127,26 +125,22 @@ class RecordStore(IStorage):  # type: ignore[misc]  # kademlia carries no types
         return list(self._keys)
 
     def slots(self) -> Iterator[Slot]:
-        """Every held record; don't change the store meanwhile."""
-        for slots in self._keys.values():
-            yield from slots
+        """Every held record; of those that come or go meanwhile some."""
+        for key in self.keys():
+            yield from self._keys.get(key, ())
 
-    def expire(self) -> int:
-        """Drop what has expired; returns how many records went. Walks over everything when anything may have."""
+    def expire(self, keys: Iterable[bytes]) -> int:
+        """Drop what has expired at some keys; returns how many records went."""
         now = self._clock.now()
-        if now < self._earliest:
-            return 0
-        gone = [(key, slot) for key, slots in self._keys.items() for slot in slots if slot.expires <= now]
+        gone = [(key, slot) for key in keys for slot in self._keys.get(key, ()) if slot.expires <= now]
         for key, slot in gone:
             self._remove(key, slot)
-        self._earliest = min((slot.expires for slot in self.slots()), default=math.inf)
         return len(gone)
 
     def _add(self, key: bytes, slot: Slot) -> None:
         slots = self._keys.get(key, ())
         place = bisect_right(slots, slot.writer, key=lambda other: other.writer)
         self._keys[key] = (*slots[:place], slot, *slots[place:])
-        self._earliest = min(self._earliest, slot.expires)
         self.usage.add(slot.writer, slot.block, len(slot.data))
 
     def _remove(self, key: bytes, slot: Slot) -> None:

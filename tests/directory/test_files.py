@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idas_p2p.directory.files import MAX_KNOWN_CONTACTS, load_contacts, replace_file, save_contacts
+from idas_p2p.directory.files import MAX_KNOWN_CONTACTS, load_contacts, save_contacts
 from tests.directory.network import peer
 
 CONTACTS = [peer(number, port=1_000 + number).contact for number in range(MAX_KNOWN_CONTACTS + 5)]
@@ -21,14 +21,10 @@ def test_a_damaged_contact_file_counts_as_empty(tmp_path: Path, text: str) -> No
     assert load_contacts(tmp_path / "c") == []
 
 
-def test_a_file_is_replaced_wholly_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "f"
-    assert replace_file(path, [b"old"]) == 3
-
-    def broken() -> object:
-        yield b"new"
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        replace_file(path, broken())  # type: ignore[arg-type]
-    assert path.read_bytes() == b"old"
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    save_contacts(path, CONTACTS[:1])
+    (tmp_path / "c.new").mkdir()  # nothing can be written beside it
+    with pytest.raises(OSError, match="directory"):
+        save_contacts(path, CONTACTS)
+    assert load_contacts(path) == CONTACTS[:1]
