@@ -51,29 +51,38 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def part_of(path: Path) -> Path:
+    """The name of a file while it is not whole."""
+    return path.with_name(path.name + PART)
+
+
 class NewFile:
-    """A file being written; whole under its own name after `keep`, gone after `discard`.
+    """A file being written; whole under its own name after `keep`, gone after `discard`, left for later after `park`.
 
     Args:
         path: where it shall be; its folder exists, the file does not.
+        start: bytes to keep of a parked file; None for a new one.
 
     Raises:
         SpoolFull, StorageRefused: here and in every method.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, start: int | None = None) -> None:
         self.path = path
-        self._part = path.with_name(path.name + PART)
+        self._part = part_of(path)
+        how = os.O_CREAT | os.O_EXCL if start is None else 0
         with disk_errors():
-            descriptor = os.open(self._part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self._part, how | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             self._file = os.fdopen(descriptor, "wb", buffering=0)
+            self._file.seek(start or 0)  # what lies behind it is written over
 
     def write(self, piece: bytes) -> None:
         """Append bytes."""
-        view = memoryview(piece)
         with disk_errors():
-            while view:
-                view = view[self._file.write(view) :]
+            self._write_all(piece)
+
+    def flush(self) -> None:
+        """Return when the operating system has what was written."""
 
     def keep(self, *, durable: bool) -> None:
         """Give the file its name.
@@ -89,9 +98,25 @@ class NewFile:
             if durable:
                 sync_folder(self.path.parent)
 
+    def park(self) -> None:
+        """Leave the file unfinished as it is."""
+        with disk_errors():
+            self._file.close()
+
     def discard(self) -> None:
         """Remove what was written, named or not. May be repeated."""
         with disk_errors():
             self._file.close()
             self._part.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
+
+    def _write_at(self, offset: int, piece: bytes) -> None:
+        """Write at an offset, over what may be there."""
+        with disk_errors():
+            self._file.seek(offset)
+            self._write_all(piece)
+
+    def _write_all(self, piece: bytes) -> None:
+        view = memoryview(piece)
+        while view:
+            view = view[self._file.write(view) :]

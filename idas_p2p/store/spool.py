@@ -1,8 +1,9 @@
 """Images on their way, kept in files so that a transfer goes on where it stopped after a restart.
 
 What is here can be fetched again, so nothing waits for the disk: `kill -9` of the node loses no instance that was
-finished, and a power cut costs at most fetching some again, because every instance found at start is checked against
-its digest before it is used. The folder never grows over its bound. File names are random and identify nobody.
+finished and no verified chunk of another, and a power cut costs at most fetching some again, because everything found
+at start is checked against its digests before it is used. The folder never grows over its bound. File names are random
+and identify nobody; with `encrypt`, the files themselves tell nothing either.
 
 Belongs here: transfers, their space, their age. Not here: one transfer's instances (spooled.py).
 One process at a time uses a folder (node.lock).
@@ -16,13 +17,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from idas_p2p.errors import SpoolFull
 from idas_p2p.events import log_event
 from idas_p2p.store.database import Database, upsert
 from idas_p2p.store.files import NAME_SIZE, disk_errors, make_folder
-from idas_p2p.store.spooled import Shelf, SpooledTransfer
+from idas_p2p.store.place import Forms, Place
+from idas_p2p.store.spooled import SpooledTransfer
 from idas_p2p.store.tables import spool_instances, spool_transfers
 
 
@@ -32,7 +34,9 @@ class Spool:
     Args:
         root: the folder; made when missing, and cleaned of what was never finished.
         database: knows what is in it.
-        max_bytes: of data sets, finished and announced together.
+        max_bytes: of data sets, finished, announced and begun together.
+        seal_key: 32 secret bytes, the same at each start; opens and makes sealed files.
+        encrypt: seal all files; plain ones of earlier are dropped. Without it, sealed ones of earlier stay in use.
         random_bytes: gives that many unpredictable bytes.
 
     Raises:
@@ -45,6 +49,8 @@ class Spool:
         database: Database,
         *,
         max_bytes: int,
+        seal_key: bytes = b"",
+        encrypt: bool = False,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._root = root
@@ -54,14 +60,15 @@ class Spool:
         self._lock = threading.RLock()
         self._open: set[SpooledTransfer] = set()
         self._used = 0
-        self._unchecked: dict[bytes, set[str]] = {}
+        self._forms = Forms(seal_key, encrypt)
+        self._places: dict[bytes, Place] = {}
         with disk_errors():
             make_folder(root)
             self._recover()
 
     @property
     def used_bytes(self) -> int:
-        """Bytes of data sets, finished and announced together."""
+        """Bytes of data sets, finished, announced and begun together."""
         return self._used
 
     def open(self, key: bytes, *, now: float) -> SpooledTransfer:
@@ -75,18 +82,10 @@ class Spool:
             StorageRefused, SpoolFull, DatabaseFull: it has no place here.
         """
         with self._lock:
-            folder = self._root / self._folder_of(key, now=now)
+            place = self._place(key, self._folder_of(key, now=now))
             with disk_errors():
-                make_folder(folder)
-            shelf = Shelf(
-                database=self._database,
-                folder=folder,
-                reserve=self._reserve,
-                release=self._release,
-                unchecked=self._unchecked.setdefault(key, set()),
-                random_bytes=self._random_bytes,
-            )
-            transfer = SpooledTransfer(key, shelf, on_close=self._close)
+                make_folder(place.folder)
+            transfer = SpooledTransfer(place, self._database, on_close=self._close)
             self._open.add(transfer)
             return transfer
 
@@ -99,7 +98,10 @@ class Spool:
                 sizes = connection.execute(select(spool_instances.c.size).where(spool_instances.c.key == key)).scalars()
                 freed = sum(sizes)
                 connection.execute(spool_transfers.delete().where(spool_transfers.c.key == key))
-            self._unchecked.pop(key, None)
+            place = self._places.pop(key, None)
+            if place is not None:
+                place.is_removed = True
+                freed += sum(begun.kept for begun in place.unfinished.values())
             self._release(freed)
         if folder is not None:
             shutil.rmtree(self._root / folder, ignore_errors=True)
@@ -125,6 +127,14 @@ class Spool:
             folder: str = connection.execute(query).scalar() or self._random_bytes(NAME_SIZE).hex()
             upsert(connection, spool_transfers, [{"key": key, "folder": folder, "used_at": now}])
         return folder
+
+    def _place(self, key: bytes, folder: str) -> Place:
+        """Where a transfer lies."""
+        if key not in self._places:
+            self._places[key] = Place(
+                key, self._root / folder, self._forms, self._lock, self._reserve, self._release, self._random_bytes
+            )
+        return self._places[key]
 
     def _close(self, transfer: SpooledTransfer) -> None:
         with self._lock:
@@ -154,28 +164,26 @@ class Spool:
             return [key for key in connection.execute(query).scalars() if key not in busy]
 
     def _recover(self) -> None:
-        """Keep what has both its row and its file of the right size, and drop the rest."""
-        table = spool_instances
+        """Keep what has both its row and its file of the right size, and what was begun; drop the rest."""
         folders = select(spool_transfers.c.key, spool_transfers.c.folder)
         with self._database.write(durable=False) as connection:
             kept = {folder: key for key, folder in connection.execute(folders)}
             for path in [path for path in self._root.iterdir() if path.name not in kept]:
                 shutil.rmtree(path)
             for folder, key in kept.items():
-                sizes = _sizes(self._root / folder)
-                rows = connection.execute(select(table).where(table.c.key == key)).all()
-                right = [row for row in rows if sizes.get(row.file) == row.size]
-                lost = [{"name": row.sop_instance_uid} for row in rows if sizes.get(row.file) != row.size]
-                if lost:
-                    same = (table.c.key == key) & (table.c.sop_instance_uid == bindparam("name"))
-                    connection.execute(table.delete().where(same), lost)
-                for name in sizes.keys() - {row.file for row in right}:
-                    (self._root / folder / name).unlink()
-                self._unchecked[key] = {row.sop_instance_uid for row in right}
-                self._used += sum(row.size for row in right)
+                place = self._place(key, folder)
+                self._used += _found(place, connection) + sum(begun.kept for begun in place.unfinished.values())
         log_event("spool_opened", count=len(kept), bytes=self._used)
 
 
-def _sizes(folder: Path) -> dict[str, int]:
-    """Bytes of each file in a folder; nothing when it is not there."""
-    return {path.name: path.stat().st_size for path in folder.iterdir()} if folder.is_dir() else {}
+def _found(place: Place, connection: Connection) -> int:
+    """Bytes of the instances of a transfer whose files are right; the rows of the others are deleted."""
+    table = spool_instances
+    rows = connection.execute(select(table).where(table.c.key == place.key)).all()
+    right = place.find(rows)
+    files = {row.file for row in right}
+    lost = [{"name": row.sop_instance_uid} for row in rows if row.file not in files]
+    if lost:
+        same = (table.c.key == place.key) & (table.c.sop_instance_uid == bindparam("name"))
+        connection.execute(table.delete().where(same), lost)
+    return sum(row.size for row in right)

@@ -1,55 +1,40 @@
-"""One transfer's instances in the spool: written piece by piece, kept when whole and right.
+"""One transfer's instances in the spool: those that are whole, and the verified beginnings of those that are not.
 
-Belongs here: one transfer. Not here: the space all share, age, cleaning (spool.py).
+Belongs here: one transfer. Not here: writing an instance (spool_writer.py), its files (place.py), the space all share,
+age, cleaning (spool.py).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from idas_p2p.blob import Blob, FileBlob, pieces
-from idas_p2p.errors import DigestMismatch, IdasError
+from idas_p2p.errors import DigestMismatch
 from idas_p2p.events import log_event
-from idas_p2p.store.database import Database, insert_missing
-from idas_p2p.store.files import NAME_SIZE, NewFile
+from idas_p2p.store.database import Database
+from idas_p2p.store.files import NAME_SIZE, part_of
+from idas_p2p.store.place import Beginning, PartialInstance, Place, is_right
+from idas_p2p.store.sidecar import sidecar_of
+from idas_p2p.store.spool_writer import SpoolWriter, instance_of, record
 from idas_p2p.store.tables import spool_instances
 from idas_p2p.wire.instance import Instance
-
-DIGEST_SIZE: Final = 32  # bytes; BLAKE2b-256
-PIECE: Final = 1_048_576  # bytes read at a time; ours
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """What a transfer needs of the spool it lies in."""
-
-    database: Database
-    folder: Path  # of this transfer alone
-    reserve: Callable[[int], None]  # raises SpoolFull
-    release: Callable[[int], None]
-    unchecked: set[str]  # SOP Instance UIDs found at start and not checked since
-    random_bytes: Callable[[int], bytes]
 
 
 class SpooledTransfer:
     """The instances of one transfer. Close it when nobody reads or writes it any more.
 
     Args:
-        key: names the transfer, the same after a restart.
-        shelf: where it lies.
+        place: where it lies.
+        database: knows what is whole.
         on_close: called once.
     """
 
-    def __init__(self, key: bytes, shelf: Shelf, *, on_close: Callable[[SpooledTransfer], None]) -> None:
-        self.key = key
-        self._shelf = shelf
+    def __init__(self, place: Place, database: Database, *, on_close: Callable[[SpooledTransfer], None]) -> None:
+        self.key = place.key
+        self._place, self._database = place, database
         self._on_close = on_close
 
     def __enter__(self) -> Self:
@@ -69,30 +54,28 @@ class SpooledTransfer:
 
         The first call after a restart reads and checks every byte; one that is not right is dropped.
         """
-        table = spool_instances
-        query = select(table).where(table.c.key == self.key).order_by(table.c.series_uid, table.c.sop_instance_uid)
-        with self._shelf.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [_instance(row, self._shelf.folder) for row in rows if self._is_right(row)]
+        return [instance_of(row, self._place) for row in self._rows()]
 
-    def _is_right(self, row: Any) -> bool:
-        uid = row["sop_instance_uid"]
-        if uid not in self._shelf.unchecked:
-            return True
-        path = self._shelf.folder / row["file"]
-        try:
-            right = bool(_digest(FileBlob(path, 0, row["size"])) == row["digest"])
-        except OSError:
-            right = False
-        self._shelf.unchecked.discard(uid)
-        if not right:
-            log_event("spooled_instance_dropped", reason=DigestMismatch.code, size=row["size"])
-            with self._shelf.database.write(durable=False) as connection:
-                table = spool_instances
-                connection.execute(table.delete().where(table.c.key == self.key, table.c.sop_instance_uid == uid))
-            path.unlink(missing_ok=True)
-            self._shelf.release(row["size"])
-        return right
+    def digests(self) -> dict[str, bytes]:
+        """BLAKE2b-256 of each of these instances, by SOP Instance UID."""
+        return {row["sop_instance_uid"]: row["digest"] for row in self._rows()}
+
+    def drop(self, sop_instance_uid: str) -> None:
+        """Remove a whole instance that is not the one it should be; nothing happens when there is none."""
+        query = select(spool_instances).where(self._is(sop_instance_uid))
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is not None:
+            self._place.unchecked.discard(sop_instance_uid)
+            self._remove(row)
+
+    def partial(self) -> list[PartialInstance]:
+        """The verified beginnings of instances nobody writes now, at most MAX_BEGINNINGS, the longest first.
+
+        The first call after a restart reads and checks every byte; what is not right is dropped.
+        """
+        self._compare()
+        return sorted((begun.shown for begun in list(self._place.unfinished.values())), key=lambda one: -one.kept)
 
     def begin(
         self,
@@ -104,8 +87,9 @@ class SpooledTransfer:
         transfer_syntax_uid: str,
         size: int,
         digest: bytes,
+        start: int = 0,
     ) -> SpoolWriter:
-        """Begin to write an instance.
+        """Begin to write an instance, or go on with one.
 
         Args:
             study_uid: and the next four: its names.
@@ -115,11 +99,12 @@ class SpooledTransfer:
             transfer_syntax_uid: see above.
             size: bytes of its data set.
             digest: BLAKE2b-256 of its data set.
+            start: 0, or as many bytes as `partial` says are kept of it.
 
         Raises:
+            DigestMismatch: no beginning of this instance is kept that is so long.
             SpoolFull: the spool cannot hold that many more bytes, or the disk cannot.
         """
-        name = self._shelf.random_bytes(NAME_SIZE).hex()
         row = {
             "key": self.key,
             "sop_instance_uid": sop_instance_uid,
@@ -127,111 +112,73 @@ class SpooledTransfer:
             "series_uid": series_uid,
             "sop_class_uid": sop_class_uid,
             "transfer_syntax_uid": transfer_syntax_uid,
-            "file": name,
             "size": size,
             "digest": digest,
         }
-        self._shelf.reserve(size)
+        begun = self._taken(row, start) if start else None
+        name = begun.row["file"] if begun else self._new_name()
         try:
-            return SpoolWriter(row, NewFile(self._shelf.folder / name), self._shelf)
+            self._place.reserve(size - start)
         except BaseException:
-            self._shelf.release(size)
+            if begun:
+                self._place.park(begun)
             raise
-
-
-class SpoolWriter:
-    """One instance being written. Leaving its block before `finish` aborts it.
-
-    Args:
-        row: its names, size and digest.
-        file: takes its bytes.
-        shelf: where its transfer lies; has reserved its size.
-    """
-
-    def __init__(self, row: dict[str, Any], file: NewFile, shelf: Shelf) -> None:
-        self._row = row
-        self._file = file
-        self._shelf = shelf
-        self._left: int = row["size"]
-        self._hasher = hashlib.blake2b(digest_size=DIGEST_SIZE)
-        self._is_over = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.abort()
-
-    def write(self, piece: bytes) -> None:
-        """Append bytes of the data set.
-
-        Raises:
-            DigestMismatch: more bytes than were announced. The instance is aborted; so in every error.
-            SpoolFull: the disk is full.
-            StorageRefused: the disk failed.
-        """
         try:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise DigestMismatch("more bytes than announced")
-            self._hasher.update(piece)
-            self._file.write(piece)
-        except IdasError:
-            self.abort()
-            raise
-
-    def finish(self) -> Instance:
-        """Keep the instance: it survives the node's death from now on.
-
-        Raises:
-            DigestMismatch: not the bytes that were announced. The instance is aborted; so in every error.
-            SpoolFull, DatabaseFull, StorageRefused: the disk is full or failed.
-        """
-        try:
-            if self._left or self._hasher.digest() != self._row["digest"]:
-                raise DigestMismatch("other bytes than announced")
-            self._file.keep(durable=False)
-            held = self._insert()
+            return SpoolWriter({**row, "file": name}, self._place, self._database, begun=begun)
         except BaseException:
-            self.abort()
+            self._place.release(size - start)
+            if begun:
+                self._place.park(begun)
             raise
-        if held is not self._row:
-            self.abort()
-        self._is_over = True
-        return _instance(held, self._shelf.folder)
 
-    def _insert(self) -> Any:
-        """Add the row, or return the one of the same instance that another writer finished before."""
+    def _taken(self, row: dict[str, Any], start: int) -> Beginning:
+        """The beginning of an instance, no longer kept."""
+        begun = self._place.take(row["sop_instance_uid"])
+        if begun is not None and begun.hasher and begun.kept == start and row.items() <= begun.row.items():
+            return begun
+        if begun is not None:
+            self._place.park(begun)
+        raise DigestMismatch("no such beginning is kept")
+
+    def _new_name(self) -> str:
+        return self._place.random_bytes(NAME_SIZE).hex() + self._place.forms.new.suffix
+
+    def _is_right(self, row: Any) -> bool:
+        uid = row["sop_instance_uid"]
+        if uid not in self._place.unchecked:
+            return True
+        right = is_right(self._place.blob(row), row["digest"])
+        self._place.unchecked.discard(uid)
+        if not right:
+            log_event("spooled_instance_dropped", reason=DigestMismatch.code, size=row["size"])
+            self._remove(row)
+        return right
+
+    def _is(self, sop_instance_uid: str) -> ColumnElement[bool]:
         table = spool_instances
-        with self._shelf.database.write(durable=False) as connection:
-            if insert_missing(connection, table, self._row):
-                return self._row
-            same = (table.c.key == self._row["key"]) & (table.c.sop_instance_uid == self._row["sop_instance_uid"])
-            return connection.execute(select(table).where(same)).mappings().one()
+        return (table.c.key == self.key) & (table.c.sop_instance_uid == sop_instance_uid)
 
-    def abort(self) -> None:
-        """Remove what was written and give back its space. Does nothing after `finish`; may be repeated."""
-        if not self._is_over:
-            self._is_over = True
-            self._shelf.release(self._row["size"])
-            self._file.discard()
+    def _remove(self, row: Any) -> None:
+        with self._database.write(durable=False) as connection:
+            connection.execute(spool_instances.delete().where(self._is(row["sop_instance_uid"])))
+        self._place.path(row).unlink(missing_ok=True)
+        self._place.release(row["size"])
 
+    def _rows(self) -> list[Any]:
+        """The rows of the instances that are right, in order."""
+        self._compare()
+        table = spool_instances
+        query = select(table).where(table.c.key == self.key).order_by(table.c.series_uid, table.c.sop_instance_uid)
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [row for row in rows if self._is_right(row)]
 
-def _instance(row: Any, folder: Path) -> Instance:
-    return Instance(
-        study_uid=row["study_uid"],
-        series_uid=row["series_uid"],
-        sop_class_uid=row["sop_class_uid"],
-        sop_instance_uid=row["sop_instance_uid"],
-        transfer_syntax_uid=row["transfer_syntax_uid"],
-        data=FileBlob(folder / row["file"], 0, row["size"]),
-    )
-
-
-def _digest(blob: Blob) -> bytes:
-    hasher = hashlib.blake2b(digest_size=DIGEST_SIZE)
-    for piece in pieces(blob, PIECE):
-        hasher.update(piece)
-    return hasher.digest()
+    def _compare(self) -> None:
+        """Compare the beginnings found at start, and finish those of which all had come."""
+        for begun in self._place.compare():
+            path = self._place.path(begun.row)
+            part_of(path).rename(path)
+            if record(begun.row, self._database) is not begun.row:
+                path.unlink()
+                self._place.release(begun.kept)
+            sidecar_of(path).unlink(missing_ok=True)

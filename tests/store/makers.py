@@ -6,7 +6,8 @@ import hashlib
 from typing import Any
 
 from idas_p2p.blob import MemoryBlob
-from idas_p2p.store.spooled import SpooledTransfer, SpoolWriter
+from idas_p2p.store.spool_writer import SpoolWriter
+from idas_p2p.store.spooled import SpooledTransfer
 from idas_p2p.wire.instance import Instance
 from idas_p2p.wire.study import Study
 
@@ -40,7 +41,7 @@ def make_instance(
     )
 
 
-def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = None) -> SpoolWriter:
+def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = None, start: int = 0) -> SpoolWriter:
     data = instance.data.read()
     return transfer.begin(
         study_uid=instance.study_uid,
@@ -50,7 +51,15 @@ def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = N
         transfer_syntax_uid=instance.transfer_syntax_uid,
         size=len(data) if size is None else size,
         digest=hashlib.blake2b(data, digest_size=32).digest(),
+        start=start,
     )
+
+
+def write_chunks(writer: SpoolWriter, data: bytes, *, start: int = 0, stop: int | None = None, chunk: int = 10) -> None:
+    """Write a part of an instance as exchange does: chunk by chunk, each with the digest of all up to its end."""
+    for offset in range(start, len(data) if stop is None else stop, chunk):
+        end = min(offset + chunk, len(data))
+        writer.write(data[offset:end], hashlib.blake2b(data[:end], digest_size=32).digest()[:16])
 
 
 def spool(transfer: SpooledTransfer, instance: Instance) -> Instance:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,20 @@ def test_writing_to_a_removed_transfer_is_refused_and_gives_back_its_space(
     with pytest.raises(StorageRefused):
         writer.finish()
     assert opened.used_bytes == 0
+
+
+def test_the_digests_of_whole_instances_are_known(transfer: SpooledTransfer) -> None:
+    spool(transfer, make_instance("1.1", b"one"))
+    begin(transfer, make_instance("1.2", b"two")).abort()
+    assert transfer.digests() == {"1.1": hashlib.blake2b(b"one", digest_size=32).digest()}
+
+
+def test_a_dropped_instance_makes_way_for_another_copy(
+    opened: Spool, transfer: SpooledTransfer, tmp_path: Path
+) -> None:
+    spool(transfer, make_instance("1.1", b"wrong copy"))
+    transfer.drop("1.1")
+    transfer.drop("1.1")
+    assert is_empty(opened, transfer, tmp_path)
+    spool(transfer, make_instance("1.1", b"right copy"))
+    assert [one.data.read() for one in transfer.instances()] == [b"right copy"]
