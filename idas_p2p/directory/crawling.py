@@ -42,7 +42,7 @@ class NodeCrawl(SpiderCrawl):  # type: ignore[misc]  # kademlia carries no types
         self.nearest.push(peers)
         self.questions = 0
         self._running: dict[asyncio.Task[None], Peer] = {}
-        self._late_at: dict[Peer, float] = {}  # loop time at which a question under way counts as late
+        self._since: dict[Peer, float] = {}  # questions that are waited for: monotonic seconds of their start
 
     async def find(self) -> list[Peer]:
         """Run the lookup; returns the k nearest nodes that answered, nearest first."""
@@ -68,35 +68,48 @@ class NodeCrawl(SpiderCrawl):  # type: ignore[misc]  # kademlia carries no types
         self.nearest.push(self.protocol.usable(reply.contacts))
         return True
 
+    def next_to_ask(self) -> Peer | None:
+        """Whom to ask now; None when enough questions are under way, or nobody is left."""
+        in_time = sum(self.nearest.state(peer) is State.ASKED for peer in self._since)
+        return self.nearest.to_ask() if in_time < self.alpha else None
+
     def _ask_more(self, group: asyncio.TaskGroup) -> None:
-        while len(self._late_at) < self.alpha and self.questions < MAX_QUESTIONS:
-            peer = self.nearest.to_ask()
-            if peer is None:
-                return
+        while self.questions < MAX_QUESTIONS and (peer := self.next_to_ask()) is not None:
             self.questions += 1
-            self.nearest.mark(peer, State.ASKED)
-            self._late_at[peer] = asyncio.get_running_loop().time() + self.protocol.patience(peer)
+            self._expect(peer)
             self._running[group.create_task(self._run(peer))] = peer
 
-    def _expect_more(self, peer: Peer) -> None:
-        """The peer is answering: its next page is late only a while from now."""
+    def _expect(self, peer: Peer) -> None:
+        """The peer was asked, or is answering page by page: its answer is late only a while from now."""
         self.nearest.mark(peer, State.ASKED)
-        self._late_at[peer] = asyncio.get_running_loop().time() + self.protocol.patience(peer)
+        self._since[peer] = self.protocol.clock.monotonic()
 
     async def _run(self, peer: Peer) -> None:
         answered = await self.question(peer)
+        if self.nearest.state(peer) is State.ASKED:
+            self.protocol.liveness.note_outcome(answered=answered)
         self.nearest.mark(peer, State.ANSWERED if answered else State.FAILED)
 
     async def _next_event(self) -> None:
-        now = asyncio.get_running_loop().time()
-        wait = max(0.0, min(self._late_at.values()) - now) if self._late_at else None
+        next_at = min((self._waited_until(peer) for peer in self._since), default=None)
+        wait = None if next_at is None else max(0.0, next_at - self.protocol.clock.monotonic())
         done, _ = await asyncio.wait(self._running, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            self._late_at.pop(self._running.pop(task), None)
-        now = asyncio.get_running_loop().time()
-        for peer in [peer for peer, at in self._late_at.items() if at <= now]:
-            del self._late_at[peer]
-            self.nearest.mark(peer, State.LATE)
+            self._since.pop(self._running.pop(task), None)
+        now = self.protocol.clock.monotonic()
+        for peer in [peer for peer in self._since if self._waited_until(peer) <= now]:
+            if self.nearest.state(peer) is State.ASKED:
+                self.nearest.mark(peer, State.LATE)
+                self.protocol.liveness.note_outcome(answered=False)
+            else:
+                del self._since[peer]
+                self.nearest.mark(peer, State.SILENT)
+
+    def _waited_until(self, peer: Peer) -> float:
+        """When to think worse of a question under way."""
+        liveness, since = self.protocol.liveness, self._since[peer]
+        is_late = self.nearest.state(peer) is State.LATE
+        return liveness.silent_at(peer, since=since) if is_late else liveness.late_at(peer, since=since)
 
 
 class ValueCrawl(NodeCrawl):
@@ -106,8 +119,8 @@ class ValueCrawl(NodeCrawl):
         protocol: asks the questions.
         node: the key.
         peers: where to start.
-        ksize: nodes that hold a record.
-        alpha: questions under way at once.
+        ksize: nodes that must answer before a record counts as not to be had.
+        replicas: nodes that hold a record.
         slots: takes every record found.
         own: what we hold ourselves, or None when we are no holder.
         quorum: holders after which the lookup may end.
@@ -119,13 +132,14 @@ class ValueCrawl(NodeCrawl):
         node: Node,
         peers: Sequence[Peer],
         ksize: int,
-        alpha: int,
         *,
+        replicas: int,
         slots: MergedSlots,
         own: Sequence[bytes],
         quorum: int,
     ) -> None:
-        super().__init__(protocol, node, peers, ksize, alpha)
+        super().__init__(protocol, node, peers, max(ksize, min(quorum, replicas)), quorum)
+        self._replicas = replicas
         self._slots = slots
         self._quorum = quorum
         self.held: dict[Peer, set[bytes]] = {}  # what each peer that answered holds
@@ -135,6 +149,18 @@ class ValueCrawl(NodeCrawl):
         """Whether enough holders answered, or all that could be one."""
         return self._holders >= self._quorum or super().is_enough()
 
+    def next_to_ask(self) -> Peer | None:
+        """One that may hold the record, while fewer questions to such are under way than holders are wanted.
+
+        Among those, all equally good, the one with a session comes first: it answers in one round trip, not two.
+        """
+        likely = self.nearest.window(self._replicas)
+        under_way = sum(self.nearest.state(peer) is State.ASKED for peer in likely)
+        if under_way >= self.protocol.liveness.to_be_asked(for_answers=self._quorum - self._holders):
+            return None
+        new = [peer for peer in likely if self.nearest.state(peer) is State.NEW]
+        return next((peer for peer in new if self.protocol.has_session(peer)), new[0] if new else None)
+
     async def question(self, peer: Peer) -> bool:
         """Ask one peer for all its records of the key, page by page."""
         after, held = b"", set[bytes]()
@@ -143,7 +169,7 @@ class ValueCrawl(NodeCrawl):
             if reply is None:
                 return False
             self.nearest.push(self.protocol.usable(reply.contacts))
-            self._expect_more(peer)
+            self._expect(peer)
             held.update(data for data in reply.records if self._slots.add(data))
             last = _writer(reply.records[-1]) if reply.records else b""
             if not reply.more or last <= after:

@@ -60,17 +60,17 @@ class Means:
     """What placing needs of a node.
 
     Args:
-        lookup: finds the k live nodes nearest to an id, without us.
+        lookup: finds the live nodes nearest to an id, `replicas` of them, without us.
         store: asks a peer to hold records that fit one datagram; None when it did not answer.
-        keep: holds a record ourselves if we are among the k nearest, the others being given; True when it is held,
+        keep: holds a record ourselves if we are among the nearest, the others being given; True when it is held,
             None when we are not among them.
-        ksize: how many nodes hold a record.
+        replicas: how many nodes hold a record.
     """
 
     lookup: Lookup
     store: Callable[[Peer, tuple[bytes, ...]], Awaitable[Stored | None]]
     keep: Callable[[bytes, bytes, Sequence[Peer]], bool | None]
-    ksize: int
+    replicas: int
 
 
 OnStored = Callable[[Sequence[tuple[int, int]]], None]
@@ -103,12 +103,12 @@ class Placement:
 
     async def _walk(self, place: int, end: int) -> None:
         while place < end:
-            survey = Survey(self._means.lookup, self._means.ksize, is_worth_it=self._is_worth_it)
+            survey = Survey(self._means.lookup, self._means.replicas, is_worth_it=self._is_worth_it)
             region = await survey.region_of(self._sorted[place])
             last = min(end, self._end_of(region.block))
             for start in range(place, last, CHUNK):
                 numbers = self._order[start : min(start + CHUNK, last)]
-                places = [region.nearest(self._keys[number], self._means.ksize) for number in numbers]
+                places = [region.nearest(self._keys[number], self._means.replicas) for number in numbers]
                 self._on_stored(list(zip(numbers, await self._store(numbers, places), strict=True)))
             place = last
 
@@ -133,7 +133,7 @@ class Placement:
             kept = self._means.keep(self._keys[number], signed[index], places[index])
             if kept is not None:
                 counts[index] += kept
-                del places[index][self._means.ksize - 1 :]
+                del places[index][self._means.replicas - 1 :]
 
         async def store(peer: Peer, run: list[tuple[int, bytes]]) -> None:
             async with self._limit:

@@ -21,7 +21,7 @@ from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.sealed import SealedProtocol
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.directory.table import ContactTable
-from idas_p2p.limits import WORK_HANDSHAKE, WORK_RECORD, WORK_REQUEST
+from idas_p2p.limits import MAX_CONTACTS_PER_REPLY, WORK_HANDSHAKE, WORK_RECORD, WORK_REQUEST
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.rpc import (
@@ -44,10 +44,7 @@ from idas_p2p.wire.rpc import (
 OUTCOMES: tuple[Refusal | None, ...] = (None, *Refusal)  # the number of an outcome is its place here; protocol
 CONTACT_SIZE = 57  # bytes of a contact in a reply, at most
 VALUES_FRAMING = 24  # bytes of a reply with neither records nor contacts, at most
-FRESH = 60.0  # seconds; a contact heard within them need not be checked
 MAX_VOTES = 16  # nodes whose word about our address is remembered
-DECLINED_FOR = 300.0  # seconds until a peer whose bucket was full is probed again; it is a replacement meanwhile
-MAX_DECLINED = 1_024  # such peers remembered
 K = TypeVar("K")
 V = TypeVar("V")
 R = TypeVar("R")
@@ -91,7 +88,7 @@ class DirectoryProtocol(SealedProtocol):
         self.on_admitted: Callable[[Peer], None] = lambda peer: None
         self.refusals: Counter[str] = Counter()
         self._votes: OrderedDict[NodeId, Endpoint] = OrderedDict()
-        self._declined: OrderedDict[Peer, float] = OrderedDict()  # reachable, but their bucket was full: when
+        self.router.on_vacancy = lambda peer: self.probe(peer)
         self.budgets = Budgets()  # of those who ask us
         sessions.may_open = self.may_open
 
@@ -135,20 +132,24 @@ class DirectoryProtocol(SealedProtocol):
         return Pong(observed=Socket.of(sender.endpoint))
 
     def rpc_find_node(self, sender: Peer, request: FindNode) -> Nodes:
-        """The k live contacts nearest to the target; the sender knows itself."""
-        nearest = self.router.find_neighbors(Node(request.target), exclude=sender)
-        return Nodes(contacts=tuple(peer.to_wire() for peer in nearest))
+        """The contacts nearest to the target; the sender knows itself."""
+        return Nodes(contacts=tuple(peer.to_wire() for peer in self._near(request.target, sender)))
 
     def rpc_find_value(self, sender: Peer, request: FindValue) -> Values:
         """One page of records; with the first also the nearest contacts, as many as fit."""
-        nearest = self.router.find_neighbors(Node(request.key), exclude=sender) if not request.after else []
-        room = MAX_REPLY_SIZE - VALUES_FRAMING - CONTACT_SIZE * len(nearest)
+        nearest = self._near(request.key, sender) if not request.after else []
+        room = MAX_REPLY_SIZE - VALUES_FRAMING - CONTACT_SIZE * min(len(nearest), self.router.ksize)
         page = self.storage.page(request.key, after=request.after, room=room)
         while True:
             values = Values(records=page.records, more=page.more, contacts=tuple(peer.to_wire() for peer in nearest))
             if not nearest or len(encode_reply(bytes(REQUEST_ID_SIZE), values)) <= MAX_REPLY_SIZE:
                 return values
             nearest.pop()
+
+    def _near(self, target: bytes, sender: Peer) -> list[Peer]:
+        """What a reply names: more than k, so that k remain when many are dead; none whose silence we met ourselves."""
+        near = self.router.find_neighbors(Node(target), 2 * MAX_CONTACTS_PER_REPLY, exclude=sender)
+        return [peer for peer in near if not self.liveness.is_doubtful(peer)][:MAX_CONTACTS_PER_REPLY]
 
     def rpc_store(self, sender: Peer, request: Store) -> Stored:
         """Take in what the store accepts."""
@@ -192,22 +193,15 @@ class DirectoryProtocol(SealedProtocol):
             return
         if self.router.get(node.id) == node:
             self.router.add_contact(node)  # heard now: last to be evicted
-        elif self.clock.monotonic() - self._declined.get(node, -DECLINED_FOR) >= DECLINED_FOR:
+        elif self.router.has_place(node):
             self.probe(node)
 
     def admit(self, node: Peer) -> None:
         """Take a peer that answered at its address into the table."""
         is_new = self.router.get(node.id) != node
         self.router.add_contact(node)
-        if self.router.get(node.id) != node:
-            remember(self._declined, node, self.clock.monotonic(), most=MAX_DECLINED)
-        elif is_new:
+        if is_new and self.router.get(node.id) == node:
             self.on_admitted(node)
-
-    def check_on(self, node: Peer) -> None:
-        """Ask a contact whether it is still there, unless it was heard just now."""
-        if self.clock.monotonic() - self.liveness.last_heard(node) > FRESH:
-            self.ask(node, Ping())
 
     def usable(self, contacts: tuple[Any, ...]) -> list[Peer]:
         """The contacts of a reply that may be talked to and are not silent; where members are, we know best."""

@@ -1,8 +1,9 @@
 """Regions of the key space whose live nodes are all known, so that one visit places every record that belongs there.
 
-A lookup finds the k nodes nearest to an id, so within the distance of the last of them nobody is unknown. A block is
+A lookup finds the r nodes nearest to an id, so within the distance of the last of them nobody is unknown. A block is
 all ids with the same first bits; every node of a block is nearer to every key of it than any node outside. A block
-with k known nodes and no unknown ones so tells the k nearest of all its keys without another lookup.
+with r known nodes and no unknown ones so tells the r nearest of all its keys without another lookup. r nodes hold each
+record.
 
 Belongs here: blocks, and finding their nodes by lookups. Not here: the lookup itself, sending.
 Source: the Provide Sweep of IPFS (probelab, 2025); docs/spec/directory.md section 10.
@@ -65,7 +66,7 @@ EVERYTHING = Block(0, 0)
 class Region:
     """A block and its live nodes.
 
-    Where they are fewer than k the region is good for the one key that was looked up only.
+    Where they are fewer than r the region is good for the one key that was looked up only.
     """
 
     block: Block
@@ -80,22 +81,22 @@ class Survey:
     """Finds the region of one key.
 
     Args:
-        lookup: finds the `ksize` live nodes nearest to an id.
-        ksize: how many nodes hold a record.
+        lookup: finds the `replicas` live nodes nearest to an id.
+        replicas: how many nodes hold a record.
         is_worth_it: whether a block has enough keys that a few more lookups pay.
     """
 
-    def __init__(self, lookup: Lookup, ksize: int, *, is_worth_it: Callable[[Block], bool]) -> None:
+    def __init__(self, lookup: Lookup, replicas: int, *, is_worth_it: Callable[[Block], bool]) -> None:
         self._lookup = lookup
-        self._ksize = ksize
+        self._replicas = replicas
         self._is_worth_it = is_worth_it
         self._left = MAX_LOOKUPS
 
     async def region_of(self, key: bytes) -> Region:
-        """The smallest region about a key with k nodes; less than that where it does not pay or was not to be had."""
+        """The smallest region about a key with r nodes; less than that where it does not pay or was not to be had."""
         nearest = await self._lookup(key)
         block, nodes = self._known(key, nearest), set(nearest)
-        while self._count(block, nodes) < self._ksize and block.depth:
+        while self._count(block, nodes) < self._replicas and block.depth:
             if not self._is_worth_it(block.parent) or not await self._fill(block.sibling, nodes):
                 return Region(Block.around(key, within=1), tuple(nearest))
             block = block.parent
@@ -117,7 +118,7 @@ class Survey:
 
     def _known(self, key: bytes, nearest: list[Peer]) -> Block:
         """The block about a key in which nobody but the nearest can be."""
-        if len(nearest) < self._ksize:
+        if len(nearest) < self._replicas:
             return EVERYTHING
         return Block.around(key, within=max(1, distance(nearest[-1].id, key)))
 

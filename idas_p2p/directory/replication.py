@@ -1,4 +1,4 @@
-"""Keeping each record at the k nodes nearest to its key while nodes come and go.
+"""Keeping each record at the nodes nearest to its key while nodes come and go.
 
 Belongs here: whom to offer which record. Records travel unchanged, with their writer's signature and expiry, so an
 owner may be away for days and nothing can be rolled back. Nothing is sent to a node that has not proved its key and its
@@ -84,10 +84,10 @@ class Replicator:
         for number, key in enumerate(keys):
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-            near = self._server.protocol.router.find_neighbors(Node(key))
+            near = self._server.protocol.router.find_neighbors(Node(key), self._server.replicas)
             rank = sum(_is_nearer(peer, self._server.node, key) for peer in near if peer.id not in came)
-            if len(near) == self._server.ksize and _is_nearer(self._server.node, near[-1], key):
-                near.pop()  # we are one of the k ourselves
+            if len(near) == self._server.replicas and _is_nearer(self._server.node, near[-1], key):
+                near.pop()  # we are one of the holders ourselves
             takers = [peer for peer in near if peer.id in came] + _successors(key, near, left) if rank < PUSHERS else []
             if everything and rank == _turn_of(key, turn, len(near) + 1):
                 takers = near
@@ -96,12 +96,12 @@ class Replicator:
         return plan
 
     def _home(self) -> Block:
-        """The smallest block about us with k contacts: nobody outside is among the k nearest to a key inside."""
+        """The smallest block about us with as many contacts as hold a record: nobody outside holds a key inside."""
         own = self._server.node.id
         spans = sorted(distance(peer.id, own).bit_length() for peer in self._server.protocol.router)
-        if len(spans) < self._server.ksize:
+        if len(spans) < self._server.replicas:
             return EVERYTHING
-        return Block.around(own, within=1 << spans[self._server.ksize - 1])
+        return Block.around(own, within=1 << spans[self._server.replicas - 1])
 
     async def _offer(self, plan: dict[Peer, list[bytes]]) -> None:
         for peer, keys in plan.items():

@@ -143,8 +143,12 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         return future
 
     def patience(self, peer: Peer) -> float:
-        """Seconds until an answer of this peer counts as late; a session takes a round trip more."""
-        return self.liveness.timeout(peer) * (1 if self.sessions.has(peer.node_id, peer.endpoint) else 2)
+        """Seconds until a question to this peer is asked again; a challenge starts them anew."""
+        return self.liveness.timeout(peer)
+
+    def has_session(self, peer: Peer) -> bool:
+        """Whether a question to this peer goes out at once."""
+        return self.sessions.has(peer.node_id, peer.endpoint)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Take a datagram from anybody."""
@@ -244,6 +248,7 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
 
     def _challenged(self, peer: Peer) -> None:
         """The first message answers the challenge, the others follow in the new session."""
+        self.liveness.challenged(peer, now=self.clock.monotonic())
         self._send_again([request_id for request_id, entry in self._outstanding.items() if entry.peer == peer])
 
     def _send_again(self, request_ids: Sequence[bytes]) -> None:

@@ -32,7 +32,7 @@ from idas_p2p.directory.protocol import DirectoryProtocol
 from idas_p2p.directory.sockets import families_of, resolve
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.directory.storing import pack_records
-from idas_p2p.limits import DIRECTORY_ALPHA, DIRECTORY_K, READ_QUORUM, WORK_RECORD, WORK_REQUEST
+from idas_p2p.limits import DIRECTORY_ALPHA, DIRECTORY_K, DIRECTORY_REPLICAS, READ_QUORUM, WORK_RECORD, WORK_REQUEST
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.rpc import Store, Stored
@@ -57,6 +57,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         is_server: whether it answers requests and holds records.
         policy: which endpoints may be contacted.
         open_endpoint: opens a UDP socket, or a simulated one.
+        ksize: contacts in a bucket, and nodes that end a lookup; half as many more hold each record.
     """
 
     protocol: DirectoryProtocol
@@ -72,9 +73,11 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         is_server: bool,
         policy: AddressPolicy,
         open_endpoint: OpenEndpoint,
+        ksize: int = DIRECTORY_K,
     ) -> None:
-        super().__init__(DIRECTORY_K, DIRECTORY_ALPHA, identity.node_id.kademlia_id, storage)
+        super().__init__(ksize, DIRECTORY_ALPHA, identity.node_id.kademlia_id, storage)
         self.node = Peer(identity.node_id, ("0.0.0.0", 0))  # noqa: S104  # our own endpoint is for others to say
+        self.replicas = ksize * DIRECTORY_REPLICAS // DIRECTORY_K
         self.is_server = self._serves = is_server
         self.lookups = 0
         self.lookup_seconds: deque[float] = deque(maxlen=RECENT_LOOKUPS)
@@ -87,7 +90,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         self.protocol = DirectoryProtocol(
             self.node,
             storage,
-            DIRECTORY_K,
+            ksize,
             sessions=Sessions(identity, random_bytes=random_bytes, table=SessionTable(share_of=policy.share)),
             clock=clock,
             random_bytes=random_bytes,
@@ -130,10 +133,14 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         if self._prober is not None:
             self._prober.close()
 
-    async def lookup(self, target: bytes, *, start: Sequence[Peer] = ()) -> list[Peer]:
-        """The k live nodes nearest to a 20-byte id, nearest first, without us."""
-        crawl = NodeCrawl(self.protocol, Node(target), [*start, *self._start(target)], self.ksize, self.alpha)
-        return await self._timed(crawl)
+    async def lookup(self, target: bytes, *, count: int | None = None, start: Sequence[Peer] = ()) -> list[Peer]:
+        """The `count` live nodes nearest to a 20-byte id, nearest first, without us; k by default."""
+        peers = [*start, *self._start(target)]
+        return await self._timed(NodeCrawl(self.protocol, Node(target), peers, count or self.ksize, self.alpha))
+
+    async def find_holders(self, key: bytes) -> list[Peer]:
+        """The live nodes that are to hold a record, nearest first, without us."""
+        return await self.lookup(key, count=self.replicas)
 
     async def get(self, key: bytes, *, quorum: int = READ_QUORUM) -> list[Record]:
         """Read a key, merged from `quorum` holders or from all that may be one; close nodes that lack are repaired."""
@@ -143,13 +150,14 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
             Node(key),
             self._start(key),
             self.ksize,
-            self.alpha,
+            replicas=self.replicas,
             slots=slots,
             own=self.storage.records(key),
             quorum=quorum,
         )
-        closest = await self._timed(crawl)
-        for peer in set(closest) & set(crawl.nearest.plausible()):
+        await self._timed(crawl)
+        closest = crawl.nearest.answered(self.replicas)
+        for peer in set(closest) & set(crawl.nearest.plausible(self.replicas)):
             if missing := slots.missing(crawl.held.get(peer, ()))[:MAX_REPAIRS]:
                 self.send_records(peer, missing)
         if self.is_server and self._is_close(key, closest):
@@ -170,7 +178,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
 
     async def publish(self, drafts: Sequence[Draft], *, on_stored: OnStored) -> None:
         """Sign and store many records, region by region; see placing.py."""
-        means = Means(lookup=self.lookup, store=self.store_at, keep=self._keep, ksize=self.ksize)
+        means = Means(lookup=self.find_holders, store=self.store_at, keep=self._keep, replicas=self.replicas)
         await Placement(means, drafts, on_stored).run()
 
     async def store_at(self, peer: Peer, records: tuple[bytes, ...]) -> Stored | None:
@@ -207,15 +215,15 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
     def _start(self, target: bytes) -> list[Peer]:
         """Members nearest to the target; silent ones only when there are no others."""
         now = self._clock.monotonic()
-        near = self.protocol.router.find_neighbors(Node(target), 2 * self.ksize)
+        near = self.protocol.router.find_neighbors(Node(target), 2 * self.replicas)
         awake = [peer for peer in near if not self.protocol.liveness.is_silent(peer, now=now)]
         return awake or near
 
     def _is_close(self, key: bytes, others: Sequence[Peer]) -> bool:
-        """Whether we are among the k nearest nodes to a key, `others` being the nearest without us."""
-        if len(others) < self.ksize:
+        """Whether we are among the nodes that hold a key's records, `others` being the nearest without us."""
+        if len(others) < self.replicas:
             return True
-        return distance(self.node.id, key) < distance(others[self.ksize - 1].id, key)
+        return distance(self.node.id, key) < distance(others[self.replicas - 1].id, key)
 
     # What kademlia's Server would do with data, and we never do.
 

@@ -21,7 +21,8 @@ class State(Enum):
 
     NEW = auto()
     ASKED = auto()
-    LATE = auto()  # asked; others are asked meanwhile
+    LATE = auto()  # asked; others are asked meanwhile, and it is still waited for
+    SILENT = auto()  # asked twice; no longer waited for
     ANSWERED = auto()
     FAILED = auto()
 
@@ -66,23 +67,24 @@ class Shortlist(NodeHeap):  # type: ignore[misc]  # kademlia carries no types
         """Candidates in these states, nearest first."""
         return [peer for _, peer in self.heap if self._states[peer] in states]
 
+    def window(self, count: int | None = None) -> list[Peer]:
+        """The `count` nearest that are neither late, silent nor failed; k by default."""
+        return self.nearest(State.NEW, State.ASKED, State.ANSWERED)[: count or self.maxsize]
+
     def to_ask(self) -> Peer | None:
-        """The next candidate worth asking: one of the k nearest that are neither late nor failed."""
-        for peer in self.nearest(State.NEW, State.ASKED, State.ANSWERED)[: self.maxsize]:
-            if self._states[peer] is State.NEW:
-                return peer
-        return None
+        """The next candidate worth asking: the nearest new one of the window."""
+        return next((peer for peer in self.window() if self._states[peer] is State.NEW), None)
 
     def is_settled(self) -> bool:
-        """Whether the k nearest that are neither late nor failed have all answered, and at least one has."""
-        nearest = self.nearest(State.NEW, State.ASKED, State.ANSWERED)[: self.maxsize]
+        """Whether the k nearest that are neither silent nor failed have all answered, and at least one has."""
+        nearest = self.nearest(State.NEW, State.ASKED, State.LATE, State.ANSWERED)[: self.maxsize]
         return bool(nearest) and all(self._states[peer] is State.ANSWERED for peer in nearest)
 
-    def plausible(self) -> list[Peer]:
-        """The k nearest that have not failed, asked or not."""
-        return self.nearest(State.NEW, State.ASKED, State.LATE, State.ANSWERED)[: self.maxsize]
+    def plausible(self, count: int | None = None) -> list[Peer]:
+        """The `count` nearest that have not failed, asked or not; k by default."""
+        return self.nearest(*(state for state in State if state is not State.FAILED))[: count or self.maxsize]
 
-    def answered(self) -> list[Peer]:
-        """The k nearest nodes that answered, each at one address."""
+    def answered(self, count: int | None = None) -> list[Peer]:
+        """The `count` nearest nodes that answered, each at one address; k by default."""
         once = {peer.id: peer for peer in reversed(self.nearest(State.ANSWERED))}
-        return list(reversed(once.values()))[: self.maxsize]
+        return list(reversed(once.values()))[: count or self.maxsize]

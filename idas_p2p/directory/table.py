@@ -18,7 +18,7 @@ from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.peers import Peer
 
 MAX_FAILURES = 2  # questions in a row without answer that cost a contact its place
-MAX_PER_BLOCK = 2  # contacts of one public address block in one bucket
+CALLED_UP = 2  # of those who wait for a place, when one falls free: one may be gone by then
 LONELY = 3_600.0  # seconds without a lookup until a bucket is refreshed
 
 
@@ -44,16 +44,26 @@ class Bucket(KBucket):  # type: ignore[misc]  # kademlia carries no types
             Bucket(self.range[0], middle, self.ksize, self._monotonic),
             Bucket(middle + 1, self.range[1], self.ksize, self._monotonic),
         )
-        for peer in [*self.nodes.values(), *self.replacement_nodes.values()]:
+        for peer in self.nodes.values():
             halves[peer.long_id > middle].add_node(peer)
+        for peer in self.replacement_nodes.values():
+            halves[peer.long_id > middle].replacement_nodes[peer.id] = peer
         return halves
+
+    def remove_node(self, node: Peer) -> None:
+        """Drop a contact; who waits has not shown yet that strangers reach it, so nobody moves up by itself."""
+        self.nodes.pop(node.id, None)
+
+    def next_waiting(self) -> list[Peer]:
+        """Take those who wait and were heard last, the last first."""
+        return [self.replacement_nodes.popitem()[1] for _ in range(min(CALLED_UP, len(self.replacement_nodes)))]
 
 
 class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no types
     """Buckets of peers that proved their key at their address.
 
     Args:
-        protocol: asked to check the oldest contact of a full bucket.
+        protocol: whose table it is.
         ksize: contacts in a bucket.
         node: ourselves; never in the table.
         policy: which addresses count as one site.
@@ -67,6 +77,7 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         self._monotonic = monotonic
         self._members: dict[bytes, Peer] = {}
         self.on_removed: Callable[[Peer], None] = lambda peer: None
+        self.on_vacancy: Callable[[Peer], None] = lambda peer: None  # told whom to give a place that fell free
         super().__init__(protocol, ksize, node)
 
     def flush(self) -> None:
@@ -95,30 +106,36 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
                 low = middle + 1
         return low
 
-    def add_contact(self, node: Peer) -> None:
-        """Take in a proved peer, or move it to the end of its bucket; when full, check on the oldest."""
+    def has_place(self, node: Peer) -> bool:
+        """Whether a peer would be taken in, were it proved; if its bucket is full, it waits from now on."""
         if node.id == self.node.id:
-            return
-        bucket = self.buckets[self.get_bucket_for(node)]
-        if bucket.is_new_node(node) and self._crowded(bucket, node):
-            return
-        while not bucket.add_node(node):
-            if not bucket.has_in_range(self.node) and bucket.depth() % 5 == 0:
-                self.protocol.check_on(bucket.head())
-                return
-            self.split_bucket(self.buckets.index(bucket))
+            return False
+        bucket = self._bucket_with_room(node)
+        if not bucket.is_new_node(node):
+            return True
+        if self._crowded(bucket, node):
+            return False
+        if len(bucket) < self.ksize:
+            return True
+        bucket.add_node(node)
+        return False
+
+    def add_contact(self, node: Peer) -> None:
+        """Take in a proved peer, or move it to the end of its bucket; when that is full, it waits."""
+        if self.has_place(node):
             bucket = self.buckets[self.get_bucket_for(node)]
+            bucket.add_node(node)
             bucket.replacement_nodes.pop(node.id, None)
-        self._members[node.id] = node
+            self._members[node.id] = node
 
     def remove_contact(self, node: Peer) -> None:
-        """Drop a peer; a replacement takes its place."""
+        """Drop a peer; those who wait for its place are called up."""
         bucket = self.buckets[self.get_bucket_for(node)]
         bucket.remove_node(node)
         self._members.pop(node.id, None)
-        for peer in bucket.get_nodes():
-            self._members[peer.id] = peer
         self.on_removed(node)
+        for peer in bucket.next_waiting():
+            self.on_vacancy(peer)
 
     def note_failure(self, node: Peer, failures: int) -> None:
         """A question went unanswered; one lost packet costs nobody the place."""
@@ -141,9 +158,18 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         before = self._monotonic() - LONELY
         return [bucket for bucket in self.buckets if bucket.last_updated < before]
 
+    def _bucket_with_room(self, node: Peer) -> Bucket:
+        """The bucket of an id, split as often as that may make room."""
+        while True:
+            bucket = self.buckets[self.get_bucket_for(node)]
+            is_final = not bucket.has_in_range(self.node) and bucket.depth() % 5 == 0
+            if len(bucket) < self.ksize or not bucket.is_new_node(node) or is_final:
+                return bucket
+            self.split_bucket(self.buckets.index(bucket))
+
     def _crowded(self, bucket: Bucket, node: Peer) -> bool:
         block = self._policy.block(node.endpoint[0])
         if not block:
             return False
         blocks = Counter(self._policy.block(peer.endpoint[0]) for peer in bucket.get_nodes())
-        return blocks[block] >= MAX_PER_BLOCK
+        return blocks[block] >= self._policy.contacts_per_block

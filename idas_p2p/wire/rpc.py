@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from idas_p2p.errors import WireError
-from idas_p2p.limits import DIRECTORY_K, MAX_RECORD_SIZE, MAX_RECORDS_PER_DATAGRAM
+from idas_p2p.limits import MAX_CONTACTS_PER_REPLY, MAX_RECORD_SIZE, MAX_RECORDS_PER_DATAGRAM
 from idas_p2p.wire.canonical import pack, unpack
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
 from idas_p2p.wire.ids import KADEMLIA_ID_SIZE, NodeId
@@ -68,7 +68,7 @@ class WireContact:
     socket: Socket
 
 
-Contacts = Annotated[tuple[WireContact, ...], Limit(0, DIRECTORY_K)]
+Contacts = Annotated[tuple[WireContact, ...], Limit(0, MAX_CONTACTS_PER_REPLY)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class FindValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """One page of records in order of writer key; contacts come with the first page only."""
+    """One page of records in order of writer key; contacts come with the first page only, as many as fit."""
 
     records: Annotated[tuple[RecordBytes, ...], Limit(0, MAX_RECORDS_PER_DATAGRAM)]
     more: bool

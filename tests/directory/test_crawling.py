@@ -28,7 +28,6 @@ async def network_of(count: int, *, seed: int = 1) -> tuple[MemoryNetwork, list[
         protocols.append(protocol)
         peers.append(Peer(key(number).node_id, ("10.0.0.1", number + 1)))
     for protocol in protocols:
-        protocol.check_on = lambda node: None  # type: ignore[method-assign]  # full buckets are no topic here
         for one in rng.sample(peers, count):
             protocol.router.add_contact(one)
     return network, protocols, peers
@@ -107,7 +106,7 @@ async def test_a_network_of_liars_ends_a_lookup_at_its_bound() -> None:
 def values(protocol: DirectoryProtocol, name: str, slots: MergedSlots, *, quorum: int) -> ValueCrawl:
     target = Node(record(name, now=LoopClock().now()).key)
     start = protocol.router.find_neighbors(target, 16)
-    return ValueCrawl(protocol, target, start, 8, 5, slots=slots, own=(), quorum=quorum)
+    return ValueCrawl(protocol, target, start, 8, replicas=12, slots=slots, own=(), quorum=quorum)
 
 
 @in_virtual_time

@@ -10,6 +10,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.peers import distance
 from idas_p2p.directory.placing import CHUNK, Finished
 from idas_p2p.directory.server import DirectoryServer
+from idas_p2p.limits import DIRECTORY_REPLICAS
 from idas_p2p.wire.federation import Secrets
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.terms import Field, Term
@@ -53,15 +54,15 @@ class Report:
 
 
 def nearest(servers: list[DirectoryServer], record_key: bytes) -> set[DirectoryServer]:
-    return set(sorted(servers, key=lambda server: distance(server.node.id, record_key))[:8])
+    return set(sorted(servers, key=lambda server: distance(server.node.id, record_key))[:DIRECTORY_REPLICAS])
 
 
 @in_virtual_time
-async def test_every_record_of_a_large_batch_lies_at_exactly_its_k_nearest_nodes() -> None:
+async def test_every_record_of_a_large_batch_lies_at_exactly_its_nearest_nodes() -> None:
     _, servers = await network_of(60)
     lot, report = written(600), Report()
     await servers[0].publish([Finished(one) for one in lot], on_stored=report.note)
-    assert report.counts == dict.fromkeys(range(600), 8)
+    assert report.counts == dict.fromkeys(range(600), DIRECTORY_REPLICAS)
     for one in lot:
         assert set(holders(servers, one)) == nearest(servers, one.key)
 
@@ -74,7 +75,7 @@ async def test_a_large_batch_takes_few_bytes_and_few_messages_a_replica() -> Non
     await servers[0].publish(drafts, on_stored=report.note)
     sent = [data for _, _, data in network.carried[before:]]
     replicas = sum(report.counts.values())
-    assert replicas == 8 * 1_500
+    assert replicas == DIRECTORY_REPLICAS * 1_500
     assert len(sent) / replicas <= 0.8
     assert sum(map(len, sent)) / replicas <= 600
 
@@ -98,9 +99,9 @@ async def test_dead_nodes_are_passed_over() -> None:
     alive = [server for server in servers if server not in dead]
     lot, report = written(200), Report()
     await servers[0].publish([Finished(one) for one in lot], on_stored=report.note)
-    assert min(report.counts.values()) >= 7
+    assert min(report.counts.values()) >= DIRECTORY_REPLICAS - 1
     right = [len(set(holders(alive, one)) & nearest(alive, one.key)) for one in lot]
-    assert Counter(right)[8] > 190
+    assert Counter(right)[DIRECTORY_REPLICAS] > 190
 
 
 @in_virtual_time

@@ -5,8 +5,8 @@ from kademlia.node import Node
 
 from idas_p2p.crypto.records import Refusal
 from idas_p2p.directory.peers import Peer
-from idas_p2p.directory.protocol import DECLINED_FOR, OUTCOMES, DirectoryProtocol
-from idas_p2p.limits import WORK_RATE, WORK_RECORD, WORK_REQUEST
+from idas_p2p.directory.protocol import OUTCOMES, DirectoryProtocol
+from idas_p2p.limits import MAX_CONTACTS_PER_REPLY, WORK_RATE, WORK_RECORD, WORK_REQUEST
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
 from idas_p2p.wire.rpc import (
     FindNode,
@@ -61,15 +61,41 @@ def test_limit_23_meeting_a_node_pushes_nothing_to_it() -> None:
     assert protocol._outstanding == {}  # and without a transport anything sent would have failed
 
 
-def test_limit_8_find_node_tells_the_exact_k_nearest_without_the_asker() -> None:
+def test_limit_8_find_node_tells_the_nearest_contacts_without_the_asker() -> None:
     protocol = bare_protocol("me")
     for number in range(40):
         protocol.admit(peer(number))
     protocol.admit(peer("asker"))
     reply = asked(protocol, FindNode(target=peer("target").id))
     assert isinstance(reply, Nodes)
-    nearest = sorted((peer(number) for number in range(40)), key=Node(peer("target").id).distance_to)[:8]
-    assert [Peer.from_wire(contact) for contact in reply.contacts] == [p for p in nearest if p in protocol.router]
+    known = [one for one in protocol.router if one != peer("asker")]
+    nearest = sorted(known, key=Node(peer("target").id).distance_to)[:MAX_CONTACTS_PER_REPLY]
+    assert [Peer.from_wire(contact) for contact in reply.contacts] == nearest
+
+
+def test_a_contact_whose_silence_we_met_is_named_to_nobody_until_it_is_heard_again() -> None:
+    protocol, now = bare_protocol("me"), ManualClock().monotonic()
+    for number in range(5):
+        protocol.admit(peer(number))
+    protocol.liveness.failed(peer(3), now=now)
+    reply = asked(protocol, FindNode(target=peer(3).id))
+    assert isinstance(reply, Nodes)
+    assert peer(3).to_wire() not in reply.contacts
+    protocol.liveness.heard(peer(3), now=now)
+    reply = asked(protocol, FindNode(target=peer(3).id))
+    assert isinstance(reply, Nodes)
+    assert reply.contacts[0] == peer(3).to_wire()
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "2001:db8::1"])
+def test_limit_14_a_reply_with_all_contacts_fits_a_datagram(host: str) -> None:
+    protocol = bare_protocol("me")
+    for number in range(60):
+        protocol.admit(peer(number, host=host))
+    reply = asked(protocol, FindNode(target=bytes(20)))
+    assert isinstance(reply, Nodes)
+    assert len(reply.contacts) == MAX_CONTACTS_PER_REPLY
+    assert len(encode_reply(bytes(8), reply)) <= MAX_REPLY_SIZE
 
 
 @pytest.mark.parametrize("payload", [0, 150, 780])
@@ -160,13 +186,6 @@ def test_limit_29_a_message_does_not_walk_the_store(monkeypatch: pytest.MonkeyPa
     assert asked(protocol, FindNode(target=bytes(20))) is not None
 
 
-def test_limit_9_a_contact_heard_lately_is_not_checked_on() -> None:
-    protocol = bare_protocol("me")
-    protocol.liveness.heard(peer(1), now=protocol.clock.monotonic())
-    protocol.check_on(peer(1))
-    assert protocol._outstanding == {}
-
-
 def test_a_contact_that_moved_is_probed_at_its_new_place() -> None:
     protocol, probed = bare_protocol("me"), []
     protocol.admit(peer(1, port=1))
@@ -185,21 +204,34 @@ def test_our_address_is_what_most_others_say_it_is() -> None:
     assert protocol.observed() == ("8.8.8.8", 7000)
 
 
-def test_limit_29_a_node_that_fits_no_bucket_is_not_probed_for_each_of_its_messages() -> None:
-    clock = ManualClock()
-    protocol, probed = bare_protocol("me", clock=clock), []
+def far_off(protocol: DirectoryProtocol) -> list[Peer]:
+    """More nodes of the other half of the key space than there is room for."""
+    everybody = [peer(n, port=7000 + n) for n in range(600)]
+    return [one for one in everybody if one.id[0] >> 7 != protocol.source_node.id[0] >> 7]
+
+
+def test_limit_29_a_node_that_fits_no_bucket_is_not_probed_until_a_place_falls_free() -> None:
+    protocol, probed = bare_protocol("me"), []
     protocol.probe = probed.append
-    far = [peer(n, port=7000 + n) for n in range(200) if peer(n).id[0] >> 7 != protocol.source_node.id[0] >> 7]
-    for one in far:
-        protocol.liveness.heard(one, now=clock.monotonic())
+    for one in far_off(protocol):
         protocol.admit(one)
-    outsider = next(one for one in far if protocol.router.get(one.id) is None)
+    outsider = next(one for one in far_off(protocol) if protocol.router.get(one.id) is None)
     for _ in range(20):
         protocol.welcome_if_new(outsider)
     assert probed == []
-    clock.advance(DECLINED_FOR)
-    protocol.welcome_if_new(outsider)
-    assert probed == [outsider]
+    bucket = protocol.router.buckets[protocol.router.get_bucket_for(outsider)]
+    protocol.router.remove_contact(bucket.head())
+    assert probed[0] == outsider
+    protocol.admit(outsider)
+    assert protocol.router.get(outsider.id) == outsider
+
+
+def test_limit_9_a_newcomer_to_a_full_bucket_causes_no_datagram() -> None:
+    protocol = bare_protocol("me")
+    for one in far_off(protocol):
+        protocol.admit(one)
+        protocol.welcome_if_new(one)
+    assert protocol._outstanding == {}
 
 
 def test_who_used_up_the_budget_of_its_address_is_not_answered_until_later() -> None:

@@ -11,7 +11,7 @@ from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.replication import Replicator, _turn_of
 from idas_p2p.directory.server import DirectoryServer
 from idas_p2p.directory.service import Directory
-from idas_p2p.limits import RECORD_LIFETIME
+from idas_p2p.limits import DIRECTORY_REPLICAS, RECORD_LIFETIME
 from idas_p2p.wire.address import Contact
 from idas_p2p.wire.records import Record
 from tests.directory.network import MemoryNetwork, Nodes, nodes, record
@@ -48,7 +48,7 @@ async def stored(count: int, records: int) -> tuple[MemoryNetwork, list[Director
 
 @in_virtual_time
 async def test_limit_7_a_newcomer_gets_exactly_the_records_that_belong_to_it() -> None:
-    network, servers, lot = await stored(12, 40)
+    network, servers, lot = await stored(16, 40)
     replicators = replicating(servers)
     newcomer = await serving(network, 50)
     for server in servers:
@@ -57,7 +57,7 @@ async def test_limit_7_a_newcomer_gets_exactly_the_records_that_belong_to_it() -
     await running(replicators, 5.0)
     everybody = [*servers, newcomer]
     for one in lot:
-        nearest = sorted(everybody, key=lambda server: server.node.distance_to(Node(one.key)))[:8]
+        nearest = sorted(everybody, key=lambda server: server.node.distance_to(Node(one.key)))[:DIRECTORY_REPLICAS]
         assert (newcomer in holders(everybody, one)) == (newcomer in nearest)
 
 
@@ -76,7 +76,7 @@ async def test_limit_23_nothing_is_pushed_before_the_newcomer_answers() -> None:
 
 @in_virtual_time
 async def test_records_move_to_the_next_nearest_when_a_holder_falls_silent() -> None:
-    _, servers, lot = await stored(14, 20)
+    _, servers, lot = await stored(18, 20)
     replicators = replicating(servers)
     gone, left = servers[3], [server for server in servers if server is not servers[3]]
     gone.stop()
@@ -84,7 +84,7 @@ async def test_records_move_to_the_next_nearest_when_a_holder_falls_silent() -> 
         server.protocol.router.remove_contact(peer_of(3))
     await running(replicators, 5.0)
     for one in lot:
-        nearest = sorted(left, key=lambda server: server.node.distance_to(Node(one.key)))[:8]
+        nearest = sorted(left, key=lambda server: server.node.distance_to(Node(one.key)))[:DIRECTORY_REPLICAS]
         assert set(nearest) <= set(holders(left, one))
 
 
@@ -125,11 +125,11 @@ async def test_an_owner_who_is_away_for_two_days_loses_nothing_while_every_node_
     network = MemoryNetwork(latency=lambda: 0.03)
     calm = Pace(rejoin=10_800.0, check=900.0, unheard=1_800.0, welcome=2.0, replicate=21_600.0, sweep=3_600.0)
     async with nodes(network.open, clock=LoopClock(), pace=calm) as group:
-        started = await start_apart(group, range(12), [])
+        started = await start_apart(group, range(16), [])
         owner = await group.start("owner", contacts=[group.running[started[0]]], server=False, host="10.1.0.1")
         await owner.wait_joined(60)
         lot = [record(f"{n}", f"w{n}", now=LoopClock().now(), lifetime=RECORD_LIFETIME) for n in range(20)]
-        assert min(await owner.put(lot)) == 8
+        assert min(await owner.put(lot)) == DIRECTORY_REPLICAS
         await group.stop(owner)
         for number in range(12):
             network.carried.clear()

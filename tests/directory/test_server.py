@@ -10,6 +10,7 @@ from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.peers import Peer, distance
 from idas_p2p.directory.server import DirectoryServer
 from idas_p2p.directory.storage import RecordStore
+from idas_p2p.limits import DIRECTORY_REPLICAS
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.records import Record
 from tests.directory.network import MemoryNetwork, key, record
@@ -76,11 +77,11 @@ async def test_limit_11_put_with_nobody_to_reach_is_zero_and_get_is_empty() -> N
 
 
 @in_virtual_time
-async def test_a_record_lies_at_exactly_the_k_nodes_nearest_to_its_key() -> None:
+async def test_a_record_lies_at_exactly_the_twelve_nodes_nearest_to_its_key() -> None:
     _, servers = await network_of(30)
     for one in written(10):
-        assert await servers[0].put([one]) == [8]
-        nearest = sorted(servers, key=lambda server: distance(server.node.id, one.key))[:8]
+        assert await servers[0].put([one]) == [DIRECTORY_REPLICAS]
+        nearest = sorted(servers, key=lambda server: distance(server.node.id, one.key))[:DIRECTORY_REPLICAS]
         assert set(holders(servers, one)) == set(nearest)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from kademlia.node import Node
 
 from idas_p2p.directory.shortlist import MAX_CANDIDATES, Shortlist, State
@@ -23,20 +24,21 @@ def test_the_nearest_are_asked_first_and_only_k_of_them() -> None:
     assert asked == BY_DISTANCE[:3]
 
 
-def test_a_late_or_failed_candidate_gives_its_place_to_the_next() -> None:
+@pytest.mark.parametrize("gone", [State.LATE, State.SILENT, State.FAILED])
+def test_a_late_or_failed_candidate_gives_its_place_to_the_next(gone: State) -> None:
     candidates = shortlist(10)
-    for one, state in zip(BY_DISTANCE[:3], (State.LATE, State.FAILED, State.ASKED), strict=True):
+    for one, state in zip(BY_DISTANCE[:3], (gone, gone, State.ASKED), strict=True):
         candidates.mark(one, state)
     assert candidates.to_ask() == BY_DISTANCE[3]
 
 
 def test_a_lookup_is_settled_when_the_k_nearest_that_can_have_answered() -> None:
     candidates = shortlist(10)
-    candidates.mark(BY_DISTANCE[0], State.LATE)
-    for one in BY_DISTANCE[1:3]:
+    candidates.mark(BY_DISTANCE[0], State.LATE)  # others are asked meanwhile, and it is waited for
+    for one in BY_DISTANCE[1:4]:
         candidates.mark(one, State.ANSWERED)
     assert not candidates.is_settled()
-    candidates.mark(BY_DISTANCE[3], State.ANSWERED)
+    candidates.mark(BY_DISTANCE[0], State.SILENT)
     assert candidates.is_settled()
     candidates.mark(BY_DISTANCE[0], State.ANSWERED)  # late, and still counted
     assert candidates.answered() == BY_DISTANCE[:3]
@@ -45,7 +47,7 @@ def test_a_lookup_is_settled_when_the_k_nearest_that_can_have_answered() -> None
 def test_a_lookup_without_any_answer_is_not_settled() -> None:
     candidates = shortlist(2)
     for one in BY_DISTANCE[:2]:
-        candidates.mark(one, State.LATE)
+        candidates.mark(one, State.SILENT)
     assert not candidates.is_settled()
 
 

@@ -3,25 +3,14 @@ from __future__ import annotations
 import pytest
 from kademlia.node import Node
 
-from idas_p2p.directory.addresses import AddressPolicy
-from idas_p2p.directory.peers import Peer
-from idas_p2p.directory.table import LONELY, MAX_PER_BLOCK, ContactTable
+from idas_p2p.directory.addresses import CONTACTS_PER_BLOCK, AddressPolicy
+from idas_p2p.directory.table import CALLED_UP, LONELY, Bucket, ContactTable
 from tests.directory.network import ManualClock, peer
-
-
-class Checks:
-    """Stands where the protocol is: notes who is to be checked on."""
-
-    def __init__(self) -> None:
-        self.asked: list[Peer] = []
-
-    def check_on(self, node: Peer) -> None:
-        self.asked.append(node)
 
 
 def table(*, k: int = 8, clock: ManualClock | None = None, allow_private: bool = True) -> ContactTable:
     policy = AddressPolicy(allow_private=allow_private)
-    return ContactTable(Checks(), k, peer("me"), policy=policy, monotonic=(clock or ManualClock()).monotonic)
+    return ContactTable(None, k, peer("me"), policy=policy, monotonic=(clock or ManualClock()).monotonic)
 
 
 @pytest.mark.parametrize("count", [5, 100, 400])
@@ -52,13 +41,22 @@ def test_limit_9_a_peer_heard_again_moves_to_the_end_of_its_bucket() -> None:
     assert list(known.buckets[0].nodes.values()) == [peer(1), peer(2), peer(0)]
 
 
-def test_limit_9_a_full_bucket_checks_on_the_one_heard_longest_ago() -> None:
-    known = table(k=2)
-    for number in range(60):
+def full_bucket(known: ContactTable) -> Bucket:
+    """A bucket where others wait for a place."""
+    for number in range(200):
         known.add_contact(peer(number))
-    for oldest in known.protocol.asked:
-        assert oldest.id not in known.buckets[known.get_bucket_for(peer("me"))].nodes
-    assert known.protocol.asked
+    return next(bucket for bucket in known.buckets if len(bucket.replacement_nodes) >= CALLED_UP)
+
+
+def test_limit_9_a_newcomer_drives_nobody_from_a_full_bucket() -> None:
+    known = table(k=2)
+    bucket = full_bucket(known)
+    members = bucket.get_nodes()
+    waiting = next(iter(bucket.replacement_nodes.values()))
+    assert not known.has_place(waiting)
+    known.add_contact(waiting)
+    assert bucket.get_nodes() == members
+    assert known.get(waiting.id) is None
 
 
 def test_limit_10_one_failure_costs_nobody_the_place_and_two_do() -> None:
@@ -71,16 +69,19 @@ def test_limit_10_one_failure_costs_nobody_the_place_and_two_do() -> None:
     assert (known.get(peer(1).id), left) == (None, [peer(1)])
 
 
-def test_a_replacement_takes_the_place_of_a_contact_that_left() -> None:
-    known = table(k=2)
-    for number in range(200):
-        known.add_contact(peer(number))
-    full = next(bucket for bucket in known.buckets if bucket.replacement_nodes)
-    gone = full.head()
+def test_those_who_waited_are_called_up_when_a_contact_leaves_and_one_of_them_gets_its_place() -> None:
+    known, called_up = table(k=2), []
+    known.on_vacancy = called_up.append
+    bucket = full_bucket(known)
+    gone, waiting = bucket.head(), list(bucket.replacement_nodes.values())
     known.remove_contact(gone)
-    assert len(full) == 2
+    assert called_up == waiting[: -CALLED_UP - 1 : -1]
+    assert len(bucket) == 1  # nobody moves up unproved
+    for one in called_up:
+        known.add_contact(one)
+    assert called_up[0] in known
+    assert called_up[1] not in known
     assert gone not in known
-    assert all(known.get(member.id) == member for member in full.get_nodes())
     assert len(known) == sum(len(bucket) for bucket in known.buckets)
 
 
@@ -100,7 +101,7 @@ def test_one_public_address_block_gets_two_places_in_a_bucket_and_a_laboratory_a
     for number in range(6):
         public.add_contact(peer(number, host=f"8.8.8.{number + 1}"))
         laboratory.add_contact(peer(number, host=f"10.0.0.{number + 1}"))
-    assert len(public) == MAX_PER_BLOCK
+    assert len(public) == CONTACTS_PER_BLOCK
     assert len(laboratory) == 6
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idas_p2p.errors import WireError
-from idas_p2p.limits import MAX_RECORD_SIZE
+from idas_p2p.limits import MAX_CONTACTS_PER_REPLY, MAX_RECORD_SIZE
 from idas_p2p.wire.canonical import pack
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE, MAX_REQUEST_SIZE
 from idas_p2p.wire.ids import NodeId
@@ -94,10 +94,12 @@ def test_limit_27_ids_of_another_length_are_refused(size: int) -> None:
         decode_message(pack([0, ID, True, 2, [bytes(size)]]))
 
 
-def test_limit_32_a_reply_with_more_than_k_contacts_is_refused() -> None:
-    plain = [[[bytes(32), [bytes(4), 1]]] * 9]
+def test_limit_32_a_reply_with_more_contacts_than_allowed_is_refused() -> None:
+    one, question = [bytes(32), [bytes(4), 1]], FindNode(target=bytes(20))
+    most = ReplyMessage(request_id=ID, plain=[[one] * MAX_CONTACTS_PER_REPLY]).read(question)
+    assert isinstance(most, Nodes)
     with pytest.raises(WireError):
-        ReplyMessage(request_id=ID, plain=plain).read(FindNode(target=bytes(20)))
+        ReplyMessage(request_id=ID, plain=[[one] * (MAX_CONTACTS_PER_REPLY + 1)]).read(question)
 
 
 def test_a_store_reply_must_speak_of_every_record() -> None:
