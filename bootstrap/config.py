@@ -7,27 +7,28 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.errors import BadConfiguration, WireError
+from idas_p2p.directory.settings import TABLE, DirectorySettings
+from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.toml import TomlTable
 
 KEY_FILE = "bootstrap.key"
 CONFIG_FILE = "bootstrap.toml"
-KEYS = frozenset({"listen", "contacts", "allow_private"})
 
 TEMPLATE = """\
 # A bootstrap node of idas_p2p. Give the text that `python -m bootstrap run` prints to nodes.
 listen = "{listen}"     # UDP address to serve on
 contacts = []           # other bootstrap nodes of the same network, as HOST:PORT/ID
 allow_private = true    # also serve nodes with private addresses; false on the open Internet
-"""
+
+{directory}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class BootstrapConfig:
     listen: Address
     contacts: tuple[Contact, ...] = ()
     allow_private: bool = True
+    directory: DirectorySettings = field(default_factory=DirectorySettings)
 
     @classmethod
     def create(cls, folder: Path, listen: Address) -> SigningKey:
@@ -51,7 +53,7 @@ class BootstrapConfig:
             raise BadConfiguration(f"{folder} already holds a bootstrap node; use `run`, or another folder")
         identity = SigningKey.generate()
         identity.save(folder / KEY_FILE)
-        (folder / CONFIG_FILE).write_text(TEMPLATE.format(listen=listen), encoding="utf-8")
+        (folder / CONFIG_FILE).write_text(TEMPLATE.format(listen=listen, directory=TABLE), encoding="utf-8")
         return identity
 
     @classmethod
@@ -63,25 +65,21 @@ class BootstrapConfig:
         """
         path = folder / CONFIG_FILE
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
         except OSError:
             raise BadConfiguration(f"{path} cannot be read; make it with `python -m bootstrap init`") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
             raise BadConfiguration(f"{path}: {error}") from None
-        if unknown := sorted(values.keys() - KEYS):
-            raise BadConfiguration(f"{path}: unknown key {unknown[0]}; known are {', '.join(sorted(KEYS))}")
-        contacts, allow_private = values.get("contacts", []), values.get("allow_private", True)
-        if not isinstance(contacts, list) or not isinstance(allow_private, bool):
-            raise BadConfiguration(f"{path}: contacts is a list of HOST:PORT/ID, allow_private true or false")
-        try:
-            return cls(
-                folder=folder,
-                listen=Address.parse(str(values.get("listen", ""))),
-                contacts=tuple(Contact.parse(str(text)) for text in contacts),
-                allow_private=allow_private,
-            )
-        except WireError as error:
-            raise BadConfiguration(f"{path}: {error.detail}") from None
+        root = TomlTable.parse(text, file=str(path))
+        config = cls(
+            folder=folder,
+            listen=root.address("listen"),
+            contacts=root.parsed_list("contacts", Contact.parse),
+            allow_private=root.flag("allow_private", default=True),
+            directory=DirectorySettings.read(root.table("directory")),
+        )
+        root.refuse_unknown()
+        return config
 
     def identity(self) -> SigningKey:
         """The node's key.

@@ -49,6 +49,7 @@ async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, Signing
         allow_private=config.allow_private,
         tasks=tasks,
         known_contacts_path=config.folder / CONTACTS_FILE,
+        settings=config.directory,
     )
     bound = await directory.start(config.listen)
     carrier = Carrier(policy=AddressPolicy(allow_private=config.allow_private), clock=SystemClock())

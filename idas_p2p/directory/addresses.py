@@ -15,6 +15,7 @@ from idas_p2p.wire.rpc import Endpoint
 
 V4_BLOCK = 24  # bits of prefix that one site is taken to own
 V6_BLOCK = 48  # bits
+CONTACTS_PER_BLOCK = 2  # contacts of one public address block in one bucket of the table; ours
 CACHED = 4_096  # hosts whose parsed form is kept; ours: about 1 MB
 
 
@@ -44,10 +45,12 @@ class AddressPolicy:
     Args:
         allow_private: also addresses that the Internet does not route; for laboratories and private networks.
         families: IP versions that the socket can send to.
+        contacts_per_block: contacts of one block that one bucket of the table may hold; more in laboratories.
     """
 
     allow_private: bool
     families: frozenset[int] = frozenset({4, 6})
+    contacts_per_block: int = CONTACTS_PER_BLOCK
 
     def accepts(self, endpoint: Endpoint) -> bool:
         """Whether a contact at this endpoint may be talked to."""

@@ -22,9 +22,9 @@ from idas_p2p.directory.keeping import Keeper
 from idas_p2p.directory.pace import Pace
 from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.placing import Draft, OnStored
-from idas_p2p.directory.quotas import Quotas
 from idas_p2p.directory.replication import Replicator
 from idas_p2p.directory.server import DirectoryServer, OpenEndpoint
+from idas_p2p.directory.settings import DirectorySettings
 from idas_p2p.directory.sockets import open_udp
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.limits import READ_QUORUM
@@ -70,7 +70,7 @@ class Directory:
         random_bytes: a secure source.
         open_endpoint: opens UDP sockets; a simulator passes its own.
         pace: intervals of housekeeping.
-        quotas: bounds of what is held for others.
+        settings: what an operator may set.
     """
 
     def __init__(
@@ -87,12 +87,13 @@ class Directory:
         random_bytes: Callable[[int], bytes] = random_bytes,
         open_endpoint: OpenEndpoint = open_udp,
         pace: Pace | None = None,
-        quotas: Quotas | None = None,
+        settings: DirectorySettings | None = None,
     ) -> None:
         self._clock = clock
         self._tasks = tasks
         self._pace = pace or Pace()
-        self._storage = RecordStore(clock=clock, quotas=quotas)
+        settings = settings or DirectorySettings()
+        self._storage = RecordStore(clock=clock, quotas=settings.quotas)
         self._keeper = Keeper(
             self._storage,
             storage_path=storage_path if server else None,
@@ -106,7 +107,7 @@ class Directory:
             clock=clock,
             random_bytes=random_bytes,
             is_server=server,
-            policy=AddressPolicy(allow_private=allow_private),
+            policy=AddressPolicy(allow_private=allow_private, contacts_per_block=settings.contacts_per_block),
             open_endpoint=open_endpoint,
         )
         rng = random.Random(random_bytes(16))  # noqa: S311  # jitter

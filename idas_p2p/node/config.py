@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.errors import BadConfiguration, WireError
+from idas_p2p.directory.settings import TABLE, DirectorySettings
+from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.address import Address, Contact
-from idas_p2p.wire.aet import is_aet
+from idas_p2p.wire.toml import TomlTable
 
 CONFIG_FILE, KEY_FILE = "node.toml", "node.key"
 DEFAULT_SPOOL_GB = 20.0  # gigabytes of images in transit kept on disk
@@ -41,7 +40,8 @@ bootstrap = {bootstrap}    # HOST:PORT/ID of the operators' nodes
 [storage]
 database = ""    # empty: node.db in this folder; or postgresql+psycopg://USER@HOST/NAME, with psycopg installed
 spool_gb = {spool_gb}    # disk for images in transit
-"""
+
+{directory}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ class NodeConfig:
     bootstrap: tuple[Contact, ...]
     database_url: str
     spool_bytes: int
+    directory: DirectorySettings
 
     @property
     def key_path(self) -> Path:
@@ -72,16 +73,12 @@ class NodeConfig:
         """
         path = folder / CONFIG_FILE
         try:
-            tables = tomllib.loads(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
         except FileNotFoundError:
             raise BadConfiguration(f"{path} does not exist; make a node with: idas init {folder} ...") from None
         except (OSError, UnicodeDecodeError) as error:
             raise BadConfiguration(f"{path} cannot be read: {error}") from None
-        except tomllib.TOMLDecodeError as error:
-            raise BadConfiguration(f"{path} is not valid TOML: {error}") from None
-        except RecursionError:
-            raise BadConfiguration(f"{path} is not valid TOML: nested too deeply") from None
-        return cls._checked(folder, _Table(tables, ""))
+        return cls._checked(folder, text)
 
     @classmethod
     def create(
@@ -109,8 +106,9 @@ class NodeConfig:
             network=_quoted(str(network)),
             bootstrap=json.dumps([str(contact) for contact in bootstrap]),
             spool_gb=DEFAULT_SPOOL_GB,
+            directory=TABLE,
         )
-        config = cls._checked(folder, _Table(tomllib.loads(text), ""))
+        config = cls._checked(folder, text)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             SigningKey.generate().save(config.key_path)
@@ -124,18 +122,21 @@ class NodeConfig:
         return config
 
     @classmethod
-    def _checked(cls, folder: Path, root: _Table) -> NodeConfig:
+    def _checked(cls, folder: Path, text: str) -> NodeConfig:
+        root = TomlTable.parse(text, file=CONFIG_FILE)
         node, dicom, network, storage = (root.table(name) for name in ("node", "dicom", "network", "storage"))
         config = cls(
             folder=folder,
-            institution=node.text("institution", 1, MAX_INSTITUTION_SIZE),
+            institution=node.string("institution", 1, MAX_INSTITUTION_SIZE),
             aet=node.aet("aet"),
             dicom=dicom.address("listen"),
             network=network.address("listen"),
             advertise=network.parsed_list("advertise", Address.parse),
             bootstrap=network.parsed_list("bootstrap", Contact.parse),
-            database_url=storage.text("database", 0, 1_024, default="") or f"sqlite:///{folder.absolute() / 'node.db'}",
-            spool_bytes=int(storage.number("spool_gb", default=DEFAULT_SPOOL_GB, low=0.01) * 1e9),
+            database_url=storage.string("database", 0, 1_024, default="")
+            or f"sqlite:///{folder.absolute() / 'node.db'}",
+            spool_bytes=int(storage.number("spool_gb", default=DEFAULT_SPOOL_GB, low=0.01, high=MAX_NUMBER) * 1e9),
+            directory=DirectorySettings.read(root.table("directory")),
         )
         for table in (node, dicom, network, storage, root):
             table.refuse_unknown()
@@ -145,64 +146,3 @@ class NodeConfig:
 def _quoted(text: str) -> str:
     """A TOML basic string; JSON's escapes are valid in TOML."""
     return json.dumps(text, ensure_ascii=False)
-
-
-class _Table:
-    """One table of the file, whose errors name the key."""
-
-    def __init__(self, values: dict[str, Any], name: str) -> None:
-        self._values, self._name, self._known = values, name, set[str]()
-
-    def _bad(self, key: str, remedy: str) -> BadConfiguration:
-        return BadConfiguration(f"{CONFIG_FILE}: {self._name + '.' if self._name else ''}{key}: {remedy}")
-
-    def _get(self, key: str, default: Any = None) -> Any:
-        self._known.add(key)
-        value = self._values.get(key, default)
-        if value is None:
-            raise self._bad(key, "is missing; add it")
-        return value
-
-    def table(self, key: str) -> _Table:
-        value = self._get(key, {})
-        if not isinstance(value, dict):
-            raise self._bad(key, f"write it as a table: [{key}]")
-        return _Table(value, key)
-
-    def text(self, key: str, low: int, high: int, *, default: str | None = None) -> str:
-        value = self._get(key, default)
-        if not isinstance(value, str) or not value.isprintable() or not low <= len(value.strip()) == len(value) <= high:
-            raise self._bad(key, f"write {low} to {high} printable characters in quotes, no space at the ends")
-        return value
-
-    def aet(self, key: str) -> str:
-        value = self.text(key, 1, 16)
-        if not is_aet(value):
-            raise self._bad(key, "an AE title has 1 to 16 ASCII characters, no backslash, no leading or trailing space")
-        return value
-
-    def address(self, key: str) -> Address:
-        text = self.text(key, 1, 300)
-        try:
-            return Address.parse(text)
-        except WireError as error:
-            raise self._bad(key, error.detail) from None
-
-    def number(self, key: str, *, default: float, low: float) -> float:
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= MAX_NUMBER:
-            raise self._bad(key, f"write a number from {low:g} to {MAX_NUMBER:g}")
-        return float(value)
-
-    def parsed_list(self, key: str, parse: Any) -> tuple[Any, ...]:
-        value = self._get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._bad(key, "write a list of texts, e.g. []")
-        try:
-            return tuple(parse(text) for text in value)
-        except WireError as error:
-            raise self._bad(key, error.detail) from None
-
-    def refuse_unknown(self) -> None:
-        if unknown := sorted(self._values.keys() - self._known):
-            raise self._bad(unknown[0], f"is not known here; known are {', '.join(sorted(self._known))}")

@@ -110,6 +110,7 @@ class Node:
             storage_path=config.folder / "directory.records",
             known_contacts_path=config.folder / "directory.contacts",
             tasks=self.tasks,
+            settings=config.directory,
         )
         self.links = Links(
             self.identity, self.federation, self.directory, self.settings, clock=clock, tasks=self.channels

@@ -19,6 +19,7 @@ from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.protocol import DirectoryProtocol
 from idas_p2p.directory.quotas import Quotas
 from idas_p2p.directory.service import Directory
+from idas_p2p.directory.settings import DirectorySettings
 from idas_p2p.directory.sockets import open_udp
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.tasks import TaskOwner
@@ -161,7 +162,7 @@ class Nodes:
             known_contacts_path=folder / f"{name}.json" if folder else None,
             open_endpoint=open_endpoint or self.open_endpoint,
             pace=self.pace,
-            quotas=quotas,
+            settings=DirectorySettings(quotas=quotas) if quotas else None,
         )
         bound = await directory.start(Address(host, port))
         self.running[directory] = Contact(bound, identity.node_id)

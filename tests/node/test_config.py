@@ -80,7 +80,14 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ("spool_gb = 20.0", "spool_gb = inf", "storage.spool_gb", "number from"),
         ("spool_gb = 20.0", "spool_gb = nan", "storage.spool_gb", "number from"),
         ("spool_gb = 20.0", "spool_gb = true", "storage.spool_gb", "number from"),
-        ("[storage]", "[storag]", "storag", "is not known"),
+        ("[storage]", "[storag]", "line 15: storag", "is not known"),
+        (
+            "contacts_per_block = 2",
+            "contacts_per_block = 9",
+            "directory.contacts_per_block",
+            "whole number from 1 to 8",
+        ),
+        ("records = 1000000", "records = -1", "directory.records", "whole number from 1"),
         ("[storage]", "[[storage]]", "storage", "[storage]"),
         ("[node]", "[node", "node.toml", "not valid TOML"),
     ],
@@ -106,8 +113,21 @@ VALUES = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    table=st.sampled_from(["node", "dicom", "network", "storage"]),
-    key=st.sampled_from(["institution", "aet", "listen", "advertise", "bootstrap", "database", "spool_gb", "other"]),
+    table=st.sampled_from(["node", "dicom", "network", "storage", "directory"]),
+    key=st.sampled_from(
+        [
+            "institution",
+            "aet",
+            "listen",
+            "advertise",
+            "bootstrap",
+            "database",
+            "spool_gb",
+            "records",
+            "block_share",
+            "x",
+        ]
+    ),
     value=VALUES,
 )
 def test_any_value_of_any_key_is_taken_or_refused_by_name(folder: Path, table: str, key: str, value: str) -> None:
@@ -116,6 +136,7 @@ def test_any_value_of_any_key_is_taken_or_refused_by_name(folder: Path, table: s
         "dicom": {"listen": '"h:1"'},
         "network": {"listen": '"h:1"'},
         "storage": {},
+        "directory": {},
     }
     tables[table][key] = value
     text = "\n".join(f"[{name}]\n" + "\n".join(f"{k} = {v}" for k, v in keys.items()) for name, keys in tables.items())
