@@ -17,7 +17,8 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
     """The answer of `idas status`.
 
     Args:
-        status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes;
+        status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes,
+            spool_limit_bytes, spool_encrypted;
             federation: null or name, epoch, members, admin; directory: joined, contacts, records_stored, lookups,
             lookup_ms_p50, unpublished; catalog: studies, instances; transfers: active;
             archives: name, kind, state, studies, instances, last_ok (Unix seconds), failures, error.
@@ -43,13 +44,18 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Directory", _directory(_part(status, "directory"))),
         ("Catalog", _catalog(_part(status, "catalog"))),
         ("Transfers", f"{number(_part(status, 'transfers').get('active'))} active"),
-        ("Spool", size(status.get("spool_bytes"))),
+        ("Spool", _spool(status)),
     ]
 
 
 def _part(status: Mapping[str, Any], key: str) -> Row:
     part = status.get(key)
     return part if isinstance(part, Mapping) else {}
+
+
+def _spool(status: Mapping[str, Any]) -> str:
+    sealed = ", encrypted" if status.get("spool_encrypted") else ""
+    return f"{size(status.get('spool_bytes'))} of {size(status.get('spool_limit_bytes'))}{sealed}"
 
 
 def _federation(federation: object) -> str:

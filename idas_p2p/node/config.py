@@ -19,6 +19,8 @@ from idas_p2p.wire.toml import TomlTable
 
 CONFIG_FILE, KEY_FILE = "node.toml", "node.key"
 DEFAULT_SPOOL_GB = 20.0  # gigabytes of images in transit kept on disk
+DEFAULT_SPOOL_HOURS = 1.0  # hours they are kept for a repetition
+MAX_SPOOL_HOURS = 8_760.0  # ours: a year
 MAX_NUMBER = 1e6  # of any number in the file; ours: a petabyte of spool
 MAX_INSTITUTION_SIZE = 64  # characters; the limit of manifests and node records
 
@@ -40,6 +42,8 @@ bootstrap = {bootstrap}    # HOST:PORT/ID of the operators' nodes
 [storage]
 database = ""    # empty: node.db in this folder; or postgresql+psycopg://USER@HOST/NAME, with psycopg installed
 spool_gb = {spool_gb}    # disk for images in transit
+spool_hours = {spool_hours}    # how long images of an ended or broken transfer are kept for a repetition
+encrypt_spool = false    # true: seal images in transit with a key that follows from node.key
 
 {directory}"""
 
@@ -57,6 +61,8 @@ class NodeConfig:
     bootstrap: tuple[Contact, ...]
     database_url: str
     spool_bytes: int
+    spool_seconds: float
+    encrypt_spool: bool
     directory: DirectorySettings
 
     @property
@@ -106,6 +112,7 @@ class NodeConfig:
             network=_quoted(str(network)),
             bootstrap=json.dumps([str(contact) for contact in bootstrap]),
             spool_gb=DEFAULT_SPOOL_GB,
+            spool_hours=DEFAULT_SPOOL_HOURS,
             directory=TABLE,
         )
         config = cls._checked(folder, text)
@@ -136,6 +143,9 @@ class NodeConfig:
             database_url=storage.string("database", 0, 1_024, default="")
             or f"sqlite:///{folder.absolute() / 'node.db'}",
             spool_bytes=int(storage.number("spool_gb", default=DEFAULT_SPOOL_GB, low=0.01, high=MAX_NUMBER) * 1e9),
+            spool_seconds=3_600.0
+            * storage.number("spool_hours", default=DEFAULT_SPOOL_HOURS, low=0.01, high=MAX_SPOOL_HOURS),
+            encrypt_spool=storage.flag("encrypt_spool", default=False),
             directory=DirectorySettings.read(root.table("directory")),
         )
         for table in (node, dicom, network, storage, root):

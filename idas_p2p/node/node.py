@@ -55,7 +55,6 @@ from idas_p2p.wire.address import Address, Contact
 
 STOP_GRACE: Final = 10.0  # seconds for what is in flight when the node is told to stop; ours
 FAILURE_PAUSE: Final = 5.0  # seconds until work that failed is tried again; ours
-SPOOL_AGE: Final = 3_600.0  # seconds a transfer's images are kept for a repetition; ours
 SWEEP_INTERVAL: Final = 300.0  # seconds; ours
 LOG_AGE: Final = 90 * 86_400.0  # seconds finished transfers stay in the list; ours
 SPARE_THREADS: Final = 32  # beside one for each association: archives, deliveries, files
@@ -84,7 +83,13 @@ class Node:
         self.settings = Settings(self.database)
         self.catalog = Catalog(self.database)
         self.objects = ObjectStore(config.folder / "objects", self.database)
-        self.spool = Spool(config.folder / "spool", self.database, max_bytes=config.spool_bytes)
+        self.spool = Spool(
+            config.folder / "spool",
+            self.database,
+            max_bytes=config.spool_bytes,
+            seal_key=derive(secret, "idas spool seal"),
+            encrypt=config.encrypt_spool,
+        )
         self.transfer_log = TransferLog(self.database)
         self.transfers = Transfers(self.transfer_log, clock=clock)
 
@@ -181,12 +186,7 @@ class Node:
             embedded=self.embedded,
             inbound=self.inbound,
         )
-        self.dicom = DicomServer(
-            config.aet,
-            self.services,
-            self.bridge,
-            receive_folder=receive_folder,
-        )
+        self.dicom = DicomServer(config.aet, self.services, self.bridge, receive_folder=receive_folder)
 
     async def start(self) -> None:
         """Start everything; the node serves when this returns.
@@ -276,7 +276,7 @@ class Node:
     async def _sweep(self) -> float:
         """Let old transfers go; return seconds until the next turn."""
         now = self.clock.now()
-        await self.bridge.run(self.spool.expire, now - SPOOL_AGE)
+        await self.bridge.run(self.spool.expire, now - self.config.spool_seconds)
         await self.bridge.run(self.transfer_log.forget, now - LOG_AGE)
         return SWEEP_INTERVAL
 

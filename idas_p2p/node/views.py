@@ -36,6 +36,8 @@ def status(node: Node) -> Mapping[str, Any]:
         "uptime_seconds": round(node.clock.monotonic() - node.started_at, 1),
         "memory_bytes": psutil.Process().memory_info().rss,
         "spool_bytes": node.spool.used_bytes,
+        "spool_limit_bytes": node.config.spool_bytes,
+        "spool_encrypted": node.config.encrypt_spool,
         "federation": _federation(node),
         "directory": _directory(node),
         "catalog": {

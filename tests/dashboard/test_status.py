@@ -16,7 +16,9 @@ STATUS: dict[str, Any] = {
     "network": "0.0.0.0:7400",
     "uptime_seconds": 250.0,
     "memory_bytes": 81_000_000,
-    "spool_bytes": 0,
+    "spool_bytes": 1_500_000,
+    "spool_limit_bytes": 20_000_000_000,
+    "spool_encrypted": True,
     "federation": {"name": "Lake Region\x1b", "epoch": 3, "members": 4, "admin": True},
     "directory": {"joined": True, "contacts": 12, "records_stored": 340, "lookup_ms_p50": 91.2, "unpublished": 5},
     "catalog": {"studies": 1_234, "instances": 98_765},
@@ -38,6 +40,7 @@ def test_a_status_tells_who_where_with_whom_and_how_much() -> None:
         "joined, 12 contacts, 340 records stored, lookups take 91 ms at the median, 5 studies wait to be published",
         "1,234 studies, 98,765 images",
         "2 active",
+        "1.5 MB of 20 GB, encrypted",
     ):
         assert words in shown
 

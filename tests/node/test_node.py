@@ -10,12 +10,14 @@ import pytest
 from idas_p2p.access.policy import Level
 from idas_p2p.clock import SystemClock
 from idas_p2p.errors import BadConfiguration
+from idas_p2p.node.config import CONFIG_FILE, NodeConfig
 from idas_p2p.node.node import Node, as_rule
 from idas_p2p.store.settings import Grant
 from idas_p2p.store.transfers import State
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.instance import Instance, Selection
-from tests.node.nodes import STUDY, data_of, fill, join, make_config, retrieve, running, share
+from tests.node.nodes import STUDY, data_of, fill, join, make_config, make_instance, retrieve, running, share
+from tests.store.makers import begin, spool, write_chunks
 
 
 def test_a_grant_becomes_a_rule() -> None:
@@ -96,3 +98,33 @@ async def test_an_address_in_use_is_named_and_what_was_started_is_stopped(tmp_pa
                 await node.start()
         finally:
             await node.stop()
+
+
+async def test_what_lies_in_the_spool_too_long_is_swept_away(lone: Node) -> None:
+    for key, age in ((b"old", 7_200.0), (b"new", 10.0)):
+        with lone.spool.open(key, now=lone.clock.now() - age) as transfer:
+            spool(transfer, make_instance(1))
+    used = lone.spool.used_bytes
+    assert await lone._sweep() > 0
+    assert lone.spool.used_bytes == used / 2
+
+
+async def test_an_encrypted_spool_holds_no_byte_of_an_image_and_gives_it_back_after_a_restart(tmp_path: Path) -> None:
+    make_config(tmp_path, "anna")
+    path = tmp_path / "anna" / CONFIG_FILE
+    path.write_text(path.read_text().replace("encrypt_spool = false", "encrypt_spool = true"))
+    config, instance = NodeConfig.load(tmp_path / "anna"), make_instance(1, size=300_000)
+    async with running(config) as anna:
+        with anna.spool.open(b"key", now=anna.clock.now()) as transfer:
+            spool(transfer, instance)
+            begun = begin(transfer, make_instance(2, size=300_000))
+            write_chunks(begun, make_instance(2, size=300_000).data.read(), stop=100_000, chunk=50_000)
+            begun.pause()
+    files = [file for file in (config.folder / "spool").rglob("*") if file.is_file()]
+    assert len(files) == 3
+    for file in files:
+        assert not [word for word in (b"CANARY", STUDY.encode()) if word in file.read_bytes()]
+    async with running(config) as anna:
+        with anna.spool.open(b"key", now=anna.clock.now()) as transfer:
+            assert [one.data.read() for one in transfer.instances()] == [instance.data.read()]
+            assert [one.kept for one in transfer.partial()] == [100_000]

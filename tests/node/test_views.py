@@ -16,6 +16,7 @@ async def test_status_tells_what_a_node_is_and_holds(pair: tuple[Node, Node]) ->
     assert status["catalog"] == {"studies": 1, "instances": 4}
     assert [(row["name"], row["studies"]) for row in status["archives"]] == [("embedded", 1)]
     assert status["directory"]["joined"]
+    assert (status["spool_bytes"], status["spool_limit_bytes"], status["spool_encrypted"]) == (0, 20_000_000_000, False)
 
 
 async def test_a_node_outside_a_federation_says_so(lone: Node) -> None:
