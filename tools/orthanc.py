@@ -18,6 +18,7 @@ from typing import Any
 from tools.programs import LOOPBACK, Program, free_port
 
 QUICK = {"TCP_NODELAY": "1"}  # else DCMTK, inside Orthanc too, waits for each delayed ACK
+DICOMWEB_PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")  # Debian's orthanc-dicomweb
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 
 
@@ -70,8 +71,14 @@ class Orthanc:
             "UnknownSopClassAccepted": True,
             "DicomModalities": {name: [name, host, port] for name, (host, port) in modalities.items()},
             "SaveJobs": False,
-            "Plugins": [],
+            "Plugins": [str(DICOMWEB_PLUGIN)] if DICOMWEB_PLUGIN.exists() else [],
+            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
+
+    @property
+    def web_url(self) -> str:
+        """Its DICOMweb service, where the plugin is installed."""
+        return f"http://{self.host}:{self.http_port}/dicom-web"
 
     def start(self) -> None:
         """Run it; returns when its REST interface answers."""

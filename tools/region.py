@@ -89,7 +89,9 @@ class Region:
         self._stack.callback(orthanc.stop)
         orthanc.start()
         orthanc.fill(files)
-        where = ("--aet", orthanc.aet, "--address", f"{orthanc.host}:{orthanc.dicom_port}")
+        where = ["--aet", orthanc.aet, "--address", f"{orthanc.host}:{orthanc.dicom_port}"]
+        if prefer == "dicomweb":  # and nothing else, so that no other way can stand in for it
+            where = ["--dicomweb", orthanc.web_url]
         node.do("archive add", "pacs", *where, "--poll", poll, "--prefer", prefer)
         return orthanc
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from idas_p2p.cli import arguments, client
 from idas_p2p.cli.arguments import UsageError
-from idas_p2p.cli.configuration import changed, open_settings
+from idas_p2p.cli.configuration import changed, load_config, open_settings
 from idas_p2p.cli.parser import Commands, add_command, add_family
 from idas_p2p.cli.render import Output
+from idas_p2p.cli.users import read_password
 from idas_p2p.errors import BadConfiguration
 
 if TYPE_CHECKING:
@@ -25,19 +27,31 @@ def add_commands(commands: Commands) -> None:
         family,
         "add",
         run_add,
-        summary="Offer the studies of a DICOM archive, or of the DICOM files in a folder.",
+        summary="Offer the studies of a DICOM or DICOMweb archive, or of the DICOM files in a folder.",
         example="idas archive add /srv/idas pacs --aet ORTHANC --address 192.0.2.10:4242 --poll 60s\n"
+        "idas archive add /srv/idas pacs --aet ORTHANC --address 192.0.2.10:4242 \\\n"
+        "    --dicomweb https://192.0.2.10:8042/dicom-web --dicomweb-user idas\n"
         "idas archive add /srv/idas shelf --folder /srv/images",
     )
     add.add_argument("name", metavar="NAME", type=arguments.name, help="what this archive is called here")
     add.add_argument("--aet", type=arguments.aet, help="the archive's AE title")
     add.add_argument("--address", metavar="HOST:PORT", type=arguments.address, help="where the archive listens")
+    add.add_argument(
+        "--dicomweb", metavar="URL", default="", help="its DICOMweb service: the fastest way where there is one"
+    )
+    add.add_argument("--dicomweb-user", metavar="NAME", default="", help="who asks there; the password is asked for")
+    add.add_argument(
+        "--dicomweb-password-stdin", action="store_true", help="read that password from the first line of stdin"
+    )
     add.add_argument("--folder", dest="path", metavar="PATH", type=arguments.folder, help="a folder of DICOM files")
     add.add_argument(
         "--poll", metavar="TIME", type=arguments.duration, default=DEFAULT_POLL, help="time between looks (60s)"
     )
     add.add_argument(
-        "--prefer", choices=("move", "get"), default="move", help="how images are asked for: C-MOVE (default) or C-GET"
+        "--prefer",
+        choices=("fastest", "dicomweb", "move", "get"),
+        default="fastest",
+        help="how images are asked for first: as measured (default), or always by DICOMweb, C-MOVE or C-GET",
     )
     add_command(
         family,
@@ -58,7 +72,7 @@ def add_commands(commands: Commands) -> None:
         family,
         "check",
         run_check,
-        summary="Let the running node ask an archive whether it answers (C-ECHO).",
+        summary="Let the running node ask an archive whether it answers (C-ECHO, and DICOMweb where configured).",
         example="idas archive check /srv/idas pacs",
     )
     check.add_argument("name", metavar="NAME", type=arguments.name, help="an archive's name, see `idas archive list`")
@@ -67,6 +81,12 @@ def add_commands(commands: Commands) -> None:
 def run_add(args: argparse.Namespace, output: Output) -> int:
     """Add one archive."""
     archive = _archive_of(args)
+    if archive.web_user:
+        load_config(args.folder)  # before a person is asked for a password in vain
+        password = read_password(archive.web_user, from_stdin=args.dicomweb_password_stdin)
+        archive = replace(archive, web_password=password)
+        if archive.dicomweb.startswith("http:"):
+            output.say("the password will cross the network in clear: use https where the archive offers it")
     with open_settings(args.folder) as settings:
         settings.add_archive(archive)
     return changed(args.folder, output, f"archive {archive.name} added", {"archive": _document(archive)})
@@ -108,19 +128,23 @@ def _archive_of(args: argparse.Namespace) -> Archive:
     from idas_p2p.store.settings import Archive
 
     is_folder, is_dicom = args.path is not None, args.aet is not None or args.address is not None
-    if is_folder == is_dicom:
-        raise UsageError("give either --aet and --address of a DICOM archive, or --folder")
+    if is_folder == (is_dicom or bool(args.dicomweb)):
+        raise UsageError("give either --aet and --address of a DICOM archive, or --dicomweb, or both, or --folder")
+    if (args.dicomweb_user or args.dicomweb_password_stdin) and not (args.dicomweb and args.dicomweb_user):
+        raise UsageError("--dicomweb-user goes with --dicomweb, and --dicomweb-password-stdin with both")
     if is_folder and not args.path.is_dir():
         raise BadConfiguration(f"archive {args.name}: there is no folder {args.path}")
     try:
         return Archive(
             name=args.name,
-            kind="folder" if is_folder else "dicom",
+            kind="folder" if is_folder else "dicom" if is_dicom else "dicomweb",
             aet=args.aet or "",
             address=args.address,
             folder=str(args.path or ""),
             poll_seconds=args.poll,
-            prefers_get=args.prefer == "get",
+            prefer=args.prefer,
+            dicomweb=args.dicomweb,
+            web_user=args.dicomweb_user,
         )
     except BadConfiguration as error:
         raise UsageError(error.detail) from None
@@ -130,5 +154,9 @@ def _document(archive: Archive) -> dict[str, Any]:
     common = {"name": archive.name, "kind": archive.kind, "poll_seconds": archive.poll_seconds}
     if archive.kind == "folder":
         return {**common, "folder": archive.folder}
-    prefer = "get" if archive.prefers_get else "move"
-    return {**common, "aet": archive.aet, "address": str(archive.address or ""), "prefer": prefer}
+    document = {**common, "prefer": archive.prefer}
+    if archive.kind == "dicom":
+        document |= {"aet": archive.aet, "address": str(archive.address or "")}
+    if archive.dicomweb:
+        document |= {"dicomweb": archive.dicomweb, "dicomweb_user": archive.web_user}
+    return document

@@ -18,7 +18,7 @@ def archives_table(archives: Sequence[Row]) -> RenderableType:
             word(row.get("name")),
             word(row.get("kind")),
             word(row.get("aet")),
-            word(row.get("address") or row.get("folder")),
+            joined([where for key in ("address", "folder", "dicomweb") if (where := row.get(key))]),
             duration(row.get("poll_seconds")),
             word(row.get("prefer")),
         )

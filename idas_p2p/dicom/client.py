@@ -20,9 +20,10 @@ from idas_p2p.dicom.get_request import get
 from idas_p2p.dicom.inbound import Expectation, Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.requests import Ended
+from idas_p2p.dicom.totals import Totals
 from idas_p2p.errors import ArchiveFailed, IdasError
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -104,7 +105,7 @@ class ArchiveClient:
             ArchiveUnreachable: the archive went away; what was yielded before is whole.
             ArchiveFailed: the archive sent nothing, less than it says, or not all and does not say which.
         """
-        totals = _Totals()
+        totals = Totals()
         for part in _parts(selection):
             events = self._get(part) if self._prefers_get else self._move(part)
             async with aclosing(events):
@@ -208,33 +209,3 @@ def _parts(selection: Selection) -> list[Selection]:
 
 def _cuts(uids: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [uids[start : start + MAX_UIDS] for start in range(0, len(uids), MAX_UIDS)]
-
-
-class _Totals:
-    """Keeps the total ahead of what was yielded, and says it only when it grows."""
-
-    def __init__(self) -> None:
-        self._earlier_parts = 0
-        self._this_part = 0
-        self._said = -1
-        self._yielded = 0
-
-    def shown(self, event: RetrieveEvent) -> list[RetrieveEvent]:
-        """What to yield for an event."""
-        if isinstance(event, Total):
-            self._this_part = max(self._this_part, event.count)
-            return self._grown(self._earlier_parts + self._this_part)
-        self._yielded += 1
-        return [*self._grown(self._yielded), event]
-
-    def end_part(self) -> list[RetrieveEvent]:
-        """One of several requests is done."""
-        self._earlier_parts += self._this_part
-        self._this_part = 0
-        return self._grown(self._earlier_parts)
-
-    def _grown(self, total: int) -> list[RetrieveEvent]:
-        if total <= self._said:
-            return []
-        self._said = total
-        return [Total(total)]

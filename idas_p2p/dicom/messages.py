@@ -35,8 +35,8 @@ FILE_PREFIX: Final = "incoming-"
 class ReceivedFile(FileBlob):
     """A data set that arrived into a file of its own, which is deleted when nobody holds this any more."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        super().__init__(path, 0, size)
+    def __init__(self, path: Path, start: int, size: int) -> None:
+        super().__init__(path, start, size)
         weakref.finalize(self, path.unlink, missing_ok=True)
 
 
@@ -68,12 +68,12 @@ class Spill:
         except OSError:
             self.discard()
 
-    def finish(self) -> ReceivedFile | None:
-        """Close the file and hand it over; None when it was lost."""
+    def finish(self, *, skip: int = 0) -> ReceivedFile | None:
+        """Close the file and hand it over without its first `skip` bytes; None when it was lost."""
         if self._file is None:
             return None
         self._file.close()
-        return ReceivedFile(self._path, self._size)
+        return ReceivedFile(self._path, skip, self._size - skip)
 
     def discard(self) -> None:
         """Close and delete the file."""

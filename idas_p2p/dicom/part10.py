@@ -7,6 +7,7 @@ Source: PS3.10 section 7.1.
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -21,8 +22,22 @@ MAX_META_SIZE: Final = 65_536  # bytes; ours: a real one has about 200
 WRITE_SIZE: Final = 1_048_576  # bytes written at once
 
 _PREFIX: Final = b"DICM"
-_TRANSFER_SYNTAX: Final = 0x0010  # element of group 0002
+HEAD_SIZE: Final = PREAMBLE_SIZE + len(_PREFIX) + MAX_META_SIZE  # bytes before which a data set begins
+_SOP_INSTANCE: Final = 0x0003  # element of group 0002
+_TRANSFER_SYNTAX: Final = 0x0010
 _LONG_VRS: Final = frozenset({b"OB", b"OW", b"UN", b"UT", b"SQ"})  # of those that can stand in group 0002
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Meta:
+    """What the file meta information says, and how many bytes precede the data set; never prints itself."""
+
+    transfer_syntax_uid: str
+    sop_instance_uid: str  # empty when it names none
+    size: int
+
+    def __repr__(self) -> str:
+        return "Meta(…)"
 
 
 def read_part10(path: Path) -> Instance:
@@ -38,14 +53,40 @@ def read_part10(path: Path) -> Instance:
 def scan_part10(path: Path) -> tuple[Instance, InstanceHeader]:
     """As `read_part10`, with the header beside the instance."""
     with path.open("rb") as file:
-        head = file.read(PREAMBLE_SIZE + len(_PREFIX) + MAX_META_SIZE)
+        head = file.read(HEAD_SIZE)
         size = file.seek(0, 2)
+    meta = read_meta(head)
+    data = FileBlob(path, meta.size, size - meta.size)
+    header = header_of(data, meta.transfer_syntax_uid)
+    return header.instance(data, meta.transfer_syntax_uid), header
+
+
+def read_meta(head: bytes) -> Meta:
+    """Read what stands before the data set.
+
+    Args:
+        head: the first HEAD_SIZE bytes of a DICOM file, or all of a shorter one.
+
+    Raises:
+        MalformedInstance: not a DICOM file.
+    """
     if head[PREAMBLE_SIZE:][: len(_PREFIX)] != _PREFIX:
         raise MalformedInstance("not a DICOM file")
-    transfer_syntax_uid, start = _read_meta(head, PREAMBLE_SIZE + len(_PREFIX))
-    data = FileBlob(path, start, size - start)
-    header = header_of(data, transfer_syntax_uid)
-    return header.instance(data, transfer_syntax_uid), header
+    offset, values = PREAMBLE_SIZE + len(_PREFIX), {_TRANSFER_SYNTAX: "", _SOP_INSTANCE: ""}
+    while head[offset : offset + 2] == b"\x02\x00":  # group 0002 is explicit VR little endian
+        element = head[offset : offset + 12]
+        if len(element) < 12:
+            break
+        is_long = element[4:6] in _LONG_VRS
+        (length,) = struct.unpack_from("<L", element, 8) if is_long else struct.unpack_from("<H", element, 6)
+        offset += 12 if is_long else 8
+        number = struct.unpack_from("<H", element, 2)[0]
+        if number in values:
+            values[number] = head[offset : offset + min(length, 64)].decode("ascii", errors="replace").strip(" \0")
+        offset += length
+    if not values[_TRANSFER_SYNTAX] or offset > len(head):
+        raise MalformedInstance("the file meta information is incomplete")
+    return Meta(values[_TRANSFER_SYNTAX], values[_SOP_INSTANCE], offset)
 
 
 def write_part10(instance: Instance, file: BinaryIO) -> None:
@@ -59,31 +100,13 @@ def write_part10(instance: Instance, file: BinaryIO) -> None:
         file.write(piece)
 
 
-def _read_meta(head: bytes, offset: int) -> tuple[str, int]:
-    """Transfer syntax UID and the offset of the data set. Group 0002 is explicit VR little endian."""
-    syntax = ""
-    while head[offset : offset + 2] == b"\x02\x00":
-        element = head[offset : offset + 12]
-        if len(element) < 12:
-            break
-        is_long = element[4:6] in _LONG_VRS
-        (length,) = struct.unpack_from("<L", element, 8) if is_long else struct.unpack_from("<H", element, 6)
-        offset += 12 if is_long else 8
-        if struct.unpack_from("<H", element, 2)[0] == _TRANSFER_SYNTAX:
-            syntax = head[offset : offset + min(length, 64)].decode("ascii", errors="replace").strip(" \0")
-        offset += length
-    if not syntax or offset > len(head):
-        raise MalformedInstance("the file meta information is incomplete")
-    return syntax, offset
-
-
 def _meta(instance: Instance) -> bytes:
     """File meta information with its group length, PS3.10 Table 7.1-1."""
     elements = struct.pack("<HH2sHL2s", 2, 1, b"OB", 0, 2, b"\x00\x01") + b"".join(
         _short(number, vr, value)
         for number, vr, value in (
             (0x0002, b"UI", instance.sop_class_uid),
-            (0x0003, b"UI", instance.sop_instance_uid),
+            (_SOP_INSTANCE, b"UI", instance.sop_instance_uid),
             (_TRANSFER_SYNTAX, b"UI", instance.transfer_syntax_uid),
             (0x0012, b"UI", IMPLEMENTATION_CLASS_UID),
             (0x0013, b"SH", IMPLEMENTATION_VERSION),

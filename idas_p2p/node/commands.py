@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from idas_p2p.access.invitation import Invitation
-from idas_p2p.dicom.client import ArchiveClient
 from idas_p2p.dicom.deliver import deliver
+from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.retrieve import DeliveryReport
 from idas_p2p.errors import NoSuchThing, PeerUnreachable
 from idas_p2p.node import views
@@ -72,7 +72,7 @@ async def _archive_echo(node: Node, arguments: Arguments) -> Arguments:
     source = node.sources.get(str(arguments["name"]))
     if source is None:
         raise NoSuchThing("no archive has this name")
-    if isinstance(source, ArchiveClient):
+    if isinstance(source, FastestArchive):
         await source.echo()
     return {}
 

@@ -1,7 +1,7 @@
 """The archives behind a node, each as one thing: something to list studies from and to fetch instances from.
 
 Belongs here: the interface, the embedded archive, and the set of all archives. DICOM archives are dicom/client.py,
-folders node/folder_archive.py.
+DICOMweb dicom/web.py, folders node/folder_archive.py.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from typing import Protocol
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.client import ArchiveClient
+from idas_p2p.dicom.fastest import FastestArchive, OneWay
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
+from idas_p2p.dicom.ways import Way
+from idas_p2p.dicom.web import WebArchive
+from idas_p2p.dicom.web_requests import WebService
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.events import log_event
 from idas_p2p.node.folder_archive import FolderArchive
@@ -113,15 +117,21 @@ class Sources:
     def _make(self, archive: Archive) -> ArchiveSource:
         if archive.kind == "folder":
             return FolderArchive(archive.folder, bridge=self._bridge, clock=self._clock)
+        ways: dict[Way, OneWay] = {}
+        if archive.dicomweb:
+            service = WebService(url=archive.dicomweb, user=archive.web_user, password=archive.web_password)
+            ways[Way.WEB] = WebArchive(service, self._bridge, receive_folder=self._receive_folder)
+        if archive.kind == "dicom":
+            ways |= {Way.MOVE: self._dicom(archive), Way.GET: self._dicom(archive, prefers_get=True)}
+        preferred = None if archive.prefer == "fastest" else Way(archive.prefer)
+        return FastestArchive(archive.name, ways, preferred=preferred, clock=self._clock)
+
+    def _dicom(self, archive: Archive, *, prefers_get: bool = False) -> ArchiveClient:
         if archive.address is None:
             raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
         remote = RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
         return ArchiveClient(
-            self._bridge,
-            remote,
-            self._inbound,
-            prefers_get=archive.prefers_get,
-            receive_folder=self._receive_folder,
+            self._bridge, remote, self._inbound, prefers_get=prefers_get, receive_folder=self._receive_folder
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.address import Address
@@ -15,7 +16,9 @@ from idas_p2p.wire.aet import check_aet
 
 MAX_NAME_SIZE: Final = 64  # characters of a name an operator gives; ours
 MIN_POLL: Final = 1.0  # seconds; ours: an archive is not to be flooded
-KINDS: Final = ("dicom", "folder")
+KINDS: Final = ("dicom", "dicomweb", "folder")
+PREFERENCES: Final = ("fastest", "dicomweb", "move", "get")  # ways to ask for images
+MAX_URL_SIZE: Final = 500  # characters; ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,15 @@ class Archive:
     """
 
     name: str
-    kind: str = "dicom"  # or "folder"
+    kind: str = "dicom"  # or "dicomweb" or "folder"
     aet: str = ""
     address: Address | None = None
     folder: str = ""
     poll_seconds: float = 60.0  # from the end of one harvest to the next
-    prefers_get: bool = False  # C-GET instead of C-MOVE
+    prefer: str = "fastest"  # the way tried first: what is measured to be fastest, or one of the others
+    dicomweb: str = ""  # URL of its DICOMweb service; empty for none
+    web_user: str = ""  # for that service; empty for none
+    web_password: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         _check_name(self.name, "archive")
@@ -42,8 +48,14 @@ class Archive:
             check_aet(self.aet)
             if self.address is None:
                 raise BadConfiguration("an archive needs --address HOST:PORT")
-        elif not self.folder:
+        elif self.kind == "folder" and not self.folder:
             raise BadConfiguration("a folder archive needs --folder PATH")
+        elif self.kind == "dicomweb" and not self.dicomweb:
+            raise BadConfiguration("an archive without --aet and --address needs --dicomweb URL")
+        if self.dicomweb or self.web_user:
+            _check_url(self.dicomweb)
+        if self.prefer not in PREFERENCES:
+            raise BadConfiguration(f"--prefer: one of {', '.join(PREFERENCES)}")
         if not MIN_POLL <= self.poll_seconds < float("inf"):
             raise BadConfiguration(f"--poll: at least {MIN_POLL:g} seconds")
 
@@ -106,6 +118,23 @@ class Grant:
     level: str
     conditions: str = "{}"  # JSON text
     expires: float | None = None  # Unix seconds
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is not the URL of a service. A password has an option of its own, and no list shows it."""
+    try:
+        parts = urlsplit(url)
+        is_service = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_service = False
+    if (
+        not is_service
+        or len(url) > MAX_URL_SIZE
+        or not url.isascii()
+        or not url.isprintable()
+        or set(url) & set(" ?#@")
+    ):
+        raise BadConfiguration("--dicomweb: the URL of the service, such as https://pacs.example/dicom-web")
 
 
 def _check_name(name: str, what: str) -> None:

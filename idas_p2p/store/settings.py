@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, func, select
 from idas_p2p.errors import NoSuchThing
 from idas_p2p.store.configured import Archive, Grant, Group, User, Workstation
 from idas_p2p.store.database import Database, upsert
-from idas_p2p.store.tables import archives, grants, members, users, values, workstations
+from idas_p2p.store.tables import archive_ways, archives, grants, members, users, values, workstations
 from idas_p2p.wire.address import Address
 
 __all__ = ["Archive", "Grant", "Group", "Settings", "User", "Workstation"]
@@ -32,7 +32,8 @@ class Settings:
 
     def archives(self) -> list[Archive]:
         """Every archive, by name."""
-        return [_archive(row) for row in self._rows(archives)]
+        ways = {row["name"]: row for row in self._rows(archive_ways)}
+        return [_archive(row, ways.get(row["name"], {})) for row in self._rows(archives)]
 
     def archive(self, name: str) -> Archive:
         """The archive of that name.
@@ -44,7 +45,10 @@ class Settings:
 
     def add_archive(self, archive: Archive) -> None:
         """Keep an archive."""
-        self._upsert(archives, {**_values(archive), "address": str(archive.address or "")})
+        values = {**_values(archive), "address": str(archive.address or ""), "prefers_get": archive.prefer == "get"}
+        with self._database.write() as connection:
+            for table in (archives, archive_ways):
+                upsert(connection, table, [{column.name: values[column.name] for column in table.columns}])
 
     def remove_archive(self, name: str) -> None:
         """Drop an archive; its studies are the catalog's to forget.
@@ -52,7 +56,9 @@ class Settings:
         Raises:
             NoSuchThing: there is none of that name.
         """
-        self._delete(archives, name=name)
+        with self._database.write() as connection:
+            _delete(connection, archives, name=name)
+            connection.execute(archive_ways.delete().where(archive_ways.c.name == name))
 
     def workstations(self) -> list[Workstation]:
         """Every workstation, by AE title."""
@@ -192,8 +198,12 @@ def _values(row: Any) -> dict[str, Any]:
     return {one.name: getattr(row, one.name) for one in fields(row)}
 
 
-def _archive(row: dict[str, Any]) -> Archive:
-    return Archive(**{**row, "address": _address(row["address"])})
+def _archive(row: dict[str, Any], ways: dict[str, Any]) -> Archive:
+    """An archive of its two rows; one that an older version kept has only the first."""
+    known = {**row, **ways, "address": _address(row["address"])}
+    if known.pop("prefers_get"):
+        known.setdefault("prefer", "get")
+    return Archive(**known)
 
 
 def _workstation(row: dict[str, Any]) -> Workstation:

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from idas_p2p.wire.study import Study
 
-SCHEMA_VERSION: Final = 2  # a database of a higher version is refused
+SCHEMA_VERSION: Final = 3  # a database of a higher version is refused
 
 metadata = MetaData()
 
@@ -67,7 +67,16 @@ archives = Table(
     _text("address"),  # HOST:PORT, empty for a folder
     _text("folder"),
     Column("poll_seconds", Double, nullable=False),
-    Column("prefers_get", Boolean, nullable=False),
+    Column("prefers_get", Boolean, nullable=False),  # what version 2 knew of archive_ways.prefer
+)
+archive_ways = Table(
+    "archive_ways",
+    metadata,
+    _text("name", primary_key=True),
+    _text("prefer"),
+    _text("dicomweb"),  # URL, empty for none
+    _text("web_user"),
+    _text("web_password"),  # must be sent as it is: whoever reads this database can read that archive
 )
 workstations = Table(
     "workstations", metadata, _text("aet", primary_key=True), _text("address"), Column("user_name", Words)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from idas_p2p.node.config import NodeConfig
+from idas_p2p.store.database import Database
+from idas_p2p.store.settings import Settings
 from tests.cli.conftest import Type, run_idas
 from tests.cli.scripted_node import ScriptedNode
 
@@ -29,6 +32,28 @@ def test_an_added_dicom_archive_is_listed_until_it_is_removed(node_folder: Path)
     }
     assert run_idas("archive", "remove", node_folder, "pacs").status == 0
     assert run_idas("archive", "list", node_folder, "--json").document == {"archives": []}
+
+
+def test_an_archive_with_dicomweb_is_listed_without_its_password(node_folder: Path) -> None:
+    web = ("--dicomweb", "https://pacs.example/dicom-web", "--dicomweb-user", "idas", "--dicomweb-password-stdin")
+    assert run_idas("archive", "add", node_folder, *DICOM, *web, stdin="sesame\n").status == 0
+    listed = run_idas("archive", "list", node_folder, "--json")
+    assert "sesame" not in listed.stdout
+    (archive,) = listed.document["archives"]
+    assert (archive["kind"], archive["prefer"]) == ("dicom", "fastest")
+    assert (archive["dicomweb"], archive["dicomweb_user"]) == ("https://pacs.example/dicom-web", "idas")
+    database = Database.open(NodeConfig.load(node_folder).database_url)
+    assert Settings(database).archive("pacs").web_password == "sesame"
+    database.close()
+
+
+def test_an_archive_may_offer_dicomweb_alone_and_a_password_in_clear_is_warned_of(node_folder: Path) -> None:
+    web = ("--dicomweb", "http://pacs.example/web", "--dicomweb-user", "idas", "--dicomweb-password-stdin")
+    added = run_idas("archive", "add", node_folder, "cloud", *web, stdin="sesame\n")
+    assert "in clear" in added.stderr
+    (archive,) = run_idas("archive", "list", node_folder, "--json").document["archives"]
+    assert archive["kind"] == "dicomweb"
+    assert "aet" not in archive
 
 
 def test_a_folder_archive_keeps_its_absolute_path(
@@ -57,6 +82,10 @@ def test_a_folder_archive_keeps_its_absolute_path(
         (*DICOM, "--poll", "often"),
         (*DICOM, "--poll", "0.1s"),
         (*DICOM, "--prefer", "push"),
+        (*DICOM, "--dicomweb", "pacs.example"),
+        (*DICOM, "--dicomweb-user", "idas"),
+        (*DICOM, "--dicomweb", "https://h", "--dicomweb-password-stdin"),
+        ("pacs", "--dicomweb", "https://h", "--folder", "/tmp"),
     ],
 )
 def test_an_archive_that_is_neither_or_both_kinds_is_a_usage_error(

@@ -34,6 +34,7 @@ class Archive:
     remote: RemoteAE
     node_port: int
     studies: tuple[StudyFiles, ...]
+    web_url: str = ""  # of its DICOMweb service
 
 
 class Dcmqrscp:

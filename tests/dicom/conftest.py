@@ -31,7 +31,7 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory, studies: tuple[StudyFiles,
     archive.start()
     try:
         archive.fill([path for study in studies for path in study.files])
-        yield Archive(remote(archive.aet, archive.dicom_port), node_port, studies)
+        yield Archive(remote(archive.aet, archive.dicom_port), node_port, studies, archive.web_url)
     finally:
         archive.stop()
 

@@ -45,7 +45,7 @@ def is_gone(node: Node, study_uid: str) -> bool:
     return not answer["studies"]
 
 
-@pytest.mark.parametrize("prefer", ["move", "get"])
+@pytest.mark.parametrize("prefer", ["move", "get", "dicomweb"])
 def test_studies_of_an_archive_come_change_and_vanish(
     region: Region, station: Workstation, tmp_path: Path, prefer: str
 ) -> None:

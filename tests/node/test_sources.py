@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.dicom.client import ArchiveClient
+from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.node.folder_archive import FolderArchive
@@ -36,7 +36,7 @@ def sources(objects: ObjectStore, tmp_path: Path, bridge: Bridge, clock: ManualC
 
 async def test_each_kind_of_archive_has_its_source(sources: Sources) -> None:
     sources.configure([PACS, SHELF])
-    assert isinstance(sources.get("pacs"), ArchiveClient)
+    assert isinstance(sources.get("pacs"), FastestArchive)
     assert isinstance(sources.get("shelf"), FolderArchive)
     assert isinstance(sources.get(EMBEDDED), EmbeddedArchive)
     assert sources.get("nowhere") is None
@@ -49,7 +49,7 @@ async def test_an_archive_asked_as_before_keeps_its_state_and_another_does_not(s
     sources.configure([replace(PACS, poll_seconds=5.0), SHELF])
     assert sources.get("pacs") is before
     assert sources.archives()[0].poll_seconds == 5.0
-    sources.configure([replace(PACS, prefers_get=True)])
+    sources.configure([replace(PACS, prefer="get")])
     assert sources.get("pacs") is not before
     assert sources.get("shelf") is None
 

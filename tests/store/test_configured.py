@@ -20,6 +20,17 @@ from idas_p2p.wire.address import Address
         {"address": None},
         {"kind": "tape"},
         {"kind": "folder"},
+        {"kind": "dicomweb"},
+        {"prefer": "tape"},
+        {"web_user": "idas"},
+        {"dicomweb": "pacs.example/dicom-web"},
+        {"dicomweb": "ftp://pacs.example"},
+        {"dicomweb": "https://idas:sesame@pacs.example"},
+        {"dicomweb": "https://pacs.example/?key=value"},
+        {"dicomweb": "https://pacs.example:port/"},
+        {"dicomweb": "https:///dicom-web"},
+        {"dicomweb": "https://pacs.example/\n"},
+        {"dicomweb": "https://" + "x" * 500},
         {"poll_seconds": 0.0},
         {"poll_seconds": float("nan")},
         {"poll_seconds": float("inf")},
@@ -29,6 +40,11 @@ def test_an_archive_that_cannot_work_is_refused_from_birth(wrong: dict[str, obje
     good: dict[str, object] = {"name": "pacs", "aet": "PACS", "address": Address("h", 104)}
     with pytest.raises(BadConfiguration):
         Archive(**{**good, **wrong})  # type: ignore[arg-type]
+
+
+def test_an_archive_does_not_print_its_password() -> None:
+    archive = Archive(name="cloud", kind="dicomweb", dicomweb="https://h", web_user="idas", web_password="sesame")
+    assert "sesame" not in repr(archive)
 
 
 def test_a_workstation_needs_an_ae_title() -> None:

@@ -4,13 +4,18 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import select
 
 from idas_p2p.errors import NoSuchThing
 from idas_p2p.store.database import Database
 from idas_p2p.store.settings import Archive, Grant, Group, Settings, User, Workstation
+from idas_p2p.store.tables import archive_ways
 from idas_p2p.wire.address import Address
 
-PACS = Archive(name="pacs", aet="PACS", address=Address("10.0.0.1", 104), poll_seconds=30.0, prefers_get=True)
+PACS = Archive(name="pacs", aet="PACS", address=Address("10.0.0.1", 104), poll_seconds=30.0, prefer="get")
+CLOUD = Archive(
+    name="cloud", kind="dicomweb", dicomweb="https://pacs.example/web", web_user="idas", web_password="sesame"
+)
 FOLDER = Archive(name="disk", kind="folder", folder="/images")
 VIEWER = Workstation(aet="VIEWER", address=Address("::1", 11112), user="anna")
 ANNA = User(name="anna", password_hash="$argon2id$…", groups=("radiology", "research"))
@@ -24,8 +29,24 @@ def settings(database: Database) -> Settings:
 def test_archives_come_back_as_they_were_added(settings: Settings) -> None:
     settings.add_archive(PACS)
     settings.add_archive(FOLDER)
-    assert settings.archives() == [FOLDER, PACS]
+    settings.add_archive(CLOUD)
+    assert settings.archives() == [CLOUD, FOLDER, PACS]
     assert settings.archive("pacs") == PACS
+
+
+def test_an_archive_that_an_older_version_kept_is_asked_as_it_was(settings: Settings, database: Database) -> None:
+    settings.add_archive(PACS)
+    settings.add_archive(FOLDER)
+    with database.write() as connection:
+        connection.execute(archive_ways.delete())
+    assert settings.archives() == [FOLDER, PACS]
+
+
+def test_a_removed_archive_leaves_no_password_behind(settings: Settings, database: Database) -> None:
+    settings.add_archive(CLOUD)
+    settings.remove_archive("cloud")
+    with database.read() as connection:
+        assert connection.execute(select(archive_ways)).all() == []
 
 
 def test_adding_an_archive_again_replaces_it(settings: Settings) -> None:
