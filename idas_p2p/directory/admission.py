@@ -8,8 +8,9 @@ Source: docs/spec/directory.md section 8.2.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from idas_p2p.directory.addresses import normalise
@@ -37,6 +38,7 @@ class Prober(asyncio.DatagramProtocol):
         self._maps_v4 = False
         self._by_peer: dict[Peer, bytes] = {}
         self._by_token: dict[bytes, Peer] = {}
+        self._answered = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
@@ -60,6 +62,16 @@ class Prober(asyncio.DatagramProtocol):
         loop.call_later(PROBE_LIFETIME, self._give_up, peer, token)
         self._send(peer, token)
 
+    async def reaches(self, peers: Sequence[Peer]) -> bool:
+        """Ask some peers; returns whether any answered in time."""
+        self._answered.clear()
+        for peer in peers:
+            self.probe(peer)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PROBE_LIFETIME):
+                await self._answered.wait()
+        return self._answered.is_set()
+
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Take the answer to a probe."""
         try:
@@ -71,6 +83,7 @@ class Prober(asyncio.DatagramProtocol):
         peer = self._by_token.get(datagram.token)
         if peer is not None and normalise(addr) == peer.endpoint:
             del self._by_token[datagram.token]  # _by_peer keeps it a while, so that it is not asked again at once
+            self._answered.set()
             self._on_reachable(peer)
 
     def _send(self, peer: Peer, token: bytes) -> None:

@@ -65,6 +65,10 @@ class Joiner:
         """Contacts that are called for ever."""
         return self._contacts
 
+    async def endpoints(self) -> list[Peer]:
+        """Where the configured contacts may be."""
+        return [peer for contact in self._contacts for peer in await self._peers(contact)]
+
     def hurry(self) -> None:
         """Call at once: there is a new way to reach others."""
         self._alone.set()

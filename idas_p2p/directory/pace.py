@@ -18,3 +18,5 @@ class Pace:
     welcome: float = 2.0  # between two passes over the store for newcomers and leavers
     replicate: float = 21_600.0  # between two offers of everything held to the nodes that should hold it
     carry: float = 10.0  # without any contact until UDP counts as blocked, and a carrier as useless
+    retry_udp: float = 60.0  # while carried, until UDP is tried again; doubles each time it did not last
+    last_retry_udp: float = 3_600.0  # the longest such wait

@@ -121,6 +121,10 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         if self._prober is not None:  # its socket is as deaf as ours; who answers a carrier can be reached
             self.protocol.probe = self._prober.probe if carriage is None else self.protocol.admit
 
+    async def reaches_by_udp(self, peers: Sequence[Peer]) -> bool:
+        """Whether any of these answers a datagram, also while ours are carried."""
+        return self._prober is not None and await self._prober.reaches(peers)
+
     async def close(self) -> None:
         """Close the sockets and wait until the port is free."""
         self.stop()

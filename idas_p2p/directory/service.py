@@ -117,7 +117,8 @@ class Directory:
             is_joined=self._joiner.joined.is_set,
             receive=self._server.protocol.datagram_received,
             use=self._use,
-            patience=self._pace.carry,
+            reaches_by_udp=self._reaches_by_udp,
+            pace=self._pace,
         )
         self._replicator = Replicator(self._server, clock=clock, pace=self._pace)
         self._server.protocol.on_admitted = self._came
@@ -217,6 +218,9 @@ class Directory:
     def _use(self, carriage: Carriage | None) -> None:
         self._server.use(carriage)
         self._joiner.hurry()
+
+    async def _reaches_by_udp(self) -> bool:
+        return await self._server.reaches_by_udp(await self._joiner.endpoints())
 
     def _came(self, peer: Peer) -> None:
         self._joiner.came(peer)

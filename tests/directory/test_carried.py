@@ -6,8 +6,27 @@ from typing import Any
 from idas_p2p.clock import SystemClock
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.carrier import Carrier
+from idas_p2p.directory.sockets import open_udp
 from idas_p2p.wire.address import Address
 from tests.directory.network import nodes, record, until
+
+
+class Firewall:
+    """UDP sockets of a machine whose network lets no UDP out, until it does."""
+
+    def __init__(self) -> None:
+        self.is_shut = True
+
+    async def open(self, protocol: asyncio.DatagramProtocol, address: Address) -> asyncio.DatagramTransport:
+        transport = await open_udp(protocol, address)
+        send = protocol.datagram_received
+
+        def through(data: bytes, addr: Any) -> None:
+            if not self.is_shut:
+                send(data, addr)
+
+        protocol.datagram_received = through  # type: ignore[method-assign]
+        return transport
 
 
 class Deaf(asyncio.DatagramTransport):
@@ -75,3 +94,26 @@ async def test_a_node_that_loses_its_carrier_takes_the_next() -> None:
         await group.stop(walled)
         await until(lambda: not any(map(len, carriers)))
         await carriers[1].stop()
+
+
+async def test_a_carried_node_moves_back_to_udp_when_that_works_and_serves_again() -> None:
+    firewall = Firewall()
+    async with nodes() as group:
+        first = await group.start("first")
+        carrier = Carrier(policy=AddressPolicy(allow_private=True), clock=SystemClock())
+        await carrier.start(group.running[first].address)
+        walled = await group.start("walled", contacts=[group.running[first]], open_endpoint=firewall.open)
+        await until(lambda: walled.status().is_carried and walled.status().joined)
+        assert not walled.status().is_server
+        firewall.is_shut = False
+        await until(lambda: not walled.status().is_carried and first.contacts() == [group.running[walled]])
+        assert walled.status().is_server
+        await until(lambda: len(carrier) == 0)
+        one = record("here", now=SystemClock().now())
+        assert await walled.put([one]) == [2]
+        firewall.is_shut = True  # and back to the carrier when UDP fails again
+        await until(lambda: walled.status().is_carried and walled.status().joined)
+        assert await walled.get(one.key) == [one]
+        await group.stop(walled)
+        await until(lambda: not len(carrier))
+        await carrier.stop()
