@@ -9,17 +9,19 @@ Source: XChaCha20-Poly1305, crypto/box.py.
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from idas_p2p.blob import Blob, FileBlob
+from idas_p2p.blob import Blob, FileBlob, pieces
 from idas_p2p.crypto.box import OVERHEAD, open_sealed, seal
 from idas_p2p.errors import BadSignature
 from idas_p2p.store.files import NewFile, disk_errors, part_of
 
 PIECE: Final = 65_536  # bytes sealed at once; ours: what a reader of one byte has to decrypt
 SEALED_PIECE: Final = PIECE + OVERHEAD  # bytes on the disk
+COPY: Final = 1_048_576  # bytes copied at once where nothing is sealed; ours
 SUFFIX: Final = ".sealed"  # ends the name of a sealed file
 
 
@@ -42,15 +44,42 @@ class Form:
         """A new file; with `start`, a parked one, to go on after that many bytes of content."""
         return SealedFile(path, self.key, start=start) if self.key else NewFile(path, start=start)
 
-    def blob(self, path: Path, size: int, *, whole: bool = True) -> Blob:
+    def blob(self, path: Path, size: int, *, start: int | None = None, whole: bool = True) -> Blob:
         """The content of a file.
 
         Args:
             path: the file.
             size: bytes of content.
+            start: where in a file of several contents it was put; None: it is the only one.
             whole: False when the file may hold more than that.
         """
-        return SealedBlob(path, size, self.key, whole) if self.key else FileBlob(path, 0, size)
+        if self.key:
+            first = None if start is None else start // SEALED_PIECE
+            return SealedBlob(path, size, self.key, first=first, whole=whole)
+        return FileBlob(path, start or 0, size)
+
+    def extent(self, size: int) -> int:
+        """Bytes of a file that holds several contents, from the start of one of `size` bytes to the next."""
+        return -(-size // PIECE) * SEALED_PIECE if self.key else size
+
+    def put(self, file: int, name: str, start: int, data: Blob) -> None:
+        """Write a content into a file that holds several.
+
+        Args:
+            file: its descriptor.
+            name: its name, as in `file_name`.
+            start: where, a sum of extents.
+            data: the content.
+
+        Raises:
+            OSError: the disk is full or failed, or the content cannot be read.
+        """
+        for number, piece in enumerate(pieces(data, PIECE if self.key else COPY)):
+            place = start + number * (SEALED_PIECE if self.key else COPY)
+            if self.key:
+                piece = _sealed(self.key, name, start // SEALED_PIECE + number, piece)
+            if os.pwrite(file, piece, place) < len(piece):
+                raise OSError(errno.ENOSPC, "cut short")
 
     def disk_size(self, size: int) -> int:
         """Bytes on the disk of a file with `size` bytes of content."""
@@ -82,12 +111,14 @@ class SealedBlob:
         path: kept unchanged while the blob is in use.
         size: bytes of content.
         key: 32 bytes.
+        first: number of its first piece in a file of several contents; None: it is the only one.
         whole: False when the file may hold more than `size`.
     """
 
     path: Path
     size: int
     key: bytes = field(repr=False)
+    first: int | None = None
     whole: bool = True
 
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
@@ -101,12 +132,14 @@ class SealedBlob:
             return b""
         first, last = offset // PIECE, (end - 1) // PIECE
         with self.path.open("rb") as file:
-            file.seek(first * SEALED_PIECE)
-            pieces = [self._open(number, file.read(SEALED_PIECE)) for number in range(first, last + 1)]
-        return b"".join(pieces)[offset - first * PIECE : end - first * PIECE]
+            file.seek(((self.first or 0) + first) * SEALED_PIECE)
+            opened = [self._open(number, file.read(SEALED_PIECE)) for number in range(first, last + 1)]
+        return b"".join(opened)[offset - first * PIECE : end - first * PIECE]
 
     def _open(self, number: int, sealed: bytes) -> bytes:
         expected = min(PIECE, self.size - number * PIECE)
+        if self.first is not None:  # other contents follow
+            sealed, number = sealed[: expected + OVERHEAD], self.first + number
         try:
             piece = open_sealed(self.key, sealed, context=_context(b"piece", file_name(self.path), number))
         except BadSignature:
@@ -154,14 +187,16 @@ class SealedFile(NewFile):
         super().keep(durable=durable)
 
     def _put(self, piece: bytes) -> None:
-        self._write_at(
-            self._full * SEALED_PIECE, seal(self._key, piece, context=_context(b"piece", self._name, self._full))
-        )
+        self._write_at(self._full * SEALED_PIECE, _sealed(self._key, self._name, self._full, piece))
 
 
 def file_name(path: Path) -> str:
     """The random part of a file's name, the same before and after it is whole."""
     return path.name.partition(".")[0]
+
+
+def _sealed(key: bytes, name: str, number: int, piece: bytes) -> bytes:
+    return seal(key, piece, context=_context(b"piece", name, number))
 
 
 def _context(kind: bytes, name: str, number: int) -> bytes:

@@ -24,6 +24,7 @@ from idas_p2p.events import log_event
 from idas_p2p.store.database import Database, upsert
 from idas_p2p.store.files import NAME_SIZE, disk_errors, make_folder
 from idas_p2p.store.place import Forms, Place
+from idas_p2p.store.scratch import Scratch
 from idas_p2p.store.spooled import SpooledTransfer
 from idas_p2p.store.tables import spool_instances, spool_transfers
 
@@ -88,6 +89,16 @@ class Spool:
             transfer = SpooledTransfer(place, self._database, on_close=self._close)
             self._open.add(transfer)
             return transfer
+
+    @property
+    def seals(self) -> bool:
+        """Whether new files are sealed."""
+        return self._forms.encrypt
+
+    def scratch(self) -> Scratch:
+        """A place for data sets that nobody needs after a restart, within the same bound."""
+        folder = self._root / self._random_bytes(NAME_SIZE).hex()
+        return Scratch(folder, self._forms.new, self._reserve, self._release, self._random_bytes)
 
     def remove(self, key: bytes) -> None:
         """Drop a transfer nobody reads or writes any more; nothing happens when there is none."""

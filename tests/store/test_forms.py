@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idas_p2p.blob import MemoryBlob
 from idas_p2p.crypto.box import OVERHEAD
 from idas_p2p.errors import BadSignature
 from idas_p2p.store.forms import PIECE, SEALED_PIECE, Form
@@ -118,3 +119,24 @@ def test_records_are_bound_to_their_file_and_number() -> None:
     for name, number in (("b", 1), ("a", 2)):
         with pytest.raises(BadSignature):
             SEALED.unwrap(name, number, SEALED.wrap("a", 1, b"record"))
+
+
+def test_several_contents_of_one_file_are_each_bound_to_their_place(tmp_path: Path) -> None:
+    path, place, blobs = tmp_path / "a", 0, []
+    contents = [content_of(size) for size in (100, PIECE + 5, 7)]
+    with path.open("wb") as file:
+        for content in contents:
+            SEALED.put(file.fileno(), "a", place, MemoryBlob(content))
+            blobs.append(SEALED.blob(path, len(content), start=place))
+            place += SEALED.extent(len(content))
+    assert [blob.read() for blob in blobs] == contents
+    data = bytearray(path.read_bytes())
+    data[:SEALED_PIECE], data[SEALED_PIECE : 2 * SEALED_PIECE] = (
+        data[SEALED_PIECE : 2 * SEALED_PIECE],
+        data[:SEALED_PIECE],
+    )
+    path.write_bytes(data)
+    for blob in blobs[:2]:
+        with pytest.raises(OSError, match="changed"):
+            blob.read()
+    assert blobs[2].read() == contents[2]
