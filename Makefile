@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RATE ?= 200
 RTT ?= 80
 LOSS ?= 0
+RUNS ?= 3
 
 .PHONY: demo test check lab bench fuzz clean
 
@@ -30,11 +31,11 @@ lint: $(VENV)/.test
 tools-of-the-system:
 	tools/setup system
 
-lab: $(VENV)/.test ## a shell between two hospitals with a WAN link: make lab RATE=200 RTT=80 LOSS=0
+lab: $(VENV)/.test tools-of-the-system ## a shell between two hospitals with a WAN link: make lab RATE=200 RTT=80 LOSS=0
 	$(BIN)/python -m tools.lab --rate $(RATE) --rtt $(RTT) --loss $(LOSS)
 
-bench: $(VENV)/.test ## times over a WAN link, beside what others reach
-	$(BIN)/python -m tools.bench --rate $(RATE) --rtt $(RTT) --loss $(LOSS)
+bench: $(VENV)/.test tools-of-the-system ## the standard lines, beside what others reach: make bench DATA=FOLDER WRITE=1
+	$(BIN)/python -m tools.bench.standard $(if $(DATA),--data $(DATA)) --runs $(RUNS) $(if $(WRITE),--write)
 
 fuzz: $(VENV)/.test ## every decoder, with many more examples than `make test` takes
 	IDAS_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q -k "any_bytes or decodes" tests
