@@ -15,6 +15,7 @@ class Pace:
     sweep: float = 2.0  # between two looks at what has expired and two writes of the journal
     check: float = 60.0  # between two checks of contacts not heard for `unheard`
     unheard: float = 300.0
+    fill: float = 0.25  # between two of the lookups by which a node that joined fills its buckets
     welcome: float = 2.0  # between two passes over the store for newcomers and leavers
     replicate: float = 21_600.0  # between two offers of everything held to the nodes that should hold it
     carry: float = 10.0  # without any contact until UDP counts as blocked, and a carrier as useless

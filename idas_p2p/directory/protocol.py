@@ -195,6 +195,8 @@ class DirectoryProtocol(SealedProtocol):
             self.router.add_contact(node)  # heard now: last to be evicted
         elif self.router.has_place(node):
             self.probe(node)
+        else:
+            self.router.await_place(node)
 
     def admit(self, node: Peer) -> None:
         """Take a peer that answered at its address into the table."""

@@ -169,7 +169,7 @@ class Directory:
 
         Args:
             key: 20 bytes, `Record.key`.
-            quorum: holders whose records are merged; DIRECTORY_K asks all nodes that may hold it.
+            quorum: holders whose records are merged; DIRECTORY_REPLICAS asks all nodes that may hold it.
         """
         return await self._server.get(key, quorum=quorum)
 
@@ -231,6 +231,8 @@ class Directory:
         self._replicator.left(peer)
 
     async def _check(self) -> None:
+        await self._joiner.joined.wait()
+        await self._server.fill(pause=self._pace.fill)
         while True:
             await asyncio.sleep(self._pace.check)
             protocol = self._server.protocol

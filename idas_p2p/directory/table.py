@@ -6,15 +6,15 @@ Source: Maymounkov & Mazières 2002 section 2.2 and 2.4; limits 8, 9, 10, 27; do
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from kademlia.node import Node
 from kademlia.routing import KBucket, RoutingTable
 
 from idas_p2p.directory.addresses import AddressPolicy
+from idas_p2p.directory.nearest import Nearest
 from idas_p2p.directory.peers import Peer
 
 MAX_FAILURES = 2  # questions in a row without answer that cost a contact its place
@@ -76,6 +76,7 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         self._policy = policy
         self._monotonic = monotonic
         self._members: dict[bytes, Peer] = {}
+        self._nearest = Nearest()
         self.on_removed: Callable[[Peer], None] = lambda peer: None
         self.on_vacancy: Callable[[Peer], None] = lambda peer: None  # told whom to give a place that fell free
         super().__init__(protocol, ksize, node)
@@ -84,6 +85,7 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         """Forget everybody."""
         self.buckets = [Bucket(0, 2**160 - 1, self.ksize, self._monotonic)]
         self._members = {}
+        self._nearest = Nearest()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -107,32 +109,46 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         return low
 
     def has_place(self, node: Peer) -> bool:
-        """Whether a peer would be taken in, were it proved; if its bucket is full, it waits from now on."""
+        """Whether a peer would be taken in, were it proved."""
         if node.id == self.node.id:
             return False
         bucket = self._bucket_with_room(node)
-        if not bucket.is_new_node(node):
-            return True
-        if self._crowded(bucket, node):
-            return False
-        if len(bucket) < self.ksize:
-            return True
-        bucket.add_node(node)
-        return False
+        return not bucket.is_new_node(node) or (len(bucket) < self.ksize and not self._crowded(bucket, node))
+
+    def wanted(self, nodes: Iterable[Peer]) -> list[Peer]:
+        """Those who are no members and would find a place, no more of them than there are places."""
+        chosen: list[Peer] = []
+        taken: Counter[int] = Counter()  # by low end of the bucket
+        for node in nodes:
+            bucket = self._bucket_with_room(node)
+            if bucket.is_new_node(node) and len(bucket) + taken[bucket.range[0]] < self.ksize and self.has_place(node):
+                taken[bucket.range[0]] += 1
+                chosen.append(node)
+        return chosen
+
+    def await_place(self, node: Peer) -> None:
+        """Let a peer that proved its key wait until a place in its bucket falls free."""
+        bucket = self._bucket_with_room(node)
+        if len(bucket) >= self.ksize and node.id != self.node.id:
+            bucket.add_node(node)
 
     def add_contact(self, node: Peer) -> None:
         """Take in a proved peer, or move it to the end of its bucket; when that is full, it waits."""
-        if self.has_place(node):
-            bucket = self.buckets[self.get_bucket_for(node)]
-            bucket.add_node(node)
-            bucket.replacement_nodes.pop(node.id, None)
-            self._members[node.id] = node
+        if not self.has_place(node):
+            self.await_place(node)
+            return
+        bucket = self.buckets[self.get_bucket_for(node)]
+        bucket.add_node(node)
+        bucket.replacement_nodes.pop(node.id, None)
+        self._members[node.id] = node
+        self._nearest.put(node)
 
     def remove_contact(self, node: Peer) -> None:
         """Drop a peer; those who wait for its place are called up."""
         bucket = self.buckets[self.get_bucket_for(node)]
         bucket.remove_node(node)
         self._members.pop(node.id, None)
+        self._nearest.discard(node)
         self.on_removed(node)
         for peer in bucket.next_waiting():
             self.on_vacancy(peer)
@@ -144,10 +160,10 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
 
     def find_neighbors(self, node: Node, k: int | None = None, exclude: Node | None = None) -> list[Peer]:
         """The k members nearest to `node` by XOR, nearest first; without `exclude`."""
-        target: int = node.long_id
-        without = exclude.id if exclude is not None else b""
-        members = (peer for peer in self._members.values() if peer.id != without)
-        return heapq.nsmallest(k or self.ksize, members, key=lambda peer: peer.long_id ^ target)
+        count = k or self.ksize
+        if exclude is None:
+            return self._nearest.find(node.long_id, count)
+        return [peer for peer in self._nearest.find(node.long_id, count + 1) if peer.id != exclude.id][:count]
 
     def touch(self, node: Node) -> None:
         """Note that a lookup for this id was made."""
@@ -171,5 +187,5 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         block = self._policy.block(node.endpoint[0])
         if not block:
             return False
-        blocks = Counter(self._policy.block(peer.endpoint[0]) for peer in bucket.get_nodes())
-        return blocks[block] >= self._policy.contacts_per_block
+        neighbours = sum(self._policy.block(peer.endpoint[0]) == block for peer in bucket.get_nodes())
+        return neighbours >= self._policy.contacts_per_block

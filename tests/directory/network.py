@@ -26,7 +26,19 @@ from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.records import Record
 
-QUICK = Pace(first_retry=0.05, last_retry=0.2, rejoin=0.2, sweep=0.1, check=0.5, unheard=0.5, welcome=0.05, carry=1.3)
+QUICK = Pace(
+    first_retry=0.05,
+    last_retry=0.2,
+    rejoin=0.2,
+    sweep=0.1,
+    check=0.5,
+    unheard=0.5,
+    fill=0.01,
+    welcome=0.05,
+    carry=1.3,
+    retry_udp=0.5,
+    last_retry_udp=2.0,
+)
 
 
 @dataclass

@@ -178,3 +178,16 @@ async def test_lookups_are_counted_and_timed() -> None:
     await servers[0].get(bytes(20))
     assert servers[0].lookups == 1
     assert servers[0].lookup_seconds[0] > 0.01
+
+
+@in_virtual_time
+async def test_filling_makes_a_newcomer_know_somebody_in_every_part_of_the_network() -> None:
+    network, servers = await network_of(120)
+    newcomer = await serving(network, 500)
+    newcomer.protocol.admit(peer_of(0))
+    await newcomer.fill(pause=0.25)
+    for bucket in newcomer.protocol.router.buckets:
+        there = sum(bucket.has_in_range(server.node) for server in servers)
+        assert len(bucket) >= min(there, 7)  # who lives in a region is known there, but for a place or so
+    assert len(newcomer.protocol.router) > 60
+    assert sum(server.protocol.router.get(peer_of(500).id) is not None for server in servers) > 10

@@ -26,7 +26,8 @@ async def test_nodes_on_loopback_find_one_another_and_every_record() -> None:
             assert await running[number % 9].get(one.key) == [one]
         assert running[5].observed_address() == group.running[running[5]].address
         status = running[5].status()
-        assert (status.joined, status.contacts, status.dropped, status.refused) == (True, 8, (), ())
+        assert (status.joined, status.contacts, status.refused) == (True, 8, ())
+        assert dict(status.dropped).keys() <= {"unknown_reply"}  # who is slow is asked twice, and answers twice
 
 
 async def test_every_record_is_found_while_a_third_of_the_nodes_is_dead() -> None:

@@ -112,3 +112,16 @@ def test_a_bucket_without_lookups_for_an_hour_is_lonely() -> None:
     assert known.lonely_buckets() == known.buckets
     known.touch(peer(1))
     assert known.lonely_buckets() == []
+
+
+def test_no_more_newcomers_are_wanted_than_there_are_places() -> None:
+    known = table(k=2)
+    for number in range(200):
+        known.add_contact(peer(number))
+    strangers = [peer(f"stranger {number}") for number in range(300)]
+    wanted = known.wanted([*known, *strangers])
+    assert wanted
+    assert set(wanted) <= set(strangers)
+    for one in wanted:
+        known.add_contact(one)
+    assert all(one in known for one in wanted)
