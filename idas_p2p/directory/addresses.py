@@ -16,7 +16,7 @@ from idas_p2p.wire.rpc import Endpoint
 V4_BLOCK = 24  # bits of prefix that one site is taken to own
 V6_BLOCK = 48  # bits
 CONTACTS_PER_BLOCK = 2  # contacts of one public address block in one bucket of the table; ours
-CACHED = 4_096  # hosts whose parsed form is kept; ours: about 1 MB
+CACHED = 4_096  # hosts of which is kept what was found out; ours: about 1 MB
 
 
 def normalise(address: tuple[Any, ...]) -> Endpoint:
@@ -26,16 +26,29 @@ def normalise(address: tuple[Any, ...]) -> Endpoint:
 
 @lru_cache(maxsize=CACHED)
 def _normal_host(host: str) -> str:
-    ip = _parsed(host)
+    ip = ipaddress.ip_address(host)
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
         ip = ip.ipv4_mapped
     return str(ip)
 
 
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """What is asked of an address again and again: finding it out costs more than all else about a datagram's."""
+
+    version: int
+    is_bogon: bool  # nobody can be there, in any network
+    is_global: bool
+    block: str
+
+
 @lru_cache(maxsize=CACHED)
-def _parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Parsing costs more than all else about a datagram's address, and the same hosts come again and again."""
-    return ipaddress.ip_address(host)
+def _host(host: str) -> _Host:
+    ip = ipaddress.ip_address(host)
+    is_mapped = isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None
+    is_bogon = ip.is_multicast or ip.is_unspecified or is_mapped or ip == ipaddress.IPv4Address("255.255.255.255")
+    prefix = V4_BLOCK if ip.version == 4 else V6_BLOCK
+    return _Host(ip.version, is_bogon, ip.is_global, str(ipaddress.ip_network((ip, prefix), strict=False)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +68,17 @@ class AddressPolicy:
     def accepts(self, endpoint: Endpoint) -> bool:
         """Whether a contact at this endpoint may be talked to."""
         try:
-            ip = _parsed(endpoint[0])
+            host = _host(endpoint[0])
         except ValueError:
             return False
-        if not 0 < endpoint[1] < 65_536 or ip.version not in self.families or ip.is_multicast or ip.is_unspecified:
+        if not 0 < endpoint[1] < 65_536 or host.version not in self.families or host.is_bogon:
             return False
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-            return False
-        if isinstance(ip, ipaddress.IPv4Address) and ip == ipaddress.IPv4Address("255.255.255.255"):
-            return False
-        return self.allow_private or ip.is_global
+        return self.allow_private or host.is_global
 
     def block(self, host: str) -> str:
         """The site an address belongs to, or an empty text when private addresses share no fate here."""
-        ip = _parsed(host)
-        if self.allow_private and not ip.is_global:
-            return ""
-        prefix = V4_BLOCK if ip.version == 4 else V6_BLOCK
-        return str(ipaddress.ip_network((ip, prefix), strict=False))
+        known = _host(host)
+        return "" if self.allow_private and not known.is_global else known.block
 
     def payer(self, endpoint: Endpoint) -> str:
         """Whose budget pays for work asked from here: the site's; the socket's own where addresses are private."""

@@ -42,15 +42,23 @@ Bytes64 = Annotated[bytes, exactly(64)]
 
 def to_plain(value: Any) -> Any:
     """Return the plain form of a dataclass or of a value it may contain."""
+    kind = type(value)
+    if kind is bytes or kind is int or kind is bool or kind is str:
+        return value
     if isinstance(value, NodeId):
         return value.raw
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
     if isinstance(value, Address):
         return [value.host, value.port]
     if is_dataclass(value):
-        return [to_plain(getattr(value, field.name)) for field in fields(value)]
-    if isinstance(value, tuple | list):
-        return [to_plain(item) for item in value]
+        return [to_plain(getattr(value, name)) for name in _names(kind)]  # type: ignore[arg-type]  # as below
     return value
+
+
+@cache
+def _names(cls: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
 
 
 def from_plain(cls: type[T], plain: Any) -> T:
@@ -86,11 +94,11 @@ def _dataclass_reader(cls: type[Any]) -> Reader:
         if not isinstance(plain, list) or len(plain) != len(readers):
             raise WireError(f"{cls.__name__} has {len(readers)} fields")
         values = {}
-        for (name, reader), item in zip(readers, plain, strict=True):
-            try:
+        try:
+            for (name, reader), item in zip(readers, plain, strict=True):  # `name` tells where it went wrong
                 values[name] = reader(item)
-            except WireError as error:
-                raise WireError(f"{cls.__name__}.{name}: {error.detail}") from None
+        except WireError as error:
+            raise WireError(f"{cls.__name__}.{name}: {error.detail}") from None
         return cls(**values)
 
     return read
