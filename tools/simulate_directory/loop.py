@@ -47,7 +47,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Seconds; virtual."""
         return self._now
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+    def call_at(  # type: ignore[override]  # the same, for any callback
+        self, when: float, callback: Any, *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
         """Call at a virtual time."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         self._number += 1
