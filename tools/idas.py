@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from idas_p2p.cli.client import Progress, call
 from tools.programs import LOOPBACK, STOP_GRACE, Program, free_port
 
 IDAS = [sys.executable, "-m", "idas_p2p.cli"]
@@ -93,6 +95,23 @@ class Node:
     def do(self, command: str, *words: str, stdin: str = "") -> str:
         """Run `idas COMMAND DIR WORDS` and return what it prints."""
         return self.idas(*command.split(), str(self.folder), *words, stdin=stdin)
+
+
+def fetch(
+    node: Node, study_uid: str, out: Path, *, on_progress: Progress | None = None
+) -> tuple[float, dict[str, Any]]:
+    """What `idas get --out` asks of a running node, without the start of an interpreter.
+
+    Returns:
+        Seconds from the request until every instance is verified and a file, and what the node tells of it.
+
+    Raises:
+        IdasError: as the command does.
+    """
+    request = {"study_uid": study_uid, "user": None, "out": str(out)}
+    started = time.monotonic()
+    told = call(node.folder, "get", request, on_progress=on_progress, timeout=None)
+    return time.monotonic() - started, told
 
 
 class Bootstrap:

@@ -92,8 +92,14 @@ class Region:
         where = ["--aet", orthanc.aet, "--address", f"{orthanc.host}:{orthanc.dicom_port}"]
         if prefer == "dicomweb":  # and nothing else, so that no other way can stand in for it
             where = ["--dicomweb", orthanc.web_url]
+        elif prefer == "fastest":
+            where += ["--dicomweb", orthanc.web_url]
         node.do("archive add", "pacs", *where, "--poll", poll, "--prefer", prefer)
         return orthanc
+
+    def shelf(self, node: Node, folder: Path, *, poll: str = "1s") -> None:
+        """Let a node offer the DICOM files of a folder."""
+        node.do("archive add", "shelf", "--folder", str(folder), "--poll", poll)
 
 
 def wait_for_study(node: Node, study_uid: str, *, timeout: float = PUBLISH_TIMEOUT) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import tools.bench
 from tools.bench.competitors import ALL
 from tools.bench.course import why_no_course
-from tools.bench.measure import measure, names_for
+from tools.bench.measure import ARCHIVE_WAYS, measure, names_for
 from tools.bench.report import Line, table
 from tools.images import study_of
 from tools.noisy_ct import write_noisy_ct
@@ -31,13 +31,17 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="idas-bench-ct-") as folder:
         study = study_of(options.data) if options.data else write_noisy_ct(Path(folder), slices=SLICES)
-        report = measure(study, line, names, options.runs, tell=lambda words: print(words, file=sys.stderr, flush=True))
+        report = measure(study, line, names, options.runs, archive_way=options.archive_way, tell=_tell)
     print(json.dumps(report, indent=2) if options.json else table(report))
     if options.plot:
         from tools.bench.chart import draw
 
         draw([report], options.plot)
     return int(any("error" in report[name] for name in names))
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="one study as DICOM files; default: a noisy CT")
     parser.add_argument("--runs", type=int, default=3, help="rounds")
     parser.add_argument("--only", nargs="+", choices=tuple(ALL), metavar="NAME", help="default: all for this line")
+    parser.add_argument("--archive-way", choices=ARCHIVE_WAYS, default=ARCHIVE_WAYS[0], help="of our node: --prefer")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write a bar chart as PNG")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser

@@ -1,8 +1,4 @@
-"""The bar chart: a group of bars for each measurement, a bar for each competitor, seconds on a log scale.
-
-Log because the slowest takes twenty times as long as the fastest, and ratios are what counts: equal ratios are equal
-distances.
-"""
+"""The bar chart: a panel for each measurement, a bar for each competitor, seconds from nought."""
 
 from __future__ import annotations
 
@@ -13,53 +9,41 @@ from typing import Any, Final
 from tools.bench.competitors import ALL
 from tools.bench.competitors.base import NODE_TO_NODE, WHOLE_WAY
 
-COLOURS: Final = {
-    NODE_TO_NODE: "#0b6e4f",
-    WHOLE_WAY: "#3fb68b",
-    "storescu": "#9aa5b1",
-    "orthanc-store": "#7b8794",
-    "dicomweb": "#52606d",
-    "tcp": "#d9a441",
-    "tcp-sealed": "#e9c46a",
-    "movescu": "#cbd2d9",
-}
-_GROUP_WIDTH: Final = 0.85  # of the distance between two groups
-_HEIGHT: Final = 5.0  # inches
-_INCHES_A_BAR: Final = 0.5
+OURS, LINE, THEIRS = "#0b6e4f", "#d9a441", "#7b8794"
+COLOURS: Final = {NODE_TO_NODE: OURS, WHOLE_WAY: OURS, "tcp": LINE, "tcp-sealed": LINE}
+_COLUMNS: Final = 2
+_PANEL: Final = (6.2, 2.8)  # inches
 
 
-def bars(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
-    """Median seconds by competitor, one for each report; competitors without any time are left out."""
-    found = {name: [report.get(name, {}).get("median") for report in reports] for name in ALL}
-    return {name: medians for name, medians in found.items() if any(medians)}
+def bars(report: Mapping[str, Any]) -> dict[str, float]:
+    """Median seconds by competitor; those without a time have no bar."""
+    return {name: report[name]["median"] for name in ALL if "median" in report.get(name, {})}
 
 
 def draw(reports: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write the chart as a PNG file."""
     from matplotlib.figure import Figure  # only for those who draw: it takes a second to load
 
-    heights = bars(reports)
-    width = _GROUP_WIDTH / max(1, len(heights))
-    figure = Figure(figsize=(max(8.0, 2 + _INCHES_A_BAR * len(heights) * len(reports)), _HEIGHT), layout="constrained")
-    axes = figure.add_subplot()
-    for place, (name, medians) in enumerate(heights.items()):
-        left = [group - _GROUP_WIDTH / 2 + (place + 0.5) * width for group in range(len(reports))]
-        shown = [(x, median) for x, median in zip(left, medians, strict=True) if median]
-        drawn = axes.bar(
-            [x for x, _ in shown], [median for _, median in shown], width * 0.95, label=ALL[name].words,
-            color=COLOURS[name],
-        )  # fmt: skip
-        axes.bar_label(drawn, labels=[f"{median:.3g}" for _, median in shown], fontsize=7)
-    axes.set_yscale("log")
-    axes.set_ylabel("seconds, median; less is better")
-    axes.set_xticks(range(len(reports)), [caption(report) for report in reports])
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(y=0.15)
-    axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4)
-    figure.savefig(path, dpi=150, format="png")
+    columns = min(_COLUMNS, len(reports))
+    rows = -(-len(reports) // columns)
+    figure = Figure(figsize=(columns * _PANEL[0], rows * _PANEL[1]), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, report in zip(panels, reports, strict=False):
+        medians = bars(report)
+        words = [ALL[name].words for name in medians]
+        drawn = axes.barh(words, list(medians.values()), color=[COLOURS.get(name, THEIRS) for name in medians])
+        axes.bar_label(drawn, labels=[f"{median:.3g} s" for median in medians.values()], padding=3, fontsize=8)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set_title(caption(report), fontsize=10, loc="left")
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in list(panels):  # what the last row has too many
+        axes.set_axis_off()
+    figure.savefig(path, dpi=120, format="png")
 
 
 def caption(report: Mapping[str, Any]) -> str:
-    """What stands under a group of bars."""
+    """What stands above a panel."""
     data = report["data"]
-    return f"{report['link']['words']}\n{data['instances']} instances, {data['bytes'] / 1e6:.0f} MB"
+    return f"{report['link']['words']}: {data['instances']} instances, {data['bytes'] / 1e6:.0f} MB"

@@ -26,6 +26,10 @@ LINE_DEVICES = ("wan",)  # how the laboratory names its links
 LOOPBACK_DEVICES = ("lo",)
 
 
+class Changed(Exception):
+    """A competitor lost or changed an image; the message tells what arrived."""
+
+
 class Place(Protocol):
     """Where a hospital's programs run."""
 
@@ -60,7 +64,7 @@ class Course:
     berg: Node  # the practice's node
     viewer: StoreScp  # the practice's workstation
     study: StudyFiles
-    expected: Mapping[str, Encoded]  # what the hospital's archive gives on its own network
+    expected: Mapping[str, Encoded]  # what the hospital's archive gives by C-GET on its own network
     wan: Wan | None  # None on loopback
     devices: tuple[str, ...]  # how the names of the line's devices begin; none when they carry other things too
 
@@ -73,6 +77,17 @@ class Course:
                 node.start()
         with self.practice.inside():
             wait_for_study(self.berg, self.study.study_uid)
+
+    def check(self, received: Mapping[str, Encoded]) -> None:
+        """See that the study came, every data set as the hospital's archive has it or as it sends it.
+
+        Raises:
+            Changed: one is missing or differs.
+        """
+        stored = self.study.encoded()
+        same = sum(encoded in (self.expected.get(uid), stored.get(uid)) for uid, encoded in received.items())
+        if same < len(stored) or len(received) > same:
+            raise Changed(f"{same} of {len(stored)} data sets arrived as they are in the archive")
 
     def line_bytes(self) -> int | None:
         """Bytes that the line has carried so far, both directions, headers included; None when nobody counts them."""
@@ -100,8 +115,15 @@ def why_no_course(*, on_loopback: bool, needs_web: bool) -> str | None:
 
 
 @contextmanager
-def course(folder: Path, study: StudyFiles, wan: Wan | None) -> Iterator[Course]:
-    """Two hospitals with a link like `wan` between them, or on one machine, the study in one, found by the other."""
+def course(folder: Path, study: StudyFiles, wan: Wan | None, *, archive_way: str) -> Iterator[Course]:
+    """Two hospitals, the study in one, found by the other.
+
+    Args:
+        folder: gets everything.
+        study: goes into the hospital's archive.
+        wan: the line between them; None is this machine's loopback.
+        archive_way: how our node asks that archive, `idas archive add --prefer`.
+    """
     with ExitStack() as stack:
         hospital, practice, devices = _places(stack, wan)
         viewer = StoreScp(folder / "viewer", aet="VIEWER", host=practice.address)
@@ -115,7 +137,7 @@ def course(folder: Path, study: StudyFiles, wan: Wan | None) -> Iterator[Course]
             region = stack.enter_context(Region(folder / "region", host=hospital.address))
             anna = region.node("anna", host=hospital.address)
             known = {"VIEWER": (viewer.host, viewer.port), "ARCHIVE": (archive.host, archive.dicom_port)}
-            pacs = region.orthanc(anna, study.files, modalities=known)
+            pacs = region.orthanc(anna, study.files, modalities=known, prefer=archive_way)
             asked = Peer(port=pacs.dicom_port, aet=pacs.aet, calling="VIEWER", host=pacs.host)
             _, expected = asked.get(study.study_uid, folder / "expected")
         with practice.inside():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tools.bench.chart import COLOURS, bars, caption, draw
 from tools.bench.competitors import ALL
 
@@ -21,20 +23,20 @@ REPORTS: list[dict[str, Any]] = [
 ]
 
 
-def test_bars_are_medians_in_order_of_reports_and_nobody_without_a_time_has_one() -> None:
-    assert bars(REPORTS) == {"idas-node": [1.5, 2.5], "dicomweb": [4.0, None]}
+def test_bars_are_medians_and_nobody_without_a_time_has_one() -> None:
+    assert [bars(report) for report in REPORTS] == [{"idas-node": 1.5, "dicomweb": 4.0}, {"idas-node": 2.5}]
 
 
-def test_every_competitor_has_a_colour_of_its_own() -> None:
-    assert COLOURS.keys() == ALL.keys()
-    assert len(set(COLOURS.values())) == len(COLOURS)
+def test_only_competitors_have_colours() -> None:
+    assert COLOURS.keys() <= ALL.keys()
 
 
-def test_a_chart_is_a_png_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("panels", [1, 2, 3])
+def test_a_chart_is_a_png_file(tmp_path: Path, panels: int) -> None:
     path = tmp_path / "chart.png"
-    draw(REPORTS, path)
+    draw((REPORTS * 2)[:panels], path)
     assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
-def test_a_group_is_named_by_its_line_and_its_study() -> None:
-    assert caption(REPORTS[0]) == "20 Mbit/s, 40 ms\n140 instances, 74 MB"
+def test_a_panel_is_named_by_its_line_and_its_study() -> None:
+    assert caption(REPORTS[0]) == "20 Mbit/s, 40 ms: 140 instances, 74 MB"

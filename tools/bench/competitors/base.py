@@ -12,14 +12,12 @@ from typing import Any, ClassVar
 import pydicom
 from pydicom.dataset import Dataset
 
-from tools.bench.course import Course
+from tools.bench.course import Changed, Course
+
+__all__ = ["NODE_TO_NODE", "WHOLE_WAY", "Changed", "Competitor", "Run", "images_of"]
 
 NODE_TO_NODE = "idas-node"
 WHOLE_WAY = "idas"
-
-
-class Changed(Exception):
-    """A competitor lost or changed an image; the message tells what arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

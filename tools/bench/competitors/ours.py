@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from idas_p2p.cli.client import call
-from tools.bench.competitors.base import NODE_TO_NODE, WHOLE_WAY, Changed, Competitor, Run
-from tools.bench.competitors.dicom import check_viewer, move_to_viewer
+from tools.bench.competitors.base import NODE_TO_NODE, WHOLE_WAY, Competitor, Run
+from tools.bench.competitors.dicom import move_to_viewer
 from tools.bench.course import LINE_DEVICES
 from tools.dcmtk import Peer
+from tools.idas import fetch
 from tools.images import set_of_files
 
 
 class NodeToNode(Competitor):
-    """What `idas get --out` asks of the practice's node, without the start of a Python interpreter.
+    """`idas get --out` at the practice's node, from the request until every instance is verified and a file.
 
-    From the request until every instance is verified and a file: the hospital's node takes the study from its archive
-    meanwhile.
+    The hospital's node takes the study from its archive meanwhile.
     """
 
     name, words, against = NODE_TO_NODE, "idas_p2p, node to node", NODE_TO_NODE
@@ -35,19 +34,14 @@ class NodeToNode(Competitor):
 
     def move(self) -> Run:
         """Ask, and wait for the result."""
-        request = {"study_uid": self.course.study.study_uid, "user": None, "out": str(self._folder)}
-        started = time.monotonic()
-        told = call(self.course.berg.folder, "get", request, timeout=None)
-        seconds = time.monotonic() - started
+        seconds, told = fetch(self.course.berg, self.course.study.study_uid, self._folder)
         coded = int(told["wire_bytes"])
         counted = self.course.devices == LINE_DEVICES  # loopback's counter counts the archive's bytes too
         return Run(seconds=seconds, coded_bytes=coded, wire_bytes=None if counted else coded)
 
     def check(self) -> None:
         """Compare every data set with what the archive gives on its own network."""
-        received = set_of_files(sorted(self._folder.iterdir()))
-        if received != self.course.expected:
-            raise Changed(f"{len(received)} data sets came, not all as they are in the archive")
+        self.course.check(set_of_files(sorted(self._folder.iterdir())))
 
 
 class WholeWay(Competitor):
@@ -68,7 +62,7 @@ class WholeWay(Competitor):
 
     def check(self) -> None:
         """Compare every data set with what the archive gives on its own network."""
-        check_viewer(self.course)
+        self.course.check(self.course.viewer.received())
 
     def _told(self) -> int:
         """What the node says it had on the network for its latest transfer."""
