@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from idas_p2p.directory.peers import Peer
-from idas_p2p.directory.regions import Block, Lookup, Survey
+from idas_p2p.directory.regions import Block, Lookup, Region, Survey
 from idas_p2p.directory.storing import by_peer, pack_records
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.rpc import Stored
 
 STRETCHES = 8  # of the key space worked on at once; ours
 CHUNK = 256  # records of one region signed and sent together; ours: bounds memory and what a kill leaves unreported
-SIGNED_AT_ONCE = 16  # records signed before others get a turn: about 5 ms
+SIGNED_AT_ONCE = 8  # records signed before others get a turn: about 2 ms, for each stretch
 STORES_AT_ONCE = 32  # datagrams under way; ours: below what a home router's queue holds
 WORTH_A_SURVEY = 3  # keys in a block; fewer are looked up one by one
 
@@ -89,13 +89,18 @@ class Placement:
         self._means = means
         self._drafts = drafts
         self._on_stored = on_stored
-        self._keys = [draft.key for draft in drafts]
-        self._order = sorted(range(len(drafts)), key=self._keys.__getitem__)
-        self._sorted = [self._keys[number] for number in self._order]
+        self._keys: list[bytes] = []
+        self._order: list[int] = []  # numbers of the drafts, by key
+        self._sorted: list[bytes] = []
         self._limit = asyncio.Semaphore(STORES_AT_ONCE)
 
     async def run(self) -> None:
         """Place everything; what nobody took is reported as held by 0."""
+        for start in range(0, len(self._drafts), CHUNK):
+            self._keys += [draft.key for draft in self._drafts[start : start + CHUNK]]
+            await asyncio.sleep(0)
+        self._order = sorted(range(len(self._drafts)), key=self._keys.__getitem__)
+        self._sorted = [self._keys[number] for number in self._order]
         size = -(-len(self._order) // STRETCHES)
         async with asyncio.TaskGroup() as group:
             for start in range(0, len(self._order), size or 1):
@@ -108,8 +113,7 @@ class Placement:
             last = min(end, self._end_of(region.block))
             for start in range(place, last, CHUNK):
                 numbers = self._order[start : min(start + CHUNK, last)]
-                places = [region.nearest(self._keys[number], self._means.replicas) for number in numbers]
-                self._on_stored(list(zip(numbers, await self._store(numbers, places), strict=True)))
+                self._on_stored(list(zip(numbers, await self._store(numbers, region), strict=True)))
             place = last
 
     def _is_worth_it(self, block: Block) -> bool:
@@ -121,28 +125,32 @@ class Placement:
         after = block.low + block.size
         return len(self._sorted) if after >> 160 else bisect_left(self._sorted, after.to_bytes(20, "big"))
 
-    async def _store(self, numbers: Sequence[int], places: list[list[Peer]]) -> list[int]:
+    async def _store(self, numbers: Sequence[int], region: Region) -> list[int]:
         """Sign and send some records of one region; returns how many nodes hold each."""
         signed: list[bytes] = []
-        for number in numbers:
-            if len(signed) % SIGNED_AT_ONCE == SIGNED_AT_ONCE - 1:
+        places: list[list[Peer]] = []
+        counts = [0] * len(numbers)
+        for index, number in enumerate(numbers):
+            if index % SIGNED_AT_ONCE == SIGNED_AT_ONCE - 1:
                 await asyncio.sleep(0)
             signed.append(self._drafts[number].sign().to_bytes())
-        counts = [0] * len(signed)
-        for index, number in enumerate(numbers):
+            places.append(region.nearest(self._keys[number], self._means.replicas))
             kept = self._means.keep(self._keys[number], signed[index], places[index])
             if kept is not None:
                 counts[index] += kept
                 del places[index][self._means.replicas - 1 :]
 
         async def store(peer: Peer, run: list[tuple[int, bytes]]) -> None:
-            async with self._limit:
+            try:
                 stored = await self._means.store(peer, tuple(data for _, data in run))
+            finally:
+                self._limit.release()
             for (index, _), outcome in zip(run, stored.outcomes if stored else (), strict=False):
                 counts[index] += outcome == 0
 
         async with asyncio.TaskGroup() as group:
             for peer, run in _runs(places, signed):
+                await self._limit.acquire()  # before the task is made: a thousand of them would hold up everybody
                 group.create_task(store(peer, run))
         return counts
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from idas_p2p.directory.peers import Peer, distance
 
@@ -74,7 +75,8 @@ class Region:
 
     def nearest(self, key: bytes, count: int) -> list[Peer]:
         """The nodes nearest to a key of the block, nearest first."""
-        return sorted(self.nodes, key=lambda peer: distance(peer.id, key))[:count]
+        target = int.from_bytes(key, "big")
+        return nsmallest(count, self.nodes, key=lambda peer: peer.long_id ^ target)
 
 
 class Survey:

@@ -106,13 +106,17 @@ class Publisher:
         self._start_over_for(self._federation.secrets)
         renews = self._clock.monotonic() >= self._next_renewal
         interval = REPUBLISH_INTERVAL if renews else math.inf
-        due = self._catalog.pending(BATCH, now=self._clock.now(), interval=interval)
+        due = self._catalog.due(BATCH, now=self._clock.now(), interval=interval)
         if renews and len(due) < BATCH:
             self._next_renewal = self._clock.monotonic() + RENEWAL_INTERVAL
             self._catalog.announced.forget(before=self._clock.now() - RECORD_LIFETIME)
         if not due:
             return IDLE_INTERVAL
-        is_done = await self._publish(due)
+        publications: list[Publication] = []
+        for start in range(0, len(due), 4 * SLICE):
+            publications += self._catalog.look_up(due[start : start + 4 * SLICE])
+            await asyncio.sleep(0)
+        is_done = await self._publish(publications)
         self._count()
         return 0.0 if is_done else FAILURE_INTERVAL
 

@@ -14,7 +14,7 @@ import psutil
 from idas_p2p import __version__
 from idas_p2p.node.node import Node
 from idas_p2p.node.sources import EMBEDDED
-from idas_p2p.store.catalog import Count
+from idas_p2p.store.totals import Count
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import KEYWORDS, Study

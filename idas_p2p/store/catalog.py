@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from idas_p2p.limits import REPUBLISH_INTERVAL
 from idas_p2p.store import feed
@@ -22,6 +22,7 @@ from idas_p2p.store.database import PAGE, Database, pages, upsert
 from idas_p2p.store.prefilter import conditions, in_window, search_keys, undated
 from idas_p2p.store.rows import fingerprint, row_of, storable, study_columns, study_of
 from idas_p2p.store.tables import harvests, studies
+from idas_p2p.store.totals import Count, Totals
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -46,15 +47,6 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How much one archive holds."""
-
-    archive: str
-    studies: int
-    instances: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HarvestState:
     """How far the harvest of an archive has come, and how it went."""
 
@@ -70,6 +62,7 @@ class Catalog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.announced = Announced(database)
+        self._totals = Totals(database)
 
     def record(self, archive: str, found: Sequence[Study], *, now: float) -> Changes:
         """Note that an archive holds studies; new and changed ones become due for publication.
@@ -82,16 +75,20 @@ class Catalog:
         rows = {row["study_uid"]: row for row in map(_full_row, [archive] * len(found), found)}
         new: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
+        instances = 0  # more than before
         with self._database.write() as connection:
             for uids in pages(rows):
-                known = _fingerprints(connection, archive, uids)
+                known = _held(connection, archive, uids)
                 new += [rows[uid] for uid in uids if uid not in known]
-                changed += [rows[uid] for uid in known if known[uid] != rows[uid]["fingerprint"]]
+                changed += [rows[uid] for uid in known if known[uid].fingerprint != rows[uid]["fingerprint"]]
+                instances -= sum(row.instance_count for row in known.values())
             if new:
                 connection.execute(studies.insert(), new)
             if changed:
                 _replace(connection, changed)
             feed.mark_changed(connection, [row["study_uid"] for row in new + changed], now=now)
+        instances += sum(row["instance_count"] for row in rows.values())
+        self._totals.add(archive, studies=len(new), instances=instances)
         return Changes(new=len(new), changed=len(changed), same=len(rows) - len(new) - len(changed))
 
     def forget(self, archive: str, uids: Iterable[str], *, now: float) -> int:
@@ -100,14 +97,16 @@ class Catalog:
         Returns:
             How many of them it was known to hold.
         """
-        forgotten = 0
+        forgotten = instances = 0
         with self._database.write() as connection:
             for page in pages(set(uids)):
-                held = list(_fingerprints(connection, archive, page))
+                held = _held(connection, archive, page)
                 condition = (studies.c.archive == archive) & studies.c.study_uid.in_(held)
                 connection.execute(studies.delete().where(condition))
                 feed.mark_changed(connection, held, now=now)
                 forgotten += len(held)
+                instances += sum(row.instance_count for row in held.values())
+        self._totals.add(archive, studies=-forgotten, instances=-instances)
         return forgotten
 
     def forget_archive(self, archive: str, *, now: float) -> int:
@@ -182,14 +181,10 @@ class Catalog:
 
     def counts(self) -> list[Count]:
         """How much each archive holds, by name of archive."""
-        total = func.coalesce(func.sum(studies.c.instance_count), 0)
-        query = select(studies.c.archive, func.count(), total).group_by(studies.c.archive).order_by(studies.c.archive)
-        with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return [Count(archive=name, studies=number, instances=int(instances)) for name, number, instances in rows]
+        return self._totals.counts()
 
-    def pending(self, limit: int, *, now: float, interval: float = REPUBLISH_INTERVAL) -> list[feed.Publication]:
-        """The studies due for publication or withdrawal, changed ones first; see `published`.
+    def due(self, limit: int, *, now: float, interval: float = REPUBLISH_INTERVAL) -> list[feed.Due]:
+        """The studies due for publication or withdrawal, changed ones first; see `look_up` and `published`.
 
         Args:
             limit: the most to return.
@@ -198,6 +193,15 @@ class Catalog:
         """
         with self._database.read() as connection:
             return feed.take_due(connection, limit, now=now, interval=interval)
+
+    def look_up(self, due: Sequence[feed.Due]) -> list[feed.Publication]:
+        """What to publish of some studies that are due: about 15 microseconds each."""
+        with self._database.read() as connection:
+            return feed.look_up(connection, due)
+
+    def pending(self, limit: int, *, now: float, interval: float = REPUBLISH_INTERVAL) -> list[feed.Publication]:
+        """Both at once, for few."""
+        return self.look_up(self.due(limit, now=now, interval=interval))
 
     def pending_count(self, *, now: float, interval: float = REPUBLISH_INTERVAL) -> int:
         """How many studies are due for publication or withdrawal; `feed.MAX_COUNTED` also means more."""
@@ -244,10 +248,13 @@ def _full_row(archive: str, study: Study) -> dict[str, Any]:
     return {"archive": archive, **row, "fingerprint": fingerprint(row), **search_keys(study)}
 
 
-def _fingerprints(connection: Connection, archive: str, uids: Sequence[str]) -> dict[str, bytes]:
+def _held(connection: Connection, archive: str, uids: Sequence[str]) -> dict[str, Any]:
+    """Rows with fingerprint and number of instances of those of some studies that an archive is known to hold."""
     condition = (studies.c.archive == archive) & studies.c.study_uid.in_(uids)
-    rows = connection.execute(select(studies.c.study_uid, studies.c.fingerprint).where(condition))
-    return {row.study_uid: row.fingerprint for row in rows}
+    rows = connection.execute(
+        select(studies.c.study_uid, studies.c.fingerprint, studies.c.instance_count).where(condition)
+    )
+    return {row.study_uid: row for row in rows}
 
 
 def _replace(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

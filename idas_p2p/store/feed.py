@@ -41,6 +41,18 @@ class Publication:
         return f"Publication(…, revision {self.revision})"
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Due:
+    """A study to publish or withdraw, not yet looked up. Never prints itself."""
+
+    uid: str
+    revision: int
+    is_renewal: bool
+
+    def __repr__(self) -> str:
+        return f"Due(…, revision {self.revision})"
+
+
 def mark_changed(connection: Connection, uids: Iterable[str], *, now: float) -> None:
     """Make studies due."""
     rows = [{"study_uid": uid, "revision": 1, "published_at": CHANGED, "changed_at": now} for uid in sorted(set(uids))]
@@ -53,7 +65,7 @@ def mark_all_changed(connection: Connection) -> None:
     connection.execute(publications.update().values(revision=publications.c.revision + 1, published_at=CHANGED))
 
 
-def take_due(connection: Connection, limit: int, *, now: float, interval: float) -> list[Publication]:
+def take_due(connection: Connection, limit: int, *, now: float, interval: float) -> list[Due]:
     """The studies due, changed ones first in that order, then those longest published.
 
     Args:
@@ -62,17 +74,22 @@ def take_due(connection: Connection, limit: int, *, now: float, interval: float)
         now: Unix time in seconds.
         interval: seconds after which a publication is due again.
     """
-    due: list[tuple[str, int, bool]] = []
+    due: list[Due] = []
     for condition in _due(now, interval):
         query = select(publications.c.study_uid, publications.c.revision, publications.c.published_at).where(condition)
         rows = connection.execute(
             query.order_by(publications.c.published_at, publications.c.changed_at).limit(limit - len(due))
         )
-        due += [(row.study_uid, row.revision, row.published_at != CHANGED) for row in rows]
-    held = _best_copies(connection, [uid for uid, _, _ in due])
+        due += [Due(row.study_uid, row.revision, row.published_at != CHANGED) for row in rows]
+    return due
+
+
+def look_up(connection: Connection, due: Sequence[Due]) -> list[Publication]:
+    """What to publish of studies that are due; a study that changed since then stays due after it was published."""
+    held = _best_copies(connection, [one.uid for one in due])
     return [
-        Publication(uid=uid, study=held.get(uid), revision=revision, is_renewal=is_renewal)
-        for uid, revision, is_renewal in due
+        Publication(uid=one.uid, study=held.get(one.uid), revision=one.revision, is_renewal=one.is_renewal)
+        for one in due
     ]
 
 

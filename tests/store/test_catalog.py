@@ -5,8 +5,9 @@ import pytest
 from idas_p2p.errors import BadQuery
 from idas_p2p.store import catalog as module
 from idas_p2p.store import database as database_module
-from idas_p2p.store.catalog import Catalog, Changes, Count, Entry, HarvestState
+from idas_p2p.store.catalog import Catalog, Changes, Entry, HarvestState
 from idas_p2p.store.database import Database
+from idas_p2p.store.totals import Count
 from idas_p2p.wire.query import StudyQuery
 from tests.store.makers import make_study
 
