@@ -8,7 +8,7 @@
     │   │   └── FrameTooLarge, UnsupportedVersion
     │   ├── HandshakeFailed, BadSignature, DigestMismatch
     │   ├── AccessDenied, StudyNotFound, TicketRefused
-    │   └── ArchiveFailed, DestinationFailed, MalformedInstance, CannotConvert
+    │   └── ArchiveFailed, DestinationFailed, MalformedInstance, InstanceChanged, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration, BadCode, BadQuery, NoSuchThing
     │   ├── NotAMember, NotAnAdmin
@@ -131,6 +131,12 @@ class MalformedInstance(RemoteError):
     """A data set cannot be read as DICOM. It was not delivered; check the object in its archive."""
 
     code = "remote.malformed"
+
+
+class InstanceChanged(RemoteError):
+    """An image was replaced or cut in its archive while it was being sent. Retrieve the study again."""
+
+    code = "remote.instance_changed"
 
 
 class CannotConvert(RemoteError):

@@ -38,6 +38,7 @@ _STATUS: Final[dict[type[IdasError], tuple[int, int, int]]] = {
     errors.UnknownDestination: (UNABLE_TO_PROCESS, DESTINATION_UNKNOWN, UNABLE_TO_PROCESS),
     errors.DestinationFailed: (UNABLE_TO_PROCESS, UNABLE_TO_PERFORM, UNABLE_TO_PROCESS),
     errors.MalformedInstance: (UNABLE_TO_PROCESS, UNABLE_TO_PROCESS, UNABLE_TO_PROCESS),
+    errors.InstanceChanged: (UNABLE_TO_PROCESS, UNABLE_TO_PROCESS, UNABLE_TO_PROCESS),
     errors.NodeStopping: (OUT_OF_RESOURCES, UNABLE_TO_PERFORM, OUT_OF_RESOURCES),
     errors.SpoolFull: (OUT_OF_RESOURCES, UNABLE_TO_PERFORM, OUT_OF_RESOURCES),
 }

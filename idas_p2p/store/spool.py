@@ -63,6 +63,7 @@ class Spool:
         self._used = 0
         self._forms = Forms(seal_key, encrypt)
         self._places: dict[bytes, Place] = {}
+        self._scratch_folder = root / random_bytes(NAME_SIZE).hex()
         with disk_errors():
             make_folder(root)
             self._recover()
@@ -97,8 +98,7 @@ class Spool:
 
     def scratch(self) -> Scratch:
         """A place for data sets that nobody needs after a restart, within the same bound."""
-        folder = self._root / self._random_bytes(NAME_SIZE).hex()
-        return Scratch(folder, self._forms.new, self._reserve, self._release, self._random_bytes)
+        return Scratch(self._scratch_folder, self._forms.new, self._reserve, self._release, self._random_bytes)
 
     def remove(self, key: bytes) -> None:
         """Drop a transfer nobody reads or writes any more; nothing happens when there is none."""

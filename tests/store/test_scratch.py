@@ -44,8 +44,13 @@ def test_what_was_kept_is_read_at_any_offset(opened: Spool) -> None:
 def test_closing_leaves_nothing_and_takes_nothing_more(opened: Spool, tmp_path: Path) -> None:
     place = opened.scratch()
     place.keep(data_of(1, 100_000))
+    place.hold(5_000)
+    place.hold(7_000)
+    place.free(5_000)
+    assert opened.used_bytes == 107_000
     place.close()
     place.close()
+    place.free(7_000)
     assert (opened.used_bytes, files(tmp_path / "spool")) == (0, [])
     with pytest.raises(StorageRefused):
         place.keep(data_of(1, 1))
@@ -60,10 +65,19 @@ def test_the_space_of_a_file_comes_back_when_all_in_it_was_dropped(
     place.drop(kept[0])
     assert opened.used_bytes == 5 * PIECE
     place.drop(kept[1])
-    place.drop(kept[1])
     assert opened.used_bytes == 3 * PIECE
     assert [blob.read() for blob in kept[2:]] == [data_of(number, PIECE).read() for number in (2, 3, 4)]
     place.close()
+
+
+def test_what_somebody_still_reads_stays_readable_after_the_end(opened: Spool, tmp_path: Path) -> None:
+    place = opened.scratch()
+    read = place.keep(data_of(1, 100_000))
+    place.drop(read)
+    place.close()
+    assert read.read() == data_of(1, 100_000).read()
+    del read
+    assert files(tmp_path / "spool") == []
 
 
 def test_a_full_spool_keeps_what_it_has(opened: Spool) -> None:
