@@ -23,10 +23,11 @@ class Region:
     Args:
         folder: gets a folder for each process, and their logs in `logs/`.
         host: where the bootstrap node listens.
+        log_level: of the nodes.
     """
 
-    def __init__(self, folder: Path, *, host: str = LOOPBACK) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, log_level: str = "debug") -> None:
+        self.folder, self._log_level = folder, log_level
         self.nodes: list[Node] = []
         self._stack = ExitStack()
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +59,7 @@ class Region:
             aet=name.upper(),
             host=host,
             bootstrap=[self.bootstrap.contact] if founds else [],
+            log_level=self._log_level,
         )
         self._stack.callback(node.stop)
         node.start()
@@ -102,18 +104,31 @@ class Region:
         node.do("archive add", "shelf", "--folder", str(folder), "--poll", poll)
 
 
-def wait_for_study(node: Node, study_uid: str, *, timeout: float = PUBLISH_TIMEOUT) -> dict[str, Any]:
+def wait_for_study(
+    node: Node, study_uid: str, *, timeout: float = PUBLISH_TIMEOUT, instances: int = 1, holders: int = 1
+) -> dict[str, Any]:
     """Ask a node until it finds a study in the federation; the study by DICOM keyword.
+
+    Args:
+        node: asks.
+        study_uid: for this study.
+        timeout: seconds.
+        instances: so many it must have at least, where it tells how many it has.
+        holders: so many must hold it at least.
 
     Raises:
         TimeoutError: not within `timeout` seconds.
     """
     found: list[dict[str, Any]] = []
 
+    def is_whole(study: dict[str, Any]) -> bool:
+        told = study.get("NumberOfStudyRelatedInstances") or instances
+        return int(told) >= instances and len(study.get("Holders", [])) >= holders
+
     def is_found() -> bool:
         done = node.try_idas("find", str(node.folder), f"StudyInstanceUID={study_uid}", "--json")
         if done.returncode == 0:
-            found[:] = json.loads(done.stdout)["studies"]
+            found[:] = [study for study in json.loads(done.stdout)["studies"] if is_whole(study)]
         return bool(found)
 
     wait_until(is_found, timeout=timeout, what="the study is found in the federation")

@@ -27,7 +27,7 @@ def draw(reports: Sequence[Mapping[str, Any]], path: Path) -> None:
     columns = min(_COLUMNS, len(reports))
     rows = -(-len(reports) // columns)
     figure = Figure(figsize=(columns * _PANEL[0], rows * _PANEL[1]), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flat
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, report in zip(panels, reports, strict=False):
         medians = bars(report)
         words = [ALL[name].words for name in medians]
@@ -38,7 +38,7 @@ def draw(reports: Sequence[Mapping[str, Any]], path: Path) -> None:
         axes.set_title(caption(report), fontsize=10, loc="left")
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    for axes in list(panels):  # what the last row has too many
+    for axes in panels[len(reports) :]:  # what the last row has too many
         axes.set_axis_off()
     figure.savefig(path, dpi=120, format="png")
 

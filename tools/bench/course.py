@@ -134,7 +134,7 @@ def course(folder: Path, study: StudyFiles, wan: Wan | None, *, archive_way: str
             viewer.start()
             archive.start()
         with hospital.inside():
-            region = stack.enter_context(Region(folder / "region", host=hospital.address))
+            region = stack.enter_context(Region(folder / "region", host=hospital.address, log_level="info"))
             anna = region.node("anna", host=hospital.address)
             known = {"VIEWER": (viewer.host, viewer.port), "ARCHIVE": (archive.host, archive.dicom_port)}
             pacs = region.orthanc(anna, study.files, modalities=known, prefer=archive_way)

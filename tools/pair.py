@@ -1,0 +1,62 @@
+"""Two nodes of one region on this machine, a study at the one, found by the other: what small measurements need."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.idas import Node
+from tools.images import StudyFiles
+from tools.region import Region, wait_for_study
+
+FIND_TIMEOUT = 900.0  # seconds; a study of gigabytes must be read once before it is offered
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Anna holds the study, Berg wants it."""
+
+    region: Region
+    anna: Node
+    berg: Node
+    study: StudyFiles
+
+    def forget(self) -> None:
+        """Start both anew, without what they kept of earlier transfers."""
+        for node in (self.anna, self.berg):
+            node.stop()
+            shutil.rmtree(node.folder / "spool", ignore_errors=True)
+            node.start()
+        wait_for_all(self.berg, self.study)
+
+
+@contextmanager
+def pair(folder: Path, study: StudyFiles, *, archive: str, log_level: str = "info") -> Iterator[Pair]:
+    """Two nodes.
+
+    Args:
+        folder: gets theirs.
+        study: in a folder of its own.
+        archive: "folder", where the files lie; or "orthanc", which is filled with them and asked by its fastest way.
+        log_level: of both.
+    """
+    with Region(folder / "region", log_level=log_level) as region:
+        anna, berg = region.node("anna"), region.node("berg")
+        if archive == "orthanc":
+            region.orthanc(anna, study.files, prefer="fastest")
+        else:
+            region.shelf(anna, study.files[0].parent)
+        wait_for_all(berg, study)
+        yield Pair(region, anna, berg, study)
+
+
+def wait_for_all(node: Node, study: StudyFiles) -> None:
+    """Wait until the node finds the study with every instance, which a holder that still reads does not offer.
+
+    Raises:
+        TimeoutError: not within FIND_TIMEOUT.
+    """
+    wait_for_study(node, study.study_uid, timeout=FIND_TIMEOUT, instances=len(study.files))
