@@ -27,9 +27,7 @@ class Pair:
     def forget(self) -> None:
         """Start both anew, without what they kept of earlier transfers."""
         for node in (self.anna, self.berg):
-            node.stop()
-            shutil.rmtree(node.folder / "spool", ignore_errors=True)
-            node.start()
+            start_cold(node)
         wait_for_all(self.berg, self.study)
 
 
@@ -53,10 +51,17 @@ def pair(folder: Path, study: StudyFiles, *, archive: str, log_level: str = "inf
         yield Pair(region, anna, berg, study)
 
 
-def wait_for_all(node: Node, study: StudyFiles) -> None:
+def start_cold(node: Node) -> None:
+    """Start a node anew, without what it kept of earlier transfers."""
+    node.stop()
+    shutil.rmtree(node.folder / "spool", ignore_errors=True)
+    node.start()
+
+
+def wait_for_all(node: Node, study: StudyFiles, *, holders: int = 1) -> None:
     """Wait until the node finds the study with every instance, which a holder that still reads does not offer.
 
     Raises:
         TimeoutError: not within FIND_TIMEOUT.
     """
-    wait_for_study(node, study.study_uid, timeout=FIND_TIMEOUT, instances=len(study.files))
+    wait_for_study(node, study.study_uid, timeout=FIND_TIMEOUT, instances=len(study.files), holders=holders)

@@ -101,7 +101,7 @@ class Region:
 
     def shelf(self, node: Node, folder: Path, *, poll: str = "1s") -> None:
         """Let a node offer the DICOM files of a folder."""
-        node.do("archive add", "shelf", "--folder", str(folder), "--poll", poll)
+        node.do("archive add", f"shelf-{folder.name}", "--folder", str(folder), "--poll", poll)
 
 
 def wait_for_study(

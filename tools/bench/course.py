@@ -6,7 +6,6 @@ Belongs here: what is set up once, and what is put back before each run. Not her
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tools.idas import Node
 from tools.images import Encoded, StudyFiles
 from tools.lab import Lab, Wan, why_not
 from tools.orthanc import DICOMWEB_PLUGIN, Orthanc, find_orthanc
+from tools.pair import start_cold
 from tools.programs import LOOPBACK
 from tools.region import Region, wait_for_study
 
@@ -72,9 +72,7 @@ class Course:
         """Make every run the first: both nodes start anew, without what they kept of earlier transfers."""
         for place, node in ((self.hospital, self.anna), (self.practice, self.berg)):
             with place.inside():
-                node.stop()
-                shutil.rmtree(node.folder / "spool", ignore_errors=True)
-                node.start()
+                start_cold(node)
         with self.practice.inside():
             wait_for_study(self.berg, self.study.study_uid)
 

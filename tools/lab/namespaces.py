@@ -108,11 +108,19 @@ class Lab:
         Returns:
             The router: a site as well.
         """
-        router = self.site("inet")
         half = Wan(rate=wan.rate, rtt=wan.rtt / 2, loss=wan.loss / 2, backlog=wan.backlog, seed=wan.seed)
+        return self.star([(site, half) for site in sites])
+
+    def star(self, links: Sequence[tuple[Site, Wan]]) -> Site:
+        """Join sites through one router in their middle, each by a link of its own kind.
+
+        Returns:
+            The router: a site as well.
+        """
+        router = self.site("inet")
         _run(router.command(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]))
-        for site in sites:
-            self.connect(site, router, wan=half)
+        for site, wan in links:
+            self.connect(site, router, wan=wan)
             _ip("-n", site.namespace, "route", "add", "default", "via", router.addresses[-1])
         return router
 
