@@ -19,7 +19,7 @@ from idas_p2p.crypto.datagram_keys import Session, derive_session
 from idas_p2p.crypto.keys import SigningKey, x25519_public
 from idas_p2p.crypto.records import check_record, sign_record
 from idas_p2p.errors import WireError
-from idas_p2p.limits import MAX_CLOCK_SKEW, RECORD_LIFETIME
+from idas_p2p.limits import MAX_CLOCK_SKEW, MAX_CONTACTS_PER_REPLY, RECORD_LIFETIME
 from idas_p2p.wire.canonical import pack, unpack
 from idas_p2p.wire.datagrams import Challenge, Hello
 from idas_p2p.wire.records import Record
@@ -183,6 +183,7 @@ def rpc() -> list[Vector]:
         (Ping(), Pong(observed=sockets[1])),
         (FindNode(target=counted(7, 20)), Nodes(contacts=contacts)),
         (FindNode(target=counted(7, 20)), Nodes(contacts=())),
+        (FindNode(target=counted(7, 20)), Nodes(contacts=contacts * (MAX_CONTACTS_PER_REPLY // 2))),
         (FindValue(key=counted(8, 20), after=b""), Values(records=(record,), more=True, contacts=contacts[:1])),
         (FindValue(key=counted(8, 20), after=counted(9)), Values(records=(), more=False, contacts=())),
         (Store(records=(record, record)), Stored(outcomes=(0, 7))),
@@ -201,8 +202,26 @@ def rpc() -> list[Vector]:
         ("another encoding of the same", ping.replace(b"\xc4\x08", b"\xc5\x00\x08")),
         ("something behind", ping + b"\0"),
     ]
+    one = contacts[0].to_bytes()
+    broken_replies = [
+        ("a contact too many", [[one] * (MAX_CONTACTS_PER_REPLY + 1)]),
+        ("a contact of 39 bytes", [[one + b"\0"]]),
+        ("a contact without a port", [[one[:-2] + bytes(2)]]),
+        ("a contact that is a list", [[[node_ids[0].raw, [sockets[0].ip, sockets[0].port]]]]),
+        ("a field too many in a reply", [[one], 0]),
+    ]
+    find = encode_request(counted(0, 8), pairs[1][0], is_server=True)
     return [
         *(_exchange(request, reply) for request, reply in pairs),
+        *(
+            {
+                "comment": comment,
+                "request": find.hex(),
+                "reply": pack([1, counted(0, 8), plain]).hex(),
+                "outcome": "malformed",
+            }
+            for comment, plain in broken_replies
+        ),
         *({"comment": comment, "request": data.hex(), "outcome": "malformed"} for comment, data in broken),
     ]
 

@@ -5,11 +5,15 @@ Not here: whether it answers (liveness.py), whether it is in the table (table.py
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kademlia.node import Node
 
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.rpc import Endpoint, Socket, WireContact
+
+CACHED = 8_192  # peers whose forms are kept; ours: about 6 MB
 
 
 class Peer(Node):  # type: ignore[misc]  # kademlia carries no types
@@ -27,12 +31,13 @@ class Peer(Node):  # type: ignore[misc]  # kademlia carries no types
         super().__init__(node_id.kademlia_id, endpoint[0], endpoint[1])
         self.node_id = node_id
         self.endpoint = endpoint
+        self._hash = hash((node_id, endpoint))  # asked for some hundred times in a lookup
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Peer) and (self.node_id, self.endpoint) == (other.node_id, other.endpoint)
 
     def __hash__(self) -> int:
-        return hash((self.node_id, self.endpoint))
+        return self._hash
 
     @property
     def contact(self) -> Contact:
@@ -41,12 +46,22 @@ class Peer(Node):  # type: ignore[misc]  # kademlia carries no types
 
     def to_wire(self) -> WireContact:
         """For replies."""
-        return WireContact(node_id=self.node_id, socket=Socket.of(self.endpoint))
+        return _contact(self)
 
     @classmethod
     def from_wire(cls, contact: WireContact) -> Peer:
-        """From a reply."""
-        return cls(contact.node_id, contact.socket.endpoint)
+        """From a reply; the same few thousand are named again and again."""
+        return _named(contact)
+
+
+@lru_cache(maxsize=CACHED)
+def _named(contact: WireContact) -> Peer:
+    return Peer(contact.node_id, contact.socket.endpoint)
+
+
+@lru_cache(maxsize=CACHED)
+def _contact(peer: Peer) -> WireContact:
+    return WireContact(node_id=peer.node_id, socket=Socket.of(peer.endpoint))
 
 
 def distance(one: bytes, other: bytes) -> int:

@@ -42,7 +42,7 @@ from idas_p2p.wire.rpc import (
 )
 
 OUTCOMES: tuple[Refusal | None, ...] = (None, *Refusal)  # the number of an outcome is its place here; protocol
-CONTACT_SIZE = 57  # bytes of a contact in a reply, at most
+CONTACT_SIZE = 52  # bytes of a contact in a reply, at most
 VALUES_FRAMING = 24  # bytes of a reply with neither records nor contacts, at most
 MAX_VOTES = 16  # nodes whose word about our address is remembered
 K = TypeVar("K")

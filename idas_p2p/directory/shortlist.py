@@ -13,7 +13,7 @@ from kademlia.node import Node, NodeHeap
 
 from idas_p2p.directory.peers import Peer
 
-MAX_CANDIDATES = 64  # kept by one lookup; a liar can fill no more
+MAX_CANDIDATES = 128  # kept by one lookup; a liar can fill no more
 
 
 class State(Enum):

@@ -15,8 +15,8 @@ from idas_p2p.errors import WireError
 from idas_p2p.limits import MAX_CONTACTS_PER_REPLY, MAX_RECORD_SIZE, MAX_RECORDS_PER_DATAGRAM
 from idas_p2p.wire.canonical import pack, unpack
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
-from idas_p2p.wire.ids import KADEMLIA_ID_SIZE, NodeId
-from idas_p2p.wire.schema import Limit, exactly, from_plain, to_plain
+from idas_p2p.wire.ids import KADEMLIA_ID_SIZE, NODE_ID_SIZE, NodeId
+from idas_p2p.wire.schema import Limit, Packed, exactly, from_plain, to_plain
 
 REQUEST_ID_SIZE: Final = 8  # bytes
 Bytes20 = Annotated[bytes, exactly(KADEMLIA_ID_SIZE)]
@@ -61,11 +61,32 @@ def _text(ip: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WireContact:
-    """A node that answered at this socket."""
+class WireContact(Packed):
+    """A node that answered at this socket; on the wire NodeId(32) ‖ IP address(4 or 16) ‖ port(2)."""
 
     node_id: NodeId
     socket: Socket
+
+    def to_bytes(self) -> bytes:
+        """38 bytes, or 50 with IPv6."""
+        return self.node_id.raw + self.socket.ip + self.socket.port.to_bytes(2, "big")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> WireContact:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            WireError: of another size, or port 0.
+        """
+        return _contact(data)
+
+
+@lru_cache(maxsize=8_192)  # the same few thousand nodes are named again and again; ours: about 5 MB
+def _contact(data: bytes) -> WireContact:
+    node_id, ip, port = data[:NODE_ID_SIZE], data[NODE_ID_SIZE:-2], int.from_bytes(data[-2:], "big")
+    if not port:
+        raise WireError("no contact has port 0")
+    return WireContact(node_id=NodeId(node_id), socket=Socket(ip=ip, port=port))
 
 
 Contacts = Annotated[tuple[WireContact, ...], Limit(0, MAX_CONTACTS_PER_REPLY)]

@@ -1,7 +1,7 @@
 """Frozen dataclasses to plain lists and back, checked against their annotations.
 
 A dataclass becomes the list of its field values in order of declaration. Annotations allowed: int, bool, bytes, str,
-`X | None`, `tuple[X, ...]`, another dataclass, NodeId, Address, each possibly `Annotated[X, Limit(low, high)]`.
+`X | None`, `tuple[X, ...]`, another dataclass, Packed, NodeId, Address, each possibly `Annotated[X, Limit(low, high)]`.
 An unlimited bytes, str or tuple is a programming error. Source: docs/spec/wire.md section 2.
 """
 
@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from idas_p2p.errors import WireError
 from idas_p2p.wire.address import Address
@@ -40,6 +40,21 @@ Bytes32 = Annotated[bytes, exactly(32)]
 Bytes64 = Annotated[bytes, exactly(64)]
 
 
+class Packed:
+    """A value whose plain form is bytes of its own making: for what there is much of; a list of fields costs more."""
+
+    __slots__ = ()
+
+    def to_bytes(self) -> bytes:
+        """The plain form."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """From the plain form; WireError when it is none."""
+        raise NotImplementedError
+
+
 def to_plain(value: Any) -> Any:
     """Return the plain form of a dataclass or of a value it may contain."""
     kind = type(value)
@@ -51,6 +66,8 @@ def to_plain(value: Any) -> Any:
         return [to_plain(item) for item in value]
     if isinstance(value, Address):
         return [value.host, value.port]
+    if isinstance(value, Packed):
+        return value.to_bytes()
     if is_dataclass(value):
         return [to_plain(getattr(value, name)) for name in _names(kind)]  # type: ignore[arg-type]  # as below
     return value
@@ -120,6 +137,8 @@ def _reader(hint: Any) -> Reader:
         return _node_id_reader
     if hint is Address:
         return _address_reader
+    if isinstance(hint, type) and issubclass(hint, Packed):
+        return _packed_reader(hint)
     if hint in (int, bytes, str):
         return _scalar_reader(hint, _bounded(limit, hint))
     if is_dataclass(hint):
@@ -151,6 +170,15 @@ def _tuple_reader(reader: Reader, limit: Limit) -> Reader:
         if not limit.low <= len(item) <= limit.high:
             raise WireError(f"outside {limit.low} to {limit.high} items")
         return tuple(reader(element) for element in item)
+
+    return read
+
+
+def _packed_reader(cls: type[Packed]) -> Reader:
+    def read(item: Any) -> Any:
+        if type(item) is not bytes:
+            raise WireError("not bytes")
+        return cls.from_bytes(item)
 
     return read
 

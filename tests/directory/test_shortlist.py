@@ -7,7 +7,7 @@ from idas_p2p.directory.shortlist import MAX_CANDIDATES, Shortlist, State
 from tests.directory.network import peer
 
 TARGET = Node(bytes(20))
-BY_DISTANCE = sorted((peer(number) for number in range(200)), key=TARGET.distance_to)
+BY_DISTANCE = sorted((peer(number) for number in range(300)), key=TARGET.distance_to)
 
 
 def shortlist(count: int, k: int = 3) -> Shortlist:
@@ -59,7 +59,7 @@ def test_an_answer_is_not_undone_by_a_timer() -> None:
 
 
 def test_limit_32_candidates_are_bounded_and_the_nearest_stay() -> None:
-    candidates = shortlist(200)
+    candidates = shortlist(300)
     assert len(candidates.heap) == MAX_CANDIDATES
     assert candidates.plausible() == BY_DISTANCE[:3]
     assert BY_DISTANCE[0] in candidates

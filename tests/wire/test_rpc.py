@@ -95,7 +95,7 @@ def test_limit_27_ids_of_another_length_are_refused(size: int) -> None:
 
 
 def test_limit_32_a_reply_with_more_contacts_than_allowed_is_refused() -> None:
-    one, question = [bytes(32), [bytes(4), 1]], FindNode(target=bytes(20))
+    one, question = V6.to_bytes(), FindNode(target=bytes(20))
     most = ReplyMessage(request_id=ID, plain=[[one] * MAX_CONTACTS_PER_REPLY]).read(question)
     assert isinstance(most, Nodes)
     with pytest.raises(WireError):
@@ -120,3 +120,15 @@ def test_only_what_begins_like_a_request_is_decoded_as_one(request_: Request) ->
     assert not is_request(encode_reply(bytes(8), Nodes(contacts=())))
     with pytest.raises(WireError):
         decode_message(data[:1] + b"\xc2" + data[2:])  # False, which Python takes for 0
+
+
+@pytest.mark.parametrize("size", [0, 33, 37, 39, 49, 51])
+def test_a_contact_of_another_size_is_refused(size: int) -> None:
+    with pytest.raises(WireError):
+        ReplyMessage(request_id=ID, plain=[[b"\1" * size]]).read(FindNode(target=bytes(20)))
+
+
+@pytest.mark.parametrize("contact", [bytes(32) + bytes([10, 0, 0, 1, 0, 0]), [bytes(32), [bytes(4), 1]], "text", None])
+def test_a_contact_without_a_port_or_in_another_form_is_refused(contact: object) -> None:
+    with pytest.raises(WireError):
+        ReplyMessage(request_id=ID, plain=[[contact]]).read(FindNode(target=bytes(20)))
