@@ -12,11 +12,13 @@ from typing import Final, cast
 
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
 from idas_p2p.transport.framing import FrameBuffer, frame_header
-from idas_p2p.transport.sockets import remote_address, round_trip, tune
+from idas_p2p.transport.pacing import Pacer
+from idas_p2p.transport.sockets import line_state, pace, remote_address, round_trip, tune
 from idas_p2p.wire.address import Address
 
 WRITE_HIGH: Final = 524_288  # bytes waiting in this process at which `writable` begins to wait; ours
 WRITE_LOW: Final = 131_072  # bytes waiting at which it ends; ours
+BULK: Final = 131_072  # bytes sent between two looks at the line; ours: control links never come near
 CLOSE_TIMEOUT: Final = 5.0  # seconds the other side has to take what was sent before; ours
 
 
@@ -37,6 +39,8 @@ class Connection(asyncio.BufferedProtocol):
         self._lost = asyncio.Event()
         self._closing = False
         self._paused = False
+        self._pacer = Pacer()
+        self._looked_at = 0  # bytes sent when the line was last looked at
         self.bytes_sent = 0
         self.bytes_received = 0
         self.remote: Address
@@ -144,6 +148,8 @@ class Connection(asyncio.BufferedProtocol):
         header = frame_header(len(body))
         self._transport.writelines((header, body))
         self.bytes_sent += len(header) + len(body)
+        if self.bytes_sent - self._looked_at >= BULK:
+            self._steer_sending()
 
     @property
     def is_closed(self) -> bool:
@@ -176,6 +182,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def _closed_error(self) -> ChannelClosed:
         return ChannelClosed("closed on this side" if self._closing else "the connection was lost")
+
+    def _steer_sending(self) -> None:
+        """Keep the queue in front of other links' messages short."""
+        now = asyncio.get_running_loop().time()
+        self._looked_at = self.bytes_sent
+        if not self._pacer.is_due(now=now) or (line := line_state(self._transport)) is None:
+            return
+        before = self._pacer.rate
+        if (rate := self._pacer.look(line, now=now)) != before:
+            pace(self._transport, rate)
 
     def _steer_reading(self) -> None:
         """Read only while there is room: this is the back-pressure on the other side."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from idas_p2p.transport.sockets import remote_address, socket_address, tune
+from idas_p2p.transport.sockets import line_state, pace, remote_address, socket_address, tune
 from idas_p2p.wire.address import Address
 
 
@@ -26,15 +28,50 @@ def test_a_socket_name_becomes_a_plain_address(name: tuple[str, int] | None, exp
     assert socket_address(name) == expected
 
 
-async def test_a_tuned_socket_does_not_hold_back_small_messages_and_notices_a_dead_peer() -> None:
+@asynccontextmanager
+async def connected() -> AsyncIterator[asyncio.Transport]:
+    """One end of a connection on this machine."""
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
     transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, host, port)
-    tune(transport)
-    sock = transport.get_extra_info("socket")
-    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-    assert remote_address(transport) == Address(host, port)
-    transport.close()
-    server.close()
-    await server.wait_closed()
+    try:
+        yield transport
+    finally:
+        transport.close()
+        server.close()
+        await server.wait_closed()
+
+
+async def test_the_kernel_tells_of_the_line_and_takes_a_rate() -> None:
+    async with connected() as transport:
+        transport.write(bytes(10_000))
+        line = line_state(transport)
+        assert line is not None
+        assert 0 < line.shortest <= line.round_trip < 10
+        sock = transport.get_extra_info("socket")
+        for rate, kept in ((1_000_000.5, 1_000_000), (1e12, 2**32 - 2), (0.0, 1), (None, 2**32 - 1)):
+            pace(transport, rate)
+            assert sock.getsockopt(socket.SOL_SOCKET, 47) & 0xFFFF_FFFF == kept
+
+
+async def test_what_is_no_socket_tells_nothing_and_takes_nothing() -> None:
+    transport = asyncio.Transport()
+    assert line_state(transport) is None
+    pace(transport, 1.0)
+
+
+async def test_a_tuned_socket_does_not_hold_back_small_messages_and_notices_a_dead_peer() -> None:
+    async with connected() as transport:
+        tune(transport)
+        sock = transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert remote_address(transport) == socket_address(sock.getpeername())
+
+
+async def test_tuning_never_makes_a_send_buffer_smaller() -> None:
+    async with connected() as transport:
+        sock = transport.get_extra_info("socket")
+        before = sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        tune(transport)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) >= before
