@@ -5,6 +5,8 @@ Belongs here: reading ranges of them. Not here: who creates or deletes the files
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,10 @@ class Blob(Protocol):
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
         """Return up to `length` bytes from `offset`; all the rest when `length` is None."""
         ...
+
+
+class BlobChanged(OSError):
+    """The bytes behind a blob are others than when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,47 @@ class FileBlob:
         with self.path.open("rb") as file:
             file.seek(self.start + offset)
             return file.read(left if length is None else min(length, left))
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFile:
+    """A range of a file that others may change: read as long as it is the same one.
+
+    Args:
+        path: an existing file.
+        start: offset of the first byte.
+        size: number of bytes.
+        mark: of the file when the blob was made, see `mark_of`.
+    """
+
+    path: Path
+    start: int
+    size: int
+    mark: tuple[int, int, int]
+
+    def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        """Return up to `length` bytes from `offset`.
+
+        Raises:
+            BlobChanged: the file was changed, replaced or removed.
+            OSError: it cannot be read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.start + offset)
+                left = max(0, self.size - offset)
+                data = file.read(left if length is None else min(length, left))
+                mark = mark_of(os.fstat(file.fileno()))
+        except FileNotFoundError:
+            raise BlobChanged(errno.ESTALE, "a file was removed") from None
+        if mark != self.mark:  # looked at after reading: what was read before a change is the old content
+            raise BlobChanged(errno.ESTALE, "a file was changed")
+        return data
+
+
+def mark_of(status: os.stat_result) -> tuple[int, int, int]:
+    """What tells a file from another under its name, and from itself before a change: inode, size, time in ns."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def same_bytes(one: Blob, other: Blob) -> bool:

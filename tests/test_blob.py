@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idas_p2p.blob import Blob, FileBlob, MemoryBlob, pieces, same_bytes
+from idas_p2p.blob import Blob, BlobChanged, FileBlob, MemoryBlob, WatchedFile, mark_of, pieces, same_bytes
 
 DATA = bytes(range(100))
 
@@ -54,3 +54,16 @@ def test_blobs_are_the_same_when_all_their_bytes_are(tmp_path: Path) -> None:
     assert same_bytes(file, MemoryBlob(data))
     for other in (data[:-1], data + b"x", data[:-1] + b"x", b""):
         assert not same_bytes(file, MemoryBlob(other))
+
+
+def test_a_watched_file_is_read_until_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"before" + DATA)
+    blob = WatchedFile(path, 6, len(DATA), mark_of(path.stat()))
+    assert (blob.read(), blob.read(5, 7), blob.read(90, 50)) == (DATA, DATA[5:12], DATA[90:])
+    path.write_bytes(b"before" + DATA + b"after")
+    with pytest.raises(BlobChanged):
+        blob.read()
+    path.unlink()
+    with pytest.raises(BlobChanged):
+        blob.read()

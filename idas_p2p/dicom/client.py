@@ -96,6 +96,20 @@ class ArchiveClient:
                 async for study in answers:
                     yield study
 
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """Series and SOP Instance UID of each instance the archive has of a study. Waits while another query runs.
+
+        Raises:
+            ArchiveUnreachable, ArchiveFailed: it does not answer, or not at this level.
+        """
+        async with self._query_lock:
+            answers = self._stream(
+                lambda stop: requests.find_instances(self._archive, study_uid, stop, limit=MAX_ANSWERS),
+                maxsize=FIND_QUEUE,
+            )
+            async with aclosing(answers):
+                return [names async for names in answers]
+
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Retrieve a selection, yielding instances as they arrive and a Total before the first and whenever it grows.
 

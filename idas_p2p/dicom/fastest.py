@@ -32,6 +32,10 @@ class OneWay(Protocol):
         """Yield the studies that match."""
         ...
 
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """Series and SOP Instance UID of each instance of a study."""
+        ...
+
     def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield a Total and the instances."""
         ...
@@ -109,10 +113,23 @@ class FastestArchive:
 
     async def find_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield the studies that match: by C-FIND where there is DICOM, else by QIDO-RS."""
-        answers = self._ways.get(Way.MOVE, self._ways[next(iter(self._ways))]).find_studies(query)
+        answers = self._asked.find_studies(query)
         async with aclosing(answers):
             async for study in answers:
                 yield study
+
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """Series and SOP Instance UID of each instance it has of a study, asked for as studies are.
+
+        Raises:
+            ArchiveUnreachable, ArchiveFailed: it does not answer, or not at this level.
+        """
+        return await self._asked.list_instances(study_uid)
+
+    @property
+    def _asked(self) -> OneWay:
+        """Where searches go."""
+        return self._ways.get(Way.MOVE, self._ways[next(iter(self._ways))])
 
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield a Total and each instance once; what no way could bring comes as InstanceFailed at the end.

@@ -24,7 +24,7 @@ from idas_p2p.dicom.dialogue import Dialogue, Stop, is_pending
 from idas_p2p.dicom.get_contexts import (
     PLAIN_SYNTAXES,
 )
-from idas_p2p.dicom.identifiers import query_dataset, selection_dataset, study_from_text
+from idas_p2p.dicom.identifiers import dataset_of, query_dataset, selection_dataset, study_from_text
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.statuses import SUCCESS
 from idas_p2p.dicom.walk import read_elements
@@ -102,6 +102,25 @@ def find_studies(archive: RemoteAE, query: StudyQuery, stop: Stop, *, limit: int
             except MalformedInstance:
                 continue
             yield study
+
+
+def find_instances(archive: RemoteAE, study_uid: str, stop: Stop, *, limit: int) -> Iterator[tuple[str, str]]:
+    """Yield Series and SOP Instance UID of each instance of a study that an archive lists, series by series.
+
+    Raises:
+        ArchiveUnreachable, ArchiveFailed: also when there are more than `limit`.
+    """
+    study, count = {"StudyInstanceUID": study_uid}, 0
+    with Dialogue(archive, [build_context(FIND, list(PLAIN_SYNTAXES))], stop=stop) as dialogue:
+        asked = dataset_of({"QueryRetrieveLevel": "SERIES", **study, "SeriesInstanceUID": ""})
+        series = {text("SeriesInstanceUID") for text in list(answers(dialogue, asked, ["SeriesInstanceUID"]))}
+        for uid in sorted(series - {""}):
+            names = {"QueryRetrieveLevel": "IMAGE", **study, "SeriesInstanceUID": uid, "SOPInstanceUID": ""}
+            for text in answers(dialogue, dataset_of(names), ["SOPInstanceUID"]):
+                if count == limit:
+                    raise ArchiveFailed(f"it answered with more than {limit} instances")
+                count += 1
+                yield uid, text("SOPInstanceUID")
 
 
 def move(

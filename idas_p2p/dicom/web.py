@@ -89,6 +89,17 @@ class WebArchive:
                         continue
                     yield study
 
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """Series and SOP Instance UID of each instance the archive has of a study.
+
+        Raises:
+            ArchiveUnreachable, ArchiveFailed: it does not answer.
+        """
+        async with self._session() as session:
+            answers = session.search(f"/studies/{_segment(study_uid)}/instances", [], key="SOPInstanceUID")
+            async with aclosing(answers):
+                return [(one.text("SeriesInstanceUID"), one.text("SOPInstanceUID")) async for one in answers]
+
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Retrieve a selection, yielding instances as they arrive and a Total before the first and whenever it grows.
 

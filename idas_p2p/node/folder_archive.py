@@ -1,8 +1,8 @@
 """A folder of DICOM files as an archive: read where they lie, watched by looking again.
 
 Law: a file is read again only when its size or time changed, and only when it has been left alone for a moment, so that
-one being copied is not taken for whole; what is not a DICOM file is passed over, as are hidden files; a folder that
-cannot be read to its end says nothing about what vanished.
+one being copied is not taken for whole; one that changes while it is sent is noticed and fails; what is not a DICOM
+file is passed over, as are hidden files; a folder that cannot be read to its end says nothing about what vanished.
 Belongs here: which file holds which instance. Not here: reading one (dicom/part10.py), when to look (node/harvest.py).
 """
 
@@ -16,15 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from idas_p2p.blob import MemoryBlob
+from idas_p2p.blob import WatchedFile, mark_of
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.matching import matches
 from idas_p2p.dicom.part10 import scan_part10
 from idas_p2p.dicom.scan import InstanceHeader
-from idas_p2p.errors import ArchiveUnreachable, IdasError, MalformedInstance
+from idas_p2p.errors import ArchiveUnreachable, IdasError, InstanceChanged, MalformedInstance
 from idas_p2p.events import log_event
-from idas_p2p.limits import MEMORY_INSTANCE_SIZE
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -95,10 +94,21 @@ class FolderArchive:
         yield Total(len(wanted))
         for uid, path in wanted.items():
             try:
-                yield await self._bridge.run(_read, Path(path), uid)
-            except (OSError, MalformedInstance):
-                reason = MalformedInstance("a file changed or vanished since it was found")
+                yield await self._bridge.run(_read, Path(path), uid, index.files[path], self._clock.now())
+            except (OSError, MalformedInstance, InstanceChanged):
+                reason = InstanceChanged("a file changed or vanished since it was found")
                 yield InstanceFailed(sop_instance_uid=uid, reason=reason)
+
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """Series and SOP Instance UID of each instance of a study, as of the last look.
+
+        Raises:
+            ArchiveUnreachable: the folder cannot be read.
+        """
+        if not self._was_read:
+            await self._look()
+        headers = [self._index.files[path].header for path in self._index.studies.get(study_uid, {}).values()]
+        return [(header.series_uid, header.sop_instance_uid) for header in headers if header is not None]
 
     async def _look(self) -> None:
         self._index = await self._bridge.run(_look, self._folder, self._index.files, self._clock.now())
@@ -164,17 +174,22 @@ def _read_header(path: str, status: os.stat_result) -> _File | None:
     return _File(status.st_size, status.st_mtime_ns, header)
 
 
-def _read(path: Path, sop_instance_uid: str) -> Instance:
-    """The instance in a file, its bytes in memory unless there are many, so that they stay as they are now."""
+def _read(path: Path, sop_instance_uid: str, known: _File, now: float) -> Instance:
+    """The instance in a file as it is now; a change from now on is noticed when its bytes are read.
+
+    Raises:
+        InstanceChanged: another is there, or it is being written.
+        MalformedInstance, OSError: none is there.
+    """
+    status = path.stat()
+    is_new = (status.st_size, status.st_mtime_ns) != (known.size, known.changed)
     instance, _ = scan_part10(path)
     if instance.sop_instance_uid != sop_instance_uid:
-        raise MalformedInstance("another instance has taken its place")
-    if instance.data.size > MEMORY_INSTANCE_SIZE:
-        return instance
-    data = instance.data.read()
-    if len(data) != instance.data.size:
-        raise MalformedInstance("the file was cut while it was read")
-    return replace(instance, data=MemoryBlob(data))
+        raise InstanceChanged("another instance has taken its place")
+    if is_new and 0 <= now - status.st_mtime < SETTLE_SECONDS:
+        raise InstanceChanged("it is being written")
+    size = instance.data.size
+    return replace(instance, data=WatchedFile(path, status.st_size - size, size, mark_of(status)))
 
 
 def _is_in(selection: Selection, header: InstanceHeader | None) -> bool:

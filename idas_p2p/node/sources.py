@@ -40,6 +40,10 @@ class ArchiveSource(Protocol):
         """Yield the studies that match; ArchiveUnreachable or ArchiveFailed when it cannot."""
         ...
 
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """Series and SOP Instance UID of each instance of a study; ArchiveUnreachable or ArchiveFailed."""
+        ...
+
     def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         """Yield a Total and the instances; ArchiveUnreachable or ArchiveFailed when it cannot."""
         ...
@@ -55,6 +59,11 @@ class EmbeddedArchive:
         """Yield every study; a query is not needed here, the catalog is always up to date."""
         for study in self.objects.studies():
             yield study
+
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """Series and SOP Instance UID of each stored instance of a study."""
+        stored = self.objects.instances(Selection(study_uid=study_uid))
+        return [(one.series_uid, one.sop_instance_uid) for one in stored]
 
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield the stored instances."""

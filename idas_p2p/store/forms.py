@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from idas_p2p.blob import Blob, FileBlob, pieces
+from idas_p2p.blob import Blob, BlobChanged, FileBlob, pieces
 from idas_p2p.crypto.box import OVERHEAD, open_sealed, seal
 from idas_p2p.errors import BadSignature
 from idas_p2p.store.files import NewFile, disk_errors, part_of
@@ -125,7 +125,8 @@ class SealedBlob:
         """Return up to `length` bytes from `offset`.
 
         Raises:
-            OSError: the file cannot be read, was changed, or is shorter or longer than it should be (EBADMSG).
+            BlobChanged: the file was changed, or is shorter or longer than it should be.
+            OSError: it cannot be read.
         """
         end = self.size if length is None else min(self.size, offset + length)
         if offset >= end:
@@ -145,7 +146,7 @@ class SealedBlob:
         except BadSignature:
             piece = b""
         if len(piece) < expected or (self.whole and len(piece) > expected):
-            raise OSError(errno.EBADMSG, "a sealed file was changed")
+            raise BlobChanged(errno.EBADMSG, "a sealed file was changed")
         return piece
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -25,6 +26,8 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyFiles, ...]:
 @pytest.fixture(scope="session")
 def orthanc(tmp_path_factory: pytest.TempPathFactory, studies: tuple[StudyFiles, ...]) -> Iterator[Archive]:
     if find_orthanc() is None:
+        if os.environ.get("IDAS_REQUIRE_PEERS"):
+            pytest.fail("Orthanc is required, and not installed")
         pytest.skip("Orthanc is not installed")
     node_port = free_port()
     archive = Orthanc(tmp_path_factory.mktemp("orthanc") / "pacs", modalities={"IDAS": ("127.0.0.1", node_port)})

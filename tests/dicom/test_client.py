@@ -101,6 +101,17 @@ async def test_every_study_is_found_with_its_attributes(archive: Archive, client
 
 
 @pytest.mark.interop
+async def test_the_instances_of_a_study_are_listed(archive: Archive, client: Client) -> None:
+    for study in archive.studies[:2]:
+        files = [pydicom.dcmread(path, stop_before_pixels=True) for path in study.files]
+        names = {(str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID)) for ds in files}
+        listed = await client(archive.remote).list_instances(study.study_uid)
+        assert names <= set(listed)  # two shipped files of other tests may be of one study
+        assert len(set(listed)) == len(listed)
+    assert await client(archive.remote).list_instances("9.9.9") == []
+
+
+@pytest.mark.interop
 @pytest.mark.parametrize("keys", [{"StudyDate": "20170301-20170303"}, {"PatientID": "10101010101"}])
 async def test_an_archive_narrows_by_key(archive: Archive, client: Client, keys: dict[str, str]) -> None:
     found = [study.study_uid async for study in client(archive.remote).find_studies(StudyQuery.of(keys))]

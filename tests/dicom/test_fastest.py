@@ -49,6 +49,9 @@ class Scripted:
     async def find_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
         yield Study(study_uid="1.2")
 
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        return [(one.series_uid, one.sop_instance_uid) for one in self._events if isinstance(one, Instance)]
+
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         self.asked.append(selection)
         try:
@@ -77,6 +80,12 @@ async def test_the_first_way_is_enough_when_it_brings_all(clock: ManualClock) ->
     web, move = Scripted(Total(2), instance(1), instance(2)), Scripted()
     assert await events_of(archive(web, move, clock=clock)) == [Total(2), instance(1), instance(2)]
     assert move.asked == []
+
+
+async def test_instances_are_listed_where_studies_are_found(clock: ManualClock) -> None:
+    web, move = Scripted(instance(1)), Scripted(instance(2))
+    assert await archive(web, move, clock=clock).list_instances("1.2") == [("1.2.3", "1.2.3.2")]
+    assert await archive(web, clock=clock).list_instances("1.2") == [("1.2.3", "1.2.3.1")]
 
 
 async def test_the_next_way_goes_on_where_one_broke_off(clock: ManualClock) -> None:

@@ -71,6 +71,15 @@ async def test_every_study_is_found_with_the_attributes_that_c_find_gives(
 
 
 @pytest.mark.interop
+async def test_the_instances_of_a_study_are_listed_as_by_c_find(pacs: Archive, bridge: Bridge, tmp_path: Path) -> None:
+    by_dicom = ArchiveClient(bridge, pacs.remote, Inbound(), prefers_get=False)
+    for study in pacs.studies:
+        listed = await asker(pacs.web_url, bridge, tmp_path).list_instances(study.study_uid)
+        assert listed
+        assert sorted(listed) == sorted(await by_dicom.list_instances(study.study_uid))
+
+
+@pytest.mark.interop
 async def test_a_search_narrows_by_date(pacs: Archive, bridge: Bridge, tmp_path: Path) -> None:
     query = StudyQuery.of({"StudyDate": "20170301-20170303"})
     found = [study.study_uid async for study in asker(pacs.web_url, bridge, tmp_path).find_studies(query)]

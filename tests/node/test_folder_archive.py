@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from idas_p2p.blob import MemoryBlob
+from idas_p2p.blob import BlobChanged
 from idas_p2p.clock import SystemClock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.part10 import write_part10
-from idas_p2p.errors import ArchiveUnreachable, MalformedInstance
+from idas_p2p.errors import ArchiveUnreachable, InstanceChanged
 from idas_p2p.node.folder_archive import FolderArchive
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
@@ -144,15 +144,49 @@ async def test_a_file_whose_place_another_took_fails_alone(archive: FolderArchiv
     await find(archive)
     put(folder, 2, name="a.dcm")
     failed = [event for event in await fetch(archive) if isinstance(event, InstanceFailed)]
-    assert [type(event.reason) for event in failed] == [MalformedInstance]
+    assert [type(event.reason) for event in failed] == [InstanceChanged]
 
 
-async def test_what_was_given_stays_as_it_was_when_its_file_changes(archive: FolderArchive, folder: Path) -> None:
-    stored = put(folder, 1, name="a.dcm")
+@pytest.mark.parametrize("change", ["grown", "cut", "replaced", "rewritten", "removed"])
+async def test_a_file_that_changes_while_it_is_sent_is_noticed(
+    archive: FolderArchive, folder: Path, change: str
+) -> None:
+    stored, path = put(folder, 1, name="a.dcm"), folder / "a.dcm"
     (instance,) = [event for event in await fetch(archive) if isinstance(event, Instance)]
-    (folder / "a.dcm").write_bytes(b"")
-    assert isinstance(instance.data, MemoryBlob)
     assert instance.data.read() == stored.data.read()
+    if change == "grown":
+        with path.open("ab") as file:
+            file.write(b"more")
+    elif change == "cut":
+        os.truncate(path, path.stat().st_size - 1)
+    elif change == "replaced":  # by one of the same size and time
+        put(folder, 1, name="b.dcm")
+        os.replace(folder / "b.dcm", path)
+    elif change == "rewritten":
+        with path.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"x")
+    else:
+        path.unlink()
+    with pytest.raises(BlobChanged):
+        instance.data.read(10, 10)
+
+
+async def test_a_file_that_is_being_rewritten_when_it_is_asked_for_fails(archive: FolderArchive, folder: Path) -> None:
+    stored = put(folder, 1, name="a.dcm")
+    await find(archive)
+    put(folder, 1, name="a.dcm", changed=SystemClock().now() + 0.5)
+    os.utime(folder / "a.dcm", (SystemClock().now(),) * 2)
+    failed = [event for event in await fetch(archive) if isinstance(event, InstanceFailed)]
+    assert [(event.sop_instance_uid, type(event.reason)) for event in failed] == [
+        (stored.sop_instance_uid, InstanceChanged)
+    ]
+
+
+async def test_the_instances_of_a_study_can_be_listed(archive: FolderArchive, folder: Path) -> None:
+    stored = [put(folder, number) for number in (1, 2)]
+    assert await archive.list_instances(STUDY) == [(one.series_uid, one.sop_instance_uid) for one in stored]
+    assert await archive.list_instances("9.9") == []
 
 
 async def test_a_missing_folder_is_unreachable_and_nothing_vanished(archive: FolderArchive, folder: Path) -> None:

@@ -12,10 +12,10 @@ from idas_p2p.dicom.scan import header_of
 from idas_p2p.node.folder_archive import FolderArchive
 from idas_p2p.node.sources import EMBEDDED, EmbeddedArchive, Sources
 from idas_p2p.store.database import Database
-from idas_p2p.store.objects import ObjectStore
+from idas_p2p.store.objects import ObjectStore, Stored
 from idas_p2p.store.settings import Archive
 from idas_p2p.wire.address import Address
-from idas_p2p.wire.instance import Selection
+from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.query import StudyQuery
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, make_instance, total_of
@@ -68,3 +68,17 @@ async def test_the_embedded_archive_gives_what_was_stored(objects: ObjectStore) 
     assert total_of(events) == 1
     assert data_of(events) == {instance.sop_instance_uid: instance.data.read()}
     assert [study.study_uid async for study in archive.find_studies(StudyQuery())] == [STUDY]
+    assert await archive.list_instances(STUDY) == [(instance.series_uid, instance.sop_instance_uid)]
+
+
+async def test_an_instance_replaced_while_it_is_sent_is_sent_as_it_was(objects: ObjectStore) -> None:
+    archive, instance = EmbeddedArchive(objects), make_instance(1)
+    study = header_of(instance.data, instance.transfer_syntax_uid).study
+    objects.put(instance, study, modality="CT", now=1.0)
+    (sending,) = [event async for event in archive.fetch(Selection(study_uid=STUDY)) if isinstance(event, Instance)]
+    other = make_instance(1, name="Other^Name")
+    assert objects.put(other, study, modality="CT", now=2.0) is Stored.REPLACED
+    assert sending.data.read() == instance.data.read()
+    assert list(data_of([event async for event in archive.fetch(Selection(study_uid=STUDY))]).values()) == [
+        other.data.read()
+    ]
