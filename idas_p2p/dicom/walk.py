@@ -58,11 +58,12 @@ class Elements:
 
     values: dict[int, bytes]
     pixel_data: PixelData | None
+    is_big_endian: bool = False
 
     def number(self, keyword: str) -> int | None:
-        """The value of an attribute with VR US in little endian; None when absent."""
+        """The value of an attribute with VR US; None when absent."""
         raw = self.values.get(tag_for_keyword(keyword) or 0, b"")
-        return int.from_bytes(raw[:2], "little") if len(raw) >= 2 else None
+        return int.from_bytes(raw[:2], "big" if self.is_big_endian else "little") if len(raw) >= 2 else None
 
     def reader(self) -> Callable[[str], str]:
         """A function that gives an attribute's decoded text by keyword, values stripped of padding; empty if absent."""
@@ -103,7 +104,7 @@ def read_elements(
         stops_after_header=deflated,
     )
     walk.run()
-    return Elements(walk.values, walk.pixel_data)
+    return Elements(walk.values, walk.pixel_data, transfer_syntax_uid == ExplicitVRBigEndian)
 
 
 class _Source(Protocol):

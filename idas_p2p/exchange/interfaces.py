@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from idas_p2p.access.policy import Requester
+from idas_p2p.errors import IdasError
+from idas_p2p.exchange.signed_manifest import Evidence
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
@@ -75,6 +78,26 @@ class FindSource(Protocol):
         ...
 
 
+class StudyLease(Protocol):
+    """One study pulled from the archive and kept at hand while the lease lasts."""
+
+    def events(self) -> AsyncIterator[RetrieveEvent]:
+        """Yield each instance once, as the archive gives it; raises an IdasError when it breaks off. Called once."""
+        ...
+
+    async def instance(self, sop_instance_uid: str) -> Instance:
+        """An instance that `events` yielded, the same bytes again.
+
+        Raises:
+            IdasError: it cannot be had any more.
+        """
+        ...
+
+    def taken(self, sop_instance_uid: str) -> None:
+        """Say that an instance will not be asked for again."""
+        ...
+
+
 class StudySource(Protocol):
     """Gives the images this node holds."""
 
@@ -82,23 +105,66 @@ class StudySource(Protocol):
         """Yield the selected instances as the archive gives them; raises an IdasError when it cannot."""
         ...
 
+    def open_listed(self, requester: Requester, selection: Selection) -> AbstractAsyncContextManager[StudyLease]:
+        """The same, for a requester that chooses among them and may ask for one again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """Where native pixel data lies in an encoded data set."""
+    """Where native pixel data lies in an encoded data set, and how; without rows nothing is known of that.
+
+    Bits stored, sign and number of frames are not here: coders see them in the samples.
+    """
 
     offset: int  # bytes from the start of the data set
     length: int  # bytes
+    rows: int = 0
+    columns: int = 0
+    samples: int = 1  # of a pixel
+    bits_allocated: int = 0  # of a sample
+    is_planar: bool = False  # planes of a frame one after another; PS3.3 C.7.6.3.1.3
+    is_big_endian: bool = False
+
+
+class PartialInstance(Protocol):
+    """The verified beginning of an instance."""
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Which instance."""
+        ...
+
+    @property
+    def digest(self) -> bytes:
+        """BLAKE2b-256 of all of it, as announced."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it, as announced."""
+        ...
+
+    @property
+    def kept(self) -> int:
+        """Bytes that are here and right: at least one, fewer than `size`."""
+        ...
 
 
 class InstanceWriter(Protocol):
     """Takes the bytes of one instance."""
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: bytes, digest: bytes | None = None) -> None:
         """Append bytes.
 
+        Args:
+            piece: the bytes.
+            digest: the first 16 bytes of BLAKE2b-256 of the data set up to the end of this piece; looked at before
+                anything is written. Only pieces that came with one are kept by `pause`.
+
         Raises:
-            SpoolFull: no room left.
+            DigestMismatch: other bytes than the digest says; the instance is aborted.
+            SpoolFull: no room left; the instance is aborted.
         """
         ...
 
@@ -110,8 +176,12 @@ class InstanceWriter(Protocol):
         """
         ...
 
+    def pause(self) -> None:
+        """Keep what was written, so that a later `begin` goes on there. Does nothing after `finish` or `abort`."""
+        ...
+
     def abort(self) -> None:
-        """Throw away what was written."""
+        """Throw away what was written. Does nothing after `finish`, `pause` or `abort`."""
         ...
 
 
@@ -120,6 +190,18 @@ class TransferSpool(Protocol):
 
     def instances(self) -> list[Instance]:
         """Those that arrived whole and were verified, in earlier attempts too."""
+        ...
+
+    def digests(self) -> Mapping[str, bytes]:
+        """BLAKE2b-256 of each of them, by SOP Instance UID."""
+        ...
+
+    def partial(self) -> Sequence[PartialInstance]:
+        """Those that began to arrive and are not being written now; few."""
+        ...
+
+    def drop(self, sop_instance_uid: str) -> None:
+        """Forget an instance that arrived whole."""
         ...
 
     def begin(
@@ -132,10 +214,48 @@ class TransferSpool(Protocol):
         transfer_syntax_uid: str,
         size: int,
         digest: bytes,
+        start: int = 0,
     ) -> InstanceWriter:
-        """Start an instance of `size` bytes with this BLAKE2b-256 digest.
+        """Start an instance of `size` bytes with this BLAKE2b-256 digest, or go on with one.
+
+        Several writers of one instance may be at work; the first that finishes is kept.
+
+        Args:
+            study_uid: and the next four: its names.
+            series_uid: see above.
+            sop_class_uid: see above.
+            sop_instance_uid: see above.
+            transfer_syntax_uid: see above.
+            size: bytes of all of it.
+            digest: of all of it.
+            start: `kept` of its PartialInstance with the same size and digest, or 0.
 
         Raises:
+            DigestMismatch: no such beginning is kept.
             SpoolFull: no room for it.
         """
+        ...
+
+
+class FetchWatcher(Protocol):
+    """Is told how a retrieval goes."""
+
+    def opened(self, holder: NodeId, channel: Channel) -> None:
+        """A holder answered; what comes over this channel belongs to the retrieval."""
+        ...
+
+    def interrupted(self, holder: NodeId) -> None:
+        """A link broke and will be opened again."""
+        ...
+
+    def failed(self, holder: NodeId, error: IdasError) -> None:
+        """A holder is given up."""
+        ...
+
+    def differs(self, holder: NodeId) -> None:
+        """A holder's copy of the study is not like those of the others, and is left out."""
+        ...
+
+    def signed(self, holder: NodeId, evidence: Evidence) -> None:
+        """A holder signed what it said on one link."""
         ...

@@ -1,0 +1,129 @@
+"""Which coding a chunk gets: the one with which it has left soonest, so that neither the line nor the cores wait.
+
+    leaves = max(coded, line free) + size / ratio / line;   coded = delay + (waiting + size) / (speed * lanes)
+
+With a queue before the line this is the coding for which max(coding time / lanes, coded bytes / line) is least, and a
+mix of two where one alone would keep either waiting: a slow line gets the densest, a fast one never waits for a coder.
+Belongs here: the rule, what a series has taught, how fast the line is. Pure; time is passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from idas_p2p.exchange.codec.pieces import DENSE, LIGHT, Coded, Way
+
+UNKNOWN_LINE: Final = 12.5e6  # bytes/s; ours: a line of 100 Mbit/s, until its own speed shows
+RECONSIDER: Final = 32  # pieces of a series after which all ways are tried again; ours
+WINDOW: Final = 0.2  # seconds over which the line is measured; ours: some round trips of most lines
+BLOCKED: Final = 0.5  # share of a window spent waiting for the line from which on that is its speed; ours
+
+
+class Effort(IntEnum):
+    """How hard to try."""
+
+    NONE = 0
+    LIGHT = 1
+    DENSE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """What does the work of one effort."""
+
+    count: int
+    speed: float  # bytes of pieces a second, of one lane
+    waiting: int = 0  # bytes of pieces before the next
+    delay: float = 0.0  # seconds until the first lane works
+
+    def done(self, size: int) -> float:
+        """Seconds until a piece of so many bytes is done."""
+        if not self.count:
+            return float("inf")
+        return self.delay + max(size / self.speed, (self.waiting + size) / (self.speed * self.count))
+
+
+def choose(
+    size: int, *, line: float | None, unsent: int, lanes: Mapping[Effort, Lanes], ratios: Mapping[Effort, float]
+) -> Effort:
+    """The effort for the next piece.
+
+    Args:
+        size: bytes of the piece.
+        line: bytes a second; None while unknown.
+        unsent: coded bytes before it.
+        lanes: for each effort but NONE.
+        ratios: bytes in a coded byte, for each effort but NONE.
+    """
+    rate = line or UNKNOWN_LINE
+    free = unsent / rate
+
+    def leaves(effort: Effort) -> float:
+        coded = lanes[effort].done(size) if effort in lanes else 0.0
+        return max(coded, free) + size / ratios.get(effort, 1.0) / rate
+
+    return min((Effort.DENSE, Effort.LIGHT, Effort.NONE), key=leaves)
+
+
+@dataclass(slots=True)
+class SeriesWays:
+    """What the pieces of one series have taught: the best way for each effort, and how dense it is."""
+
+    ratios: dict[Effort, float] = field(default_factory=lambda: {Effort.LIGHT: 2.5, Effort.DENSE: 3.5})
+    _best: dict[Effort, Way] = field(default_factory=dict)
+    _taken: dict[Effort, int] = field(default_factory=dict)
+
+    def ways(self, effort: Effort) -> tuple[Way, ...]:
+        """What to try on the next piece: all ways at first and now and then, else the best."""
+        if effort is Effort.NONE:
+            return ()
+        taken = self._taken.get(effort, 0)
+        self._taken[effort] = taken + 1
+        best = self._best.get(effort)
+        if best is not None and taken % RECONSIDER:
+            return (best,)
+        if effort is Effort.LIGHT:
+            return LIGHT
+        return (*DENSE, self._best.get(Effort.LIGHT, Way.BOTH))
+
+    def learn(self, effort: Effort, size: int, coded: Coded) -> None:
+        """Take note of a coded piece."""
+        if coded.way is not None:
+            self._best[effort] = coded.way
+        if size and effort is not Effort.NONE:
+            known = self.ratios[effort]
+            self.ratios[effort] = known + (size / max(1, len(coded.data)) - known) / 4
+
+
+@dataclass(slots=True)
+class Line:
+    """How fast the line takes bytes, from how long sending them took.
+
+    While the line keeps the sender waiting, that is its speed. While it does not, it is faster than what was sent.
+    """
+
+    rate: float | None = None  # bytes/s; None while unknown
+    _since: float | None = None
+    _size: int = 0
+    _blocked: float = 0.0
+
+    def sent(self, size: int, *, begun: float, now: float) -> None:
+        """A message of `size` bytes was sent; the line was asked to take it at `begun`. Seconds of any steady clock."""
+        if self._since is None:
+            self._since = begun
+        self._size += size
+        self._blocked += now - begun
+        elapsed = now - self._since
+        if elapsed < WINDOW:
+            return
+        if self._blocked >= BLOCKED * elapsed:
+            measured = self._size / self._blocked
+            self.rate = measured if self.rate is None else (self.rate + measured) / 2
+        elif self.rate is not None:
+            self.rate = max(self.rate, self.rate + (2 * self._size / elapsed - self.rate) / 2)
+        else:
+            self.rate = max(UNKNOWN_LINE, 2 * self._size / elapsed)
+        self._since, self._size, self._blocked = now, 0, 0.0

@@ -1,0 +1,196 @@
+"""The sending end of an image link: messages in order, pieces coded ahead of it, neither too many nor too few.
+
+Law: what was put first leaves first; at most WINDOW bytes are on their way through here; once sending failed, whoever
+puts something learns it. Belongs here: order, the bound, measuring the line. Not here: what a message means, whether it
+may be sent (outgoing.py), the codings (codec).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from idas_p2p.blob import Blob
+from idas_p2p.clock import Clock
+from idas_p2p.exchange.codec.choice import Effort, Line, choose
+from idas_p2p.exchange.codec.pieces import Coded
+from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.coding import Encoder, Piece, chunk_of
+from idas_p2p.exchange.interfaces import PixelLayout
+from idas_p2p.limits import CHUNK_SIZE
+from idas_p2p.tasks import TaskOwner
+
+WINDOW: Final = 8 * CHUNK_SIZE  # bytes on their way through here, as they are until coded; ours: 32 transfers, 256 MiB
+MESSAGE_COST: Final = 256  # bytes that any message counts for, so that small ones are bounded too; ours
+
+Send = Callable[[Any], Awaitable[None]]
+"""Sends one message; called for one at a time, in order."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A message, or the piece that becomes one."""
+
+    size: int  # bytes it counts for now
+    message: Any = None
+    piece: Piece | None = None
+    effort: Effort = Effort.NONE
+    digest: bytes = b""
+    coded: asyncio.Future[Coded] | None = None
+
+    async def ready(self) -> Any:
+        """The message, when it is there."""
+        if self.piece is None:
+            return self.message
+        coded = None if self.coded is None else await self.coded
+        return replace(chunk_of(self.piece, self.effort, coded), digest=self.digest)
+
+
+class Outbox:
+    """Sends the messages of one link, in a task of its own while it is entered.
+
+    Args:
+        send: sends one.
+        coders: code pieces.
+        clock: the time.
+        is_near: whether the link is so fast that coding only slows it; asked for each instance.
+    """
+
+    def __init__(self, send: Send, coders: Coders, *, clock: Clock, is_near: Callable[[], bool]) -> None:
+        self._send, self._coders, self._clock, self._is_near = send, coders, clock, is_near
+        self._encoder, self._line = Encoder(), Line()
+        self._entries = deque[_Entry]()
+        self._size = 0  # bytes on their way
+        self._unsent = 0  # of them coded
+        self._changed = asyncio.Event()
+        self._tasks = TaskOwner(limit=1)
+        self.error: Exception | None = None
+        """What ended sending."""
+
+    async def __aenter__(self) -> Outbox:
+        self._tasks.start("outbox", self._work())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._tasks.stop()
+        for entry in self._entries:
+            if entry.coded is not None:
+                entry.coded.cancel()
+        self._entries.clear()
+
+    async def put(self, message: Any) -> None:
+        """Send a message after all before it; waits while too much is on its way.
+
+        Raises:
+            Exception: what `send` raised, for this message or one before.
+        """
+        await self._room()
+        self._add(_Entry(MESSAGE_COST, message))
+
+    async def put_data(
+        self,
+        series_uid: str,
+        data: Blob,
+        layout: PixelLayout | None,
+        *,
+        packed: bool,
+        prefixes: Mapping[int, bytes],
+        start: int = 0,
+    ) -> None:
+        """Send the chunks of a data set; waits as `put` does.
+
+        Args:
+            series_uid: of the instance.
+            data: the data set.
+            layout: where native pixels lie; None when unknown.
+            packed: it is compressed already: only its head is worth coding.
+            prefixes: the digest of each chunk, by the offset of its end; docs/spec/exchange.md section 5.
+            start: bytes that the other side has.
+
+        Raises:
+            OSError: it cannot be read, or has become shorter; what was put before is sent.
+            Exception: what `send` raised.
+        """
+        is_near = self._is_near()
+        for piece in self._encoder.pieces(series_uid, data, layout, start=start):
+            await self._room()
+            effort = Effort.NONE if is_near or (packed and piece.offset) else self._effort(piece)
+            self._add_piece(series_uid, piece, effort, prefixes[piece.offset + len(piece.data)])
+
+    async def settle(self) -> None:
+        """Wait until all that was put is sent, or sending has failed: see `error`."""
+        while self._entries and self.error is None:
+            await self._change()
+
+    def _effort(self, piece: Piece) -> Effort:
+        """How hard to try with a piece of pixels; heads and tails are always worth a light try."""
+        if piece.ways is None:
+            return Effort.LIGHT
+        lanes = {Effort.LIGHT: self._coders.light, Effort.DENSE: self._coders.heavy}
+        ratios = piece.ways.ratios
+        return choose(len(piece.data), line=self._line.rate, unsent=self._unsent, lanes=lanes, ratios=ratios)
+
+    def _add_piece(self, series_uid: str, piece: Piece, effort: Effort, digest: bytes) -> None:
+        size = len(piece.data)
+        job = self._encoder.job(series_uid, piece, effort)
+        entry = _Entry(MESSAGE_COST + size, piece=piece, effort=effort, digest=digest)
+        self._add(entry)
+        if job is None:
+            self._unsent += size
+            return
+        entry.coded = self._coders.start(job)
+        if entry.coded.done():
+            self._shrink(entry, entry.coded)
+        else:
+            entry.coded.add_done_callback(lambda coded: self._shrink(entry, coded))
+
+    def _shrink(self, entry: _Entry, coded: asyncio.Future[Coded]) -> None:
+        """A piece became smaller; or it did not, and the sending task will see why."""
+        if coded.cancelled() or coded.exception() is not None:
+            return
+        size = len(coded.result().data)
+        self._unsent += size
+        self._size += MESSAGE_COST + size - entry.size
+        entry.size = MESSAGE_COST + size
+        self._changed.set()
+
+    def _add(self, entry: _Entry) -> None:
+        self._entries.append(entry)
+        self._size += entry.size
+        self._changed.set()
+
+    async def _room(self) -> None:
+        while self._size >= WINDOW and self.error is None:
+            await self._change()
+        if self.error is not None:
+            raise self.error
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def _work(self) -> None:
+        """Send, one after another, until that fails."""
+        try:
+            while True:
+                while not self._entries:
+                    await self._change()
+                await self._send_first(self._entries[0])
+        except Exception as error:  # told to those who put something
+            self.error = error
+            self._changed.set()
+
+    async def _send_first(self, entry: _Entry) -> None:
+        message = await entry.ready()
+        begun = self._clock.monotonic()
+        await self._send(message)
+        self._entries.popleft()
+        self._size -= entry.size
+        if entry.piece is not None:
+            size = entry.size - MESSAGE_COST
+            self._unsent -= size
+            self._line.sent(size, begun=begun, now=self._clock.monotonic())
+        self._changed.set()
