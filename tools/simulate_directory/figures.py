@@ -21,6 +21,8 @@ class Figures:
     scenario: str = ""
     end: str = "complete"  # or why it was cut short
     found: float | None = None  # share of reads that returned what was stored
+    forged: int | None = None  # reads that returned what nobody wrote
+    stale: int | None = None  # reads that returned only what had been replaced
     lost: int | None = None  # records that no node alive holds
     reads: int | None = None
     p50_s: float | None = None  # virtual seconds of a read

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from kademlia.node import Node
@@ -28,9 +29,10 @@ from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.rpc import Endpoint, Values
 from tools.simulate_directory.formation import Membership
-from tools.simulate_directory.loop import LoopClock
+from tools.simulate_directory.hostile import MadeUp, corrupt
+from tools.simulate_directory.loop import EPOCH, START, LoopClock
 from tools.simulate_directory.network import ACCOUNT, Account, SimulatedNetwork
-from tools.simulate_directory.plan import PAYLOAD, UDP_PORT, Plan
+from tools.simulate_directory.plan import PAYLOAD, UDP_PORT, Plan, Read, Vice
 
 MEASURED = 8  # contacts whose round trip a node has measured before the run begins
 
@@ -84,8 +86,14 @@ class Ours:
         self.servers: list[DirectoryServer] = []
         self._numbers = {peer.node_id: number for number, peer in enumerate(self.peers)}
         self._rng = random.Random(f"ours {plan.seed}")  # noqa: S311  # no secrets here
-        self._records: dict[int, Record] = {}
+        self._records: dict[tuple[int, int], Record] = {}
+        self._places: dict[bytes, int] = {}
         self._traced: set[int] = set()
+
+    @cached_property
+    def made_up(self) -> MadeUp:
+        """Nodes that do not exist, for those who mislead."""
+        return MadeUp(self.plan.seed)
 
     async def build(self) -> None:
         """Start all nodes with the contacts of a settled network."""
@@ -101,14 +109,26 @@ class Ours:
 
     async def store(self, writer: int, records: Sequence[int]) -> int:
         """Sign and store records."""
-        return sum(await self.servers[writer].put([self._record(number) for number in records]))
+        return sum(await self.servers[writer].put([self.record(number) for number in records]))
 
-    async def read(self, reader: int, record: int, account: Account) -> bool:
+    async def publish(self, writer: int, count: int, note: Callable[[int, int], None]) -> None:
+        """Publish drafts, which are signed when their turn comes."""
+
+        def stored(some: Sequence[tuple[int, int]]) -> None:
+            note(len(some), sum(replicas for _, replicas in some))
+
+        await self.servers[writer].publish([Unsigned(self, number) for number in range(count)], on_stored=stored)
+
+    async def read(self, reader: int, record: int, account: Account) -> Read:
         """Read a record."""
         self._trace(reader)
         server, key = self.servers[reader], self.key(record)
         account.start([peer.id for peer in server.protocol.router.find_neighbors(Node(key), 2 * server.ksize)])
-        return self._records[record] in await server.get(key)
+        got = await server.get(key)
+        genuine = [self.record(record), self.record(record, version=0)]
+        if any(one not in genuine for one in got):
+            return Read.FORGED
+        return Read.FOUND if genuine[0] in got else Read.STALE if got else Read.MISSING
 
     async def lookup(self, reader: int, target: bytes) -> list[bytes]:
         """The nodes nearest to an id."""
@@ -116,7 +136,7 @@ class Ours:
 
     def key(self, record: int) -> bytes:
         """Where a record lies."""
-        return self._record(record).key
+        return self.place(record).node_id.kademlia_id
 
     def holds(self, node: int, record: int) -> bool:
         """Whether a node holds a record."""
@@ -125,6 +145,33 @@ class Ours:
     def kill(self, node: int) -> None:
         """Turn a node off without a word."""
         self.network.silence(self.plan.host_of(node))
+
+    def corrupt(self, node: int, how: Vice) -> None:
+        """Let a node do evil from now on."""
+        corrupt(self, node, how)
+
+    def record(self, number: int, *, version: int = 1) -> Record:
+        """A record; version 0 is one that its writer has replaced."""
+        record = self._records.get((number, version))
+        if record is None:
+            record = self._records[number, version] = self.sign(number, now=EPOCH + START + version)
+        return record
+
+    def sign(self, number: int, *, now: float) -> Record:
+        """A record, as of some time."""
+        writer = SigningKey(self.plan.bytes_for("writer", number))
+        payload = self.plan.bytes_for("payload", number, now) * (PAYLOAD // 32 + 1)
+        return sign_record(self.place(number), writer, payload[:PAYLOAD], now=now)
+
+    def place(self, number: int) -> SigningKey:
+        """The key that gives a record its place."""
+        return SigningKey(self.plan.bytes_for("place", number))
+
+    def number_at(self, key: bytes) -> int | None:
+        """The record that lies at a key."""
+        if not self._places:
+            self._places = {self.key(number): number for number in range(self.plan.records)}
+        return self._places.get(key)
 
     def open_session(self, number: int, peer: NodeId, endpoint: Endpoint) -> bool:
         """Open the session that two nodes would have if either has the other as a contact."""
@@ -164,21 +211,32 @@ class Ours:
         now = LoopClock().monotonic()
         server.protocol.liveness.heard(self.peers[contact], now=now, round_trip=2 * latency)
 
-    def _record(self, number: int) -> Record:
-        record = self._records.get(number)
-        if record is None:
-            place, writer = (SigningKey(self.plan.bytes_for(what, number)) for what in ("place", "writer"))
-            payload = self.plan.bytes_for("payload", number) * (PAYLOAD // 32 + 1)
-            record = sign_record(place, writer, payload[:PAYLOAD], now=LoopClock().now())
-            self._records[number] = record
-        return record
-
     def _trace(self, reader: int) -> None:
         """Note on the account of each read who named whom; the reader's code is not changed by it."""
         if reader not in self._traced:
             self._traced.add(reader)
             protocol: Any = self.servers[reader].protocol
             protocol.call_find_value = traced(protocol.call_find_value)
+
+
+class Unsigned:
+    """A record to be; see placing.Draft. Very many of them need little memory.
+
+    Args:
+        federation: whose record.
+        number: which.
+    """
+
+    __slots__ = ("_federation", "_number", "key")
+
+    def __init__(self, federation: Ours, number: int) -> None:
+        self._federation = federation
+        self._number = number
+        self.key = federation.place(number).node_id.kademlia_id
+
+    def sign(self) -> Record:
+        """The record, as of now."""
+        return self._federation.sign(self._number, now=LoopClock().now())
 
 
 def traced(call: Callable[..., Awaitable[Values | None]]) -> Callable[..., Awaitable[Values | None]]:
@@ -188,7 +246,7 @@ def traced(call: Callable[..., Awaitable[Values | None]]) -> Callable[..., Await
         reply = await call(peer, *args, **kwargs)
         account = ACCOUNT.get()
         if reply is not None and account is not None:
-            account.named(peer.id, [contact.node_id.kademlia_id for contact in reply.contacts])
+            account.named(peer.id, [Peer.from_wire(contact).id for contact in reply.contacts])
             if reply.records:
                 account.used(peer.id)
         return reply

@@ -6,8 +6,9 @@ Belongs here: the question. Not here: how it is run (scenario.py), what came out
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 from idas_p2p.limits import DIRECTORY_K
@@ -15,6 +16,16 @@ from tools.simulate_directory.network import Account
 
 PAYLOAD = 152  # bytes; of a claim, docs/spec/directory.md section 4: its record has 369 bytes
 UDP_PORT = 11_113
+
+
+class Vice(Enum):
+    """What a hostile node does; each is one of these, in turn."""
+
+    DROP = auto()  # answers nothing
+    LIE = auto()  # gives forged records, and says it stores what it drops
+    STALE = auto()  # gives what was stored before, and says it stores what it drops
+    FLOOD = auto()  # sends without end, and answers with forged records without end
+    MISLEAD = auto()  # names neighbours that do not exist, as near to any id as it likes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +45,16 @@ class Plan:
     publish: int = 0  # records from one node; 0 for many writers with few each
     joined: bool = False  # every node joins by itself, instead of starting with full buckets
 
+    @property
+    def title(self) -> str:
+        """For people."""
+        if self.publish:
+            return f"{self.publish} records published by one node"
+        if self.churn:
+            return f"churn, median session {self.session:g} h, {self.hours:g} h"
+        hostile = f", {self.hostile:.0%} hostile" if self.hostile else ""
+        return f"{self.dead:.0%} die at once{hostile}"
+
     def bytes_for(self, *what: object) -> bytes:
         """32 bytes that are the same in every run with this seed."""
         return hashlib.blake2b(repr((self.seed, *what)).encode(), digest_size=32).digest()
@@ -41,6 +62,15 @@ class Plan:
     def host_of(self, node: int) -> str:
         """Every node is a site of its own, with a public IPv4 address."""
         return f"{20 + (node >> 16)}.{node >> 8 & 255}.{node & 255}.{1 + (node * 7) % 250}"
+
+
+class Read(Enum):
+    """What came of reading a record."""
+
+    FOUND = auto()  # exactly what was stored last
+    MISSING = auto()
+    STALE = auto()  # what was stored before that, and nothing newer
+    FORGED = auto()  # something that its writer never wrote, whatever else
 
 
 class Federation(Protocol):
@@ -56,8 +86,11 @@ class Federation(Protocol):
     async def store(self, writer: int, records: Sequence[int]) -> int:
         """Store records; returns how many replicas were acknowledged."""
 
-    async def read(self, reader: int, record: int, account: Account) -> bool:
-        """Read a record; whether exactly what was stored came back."""
+    async def publish(self, writer: int, count: int, note: Callable[[int, int], None]) -> None:
+        """Store very many records; `note` is told (records, replicas) that were stored since it was told last."""
+
+    async def read(self, reader: int, record: int, account: Account) -> Read:
+        """Read a record."""
 
     async def lookup(self, reader: int, target: bytes) -> list[bytes]:
         """The ids of the k nodes nearest to an id, without the reader."""
@@ -67,6 +100,9 @@ class Federation(Protocol):
 
     def holds(self, node: int, record: int) -> bool:
         """Whether a node holds a record."""
+
+    def corrupt(self, node: int, how: Vice) -> None:
+        """Let a node do evil from now on."""
 
     def kill(self, node: int) -> None:
         """Turn a node off without a word."""

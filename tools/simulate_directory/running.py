@@ -12,12 +12,13 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 
-from tools.simulate_directory import stock
+from tools.simulate_directory import memory, stock
 from tools.simulate_directory.figures import Figures
 from tools.simulate_directory.loop import START, OutOfTime, run
 from tools.simulate_directory.network import SimulatedNetwork, virtual_loop
 from tools.simulate_directory.ours import Ours
 from tools.simulate_directory.plan import Federation, Plan
+from tools.simulate_directory.publishing import Publication
 from tools.simulate_directory.scenario import Deaths
 
 FEDERATIONS: dict[str, Callable[[Plan, SimulatedNetwork], Federation]] = {"ours": Ours, "stock": stock.Stock}
@@ -31,9 +32,9 @@ def simulate(system: str, plan: Plan, *, limit: float | None = None) -> Figures:
         plan: what to simulate.
         limit: real seconds.
     """
-    figures = Figures(system=system, nodes=plan.nodes, seed=plan.seed)
+    figures = Figures(system=system, nodes=plan.nodes, seed=plan.seed, scenario=plan.title)
     started, used = time.monotonic(), time.process_time()
-    with without_collector(), stock.in_virtual_time():
+    with without_collector(), memory.shared(), stock.in_virtual_time():
         try:
             run(lambda: _acts(system, plan, figures), limit=limit)
         except* OutOfTime as out:
@@ -48,7 +49,8 @@ async def _acts(system: str, plan: Plan, figures: Figures) -> None:
     federation = FEDERATIONS[system](plan, network)
     try:
         await federation.build()
-        await Deaths(plan, federation, figures).run()
+        scenario = Publication if plan.publish else Deaths
+        await scenario(plan, federation, figures).run()
     finally:
         figures.virtual_s = asyncio.get_running_loop().time() - START
 

@@ -13,7 +13,7 @@ from tools.simulate_directory.figures import Figures, mean, percentile
 from tools.simulate_directory.formation import Membership
 from tools.simulate_directory.loop import at_times
 from tools.simulate_directory.network import ACCOUNT, Account
-from tools.simulate_directory.plan import Federation, Plan
+from tools.simulate_directory.plan import Federation, Plan, Read, Vice
 
 WRITERS = 20  # that share the records
 QUIET = 20.0  # seconds; what was begun has ended by then, late timers included
@@ -39,20 +39,30 @@ class Deaths:
         self._alive = [True] * plan.nodes
         self._accounts: list[Account] = []
         self._seconds: list[float] = []
-        self._found: list[bool] = []
+        self._reads: list[Read] = []
+        self._honest = [True] * plan.nodes
 
     async def run(self) -> None:
         """All of it."""
+        self.corrupt()
         await self.store()
         self._figures.exact_k_before = await self.exactness()
         self.die()
         await self.read()
         self._figures.exact_k = await self.exactness()
 
+    def corrupt(self) -> None:
+        """A share of all nodes does evil, from the start."""
+        hostile = self._rng.sample(range(self._plan.nodes), round(self._plan.hostile * self._plan.nodes))
+        for place, node in enumerate(hostile):
+            self._honest[node] = False
+            self._federation.corrupt(node, list(Vice)[place % len(Vice)])
+
     async def store(self) -> None:
         """Some writers store all records."""
         account = Account()
-        writers = self._rng.sample(range(self._plan.nodes), min(WRITERS, self._plan.nodes))
+        honest = self._living()
+        writers = self._rng.sample(honest, min(WRITERS, len(honest)))
         shares = [range(place, self._plan.records, len(writers)) for place in range(len(writers))]
 
         async def write(writer: int, records: Sequence[int]) -> int:
@@ -74,9 +84,8 @@ class Deaths:
             self._alive[node] = False
             self._federation.kill(node)
         living = self._living()
-        self._figures.lost = sum(
-            not any(self._federation.holds(node, record) for node in living) for record in range(self._plan.records)
-        )
+        records = range(self._plan.records)
+        self._figures.lost = sum(not any(self._federation.holds(node, record) for node in living) for record in records)
 
     async def read(self) -> None:
         """Every record is read by some node alive, all within a while."""
@@ -89,10 +98,10 @@ class Deaths:
             account = Account()
             ACCOUNT.set(account)
             started = asyncio.get_running_loop().time()
-            found = await self._federation.read(readers[record], record, account)
+            came = await self._federation.read(readers[record], record, account)
             self._seconds.append(asyncio.get_running_loop().time() - started)
             self._accounts.append(account)
-            self._found.append(found)
+            self._reads.append(came)
             self._sum_up()
 
         await at_times(times, read)
@@ -100,7 +109,9 @@ class Deaths:
         self._sum_up()
 
     async def exactness(self) -> float | None:
-        """How often a lookup returns exactly the k nearest nodes alive."""
+        """How often a lookup returns exactly the k nearest nodes alive; not asked where some make others up."""
+        if self._plan.hostile:
+            return None
         living = self._living()
         targets = [self._rng.randbytes(20) for _ in range(min(self._plan.records, MAX_LOOKUPS))]
         readers = [self._rng.choice(living) for _ in targets]
@@ -118,14 +129,19 @@ class Deaths:
         return mean(right)
 
     def _living(self) -> list[int]:
-        return [node for node, alive in enumerate(self._alive) if alive]
+        """The nodes alive that do as they should."""
+        return [node for node in range(self._plan.nodes) if self._alive[node] and self._honest[node]]
 
     def _sum_up(self) -> None:
         figures = self._figures
-        figures.reads = len(self._found)
-        figures.found = mean(self._found)
+        figures.reads = len(self._reads)
+        figures.found = mean([came is Read.FOUND for came in self._reads])
+        if self._plan.hostile:
+            figures.forged = self._reads.count(Read.FORGED)
+            figures.stale = self._reads.count(Read.STALE)
         figures.p50_s, figures.p95_s = percentile(self._seconds, 0.5), percentile(self._seconds, 0.95)
-        hops = [account.hops for account, found in zip(self._accounts, self._found, strict=True) if found]
+        pairs = zip(self._accounts, self._reads, strict=True)
+        hops = [account.hops for account, came in pairs if came is Read.FOUND]
         figures.hops_mean, figures.hops_p95 = mean(hops), percentile(hops, 0.95)
         figures.messages_per_get = mean([account.messages for account in self._accounts])
         figures.bytes_per_get = mean([account.size for account in self._accounts])

@@ -22,11 +22,13 @@ from kademlia.utils import digest
 
 from idas_p2p.crypto.keys import SigningKey
 from tools.simulate_directory.formation import Membership
+from tools.simulate_directory.hostile_stock import corrupt
 from tools.simulate_directory.loop import LoopClock
 from tools.simulate_directory.network import ACCOUNT, Account, SimulatedNetwork
-from tools.simulate_directory.plan import UDP_PORT, Plan
+from tools.simulate_directory.plan import UDP_PORT, Plan, Read, Vice
 
 VALUE = 369  # bytes; of a record of ours
+MAX_PUBLISHED = 1_000  # values; what one costs does not depend on how many there are
 ALPHA = 3  # the library's default
 
 
@@ -41,6 +43,7 @@ class Stock:
         self.ids = [SigningKey(plan.bytes_for("node", n)).node_id.kademlia_id for n in range(plan.nodes)]
         self.servers: list[Any] = []
         self._rng = random.Random(f"stock {plan.seed}")  # noqa: S311  # no secrets here
+        self._places: dict[bytes, int] = {}
         self._traced: set[int] = set()
 
     async def build(self) -> None:
@@ -58,17 +61,25 @@ class Stock:
     async def store(self, writer: int, records: Sequence[int]) -> int:
         """Store values, one after another as the library does; it tells of success, not how often."""
         for number in records:
-            await self.servers[writer].set(str(number), self._value(number))
+            await self.servers[writer].set(str(number), self.value(number))
         return sum(self.holds(node, number) for node in range(self.plan.nodes) for number in records)
 
-    async def read(self, reader: int, record: int, account: Account) -> bool:
+    async def publish(self, writer: int, count: int, note: Callable[[int, int], None]) -> None:
+        """Store values one after another, at most MAX_PUBLISHED."""
+        for number in range(min(count, MAX_PUBLISHED)):
+            note(1, await self.store(writer, [number]))
+
+    async def read(self, reader: int, record: int, account: Account) -> Read:
         """Read a value."""
         server = self.servers[reader]
         if reader not in self._traced:
             self._traced.add(reader)
             server.protocol.call_find_value = traced(server.protocol.call_find_value)
         account.start([node.id for node in server.protocol.router.find_neighbors(Node(self.key(record)))])
-        return bool(await server.get(str(record)) == self._value(record))
+        got = await server.get(str(record))
+        if got is None:
+            return Read.MISSING
+        return {self.value(record): Read.FOUND, self.value(record, version=0): Read.STALE}.get(got, Read.FORGED)
 
     async def lookup(self, reader: int, target: bytes) -> list[bytes]:
         """The nodes nearest to an id."""
@@ -89,8 +100,19 @@ class Stock:
         """Turn a node off without a word."""
         self.network.silence(self.plan.host_of(node))
 
-    def _value(self, number: int) -> bytes:
-        return (self.plan.bytes_for("payload", number) * (VALUE // 32 + 1))[:VALUE]
+    def corrupt(self, node: int, how: Vice) -> None:
+        """Let a node do evil from now on."""
+        corrupt(self, node, how)
+
+    def number_at(self, key: bytes) -> int | None:
+        """The value that lies at a key."""
+        if not self._places:
+            self._places = {self.key(number): number for number in range(self.plan.records)}
+        return self._places.get(key)
+
+    def value(self, number: int, *, version: int = 1) -> bytes:
+        """A value; version 0 is one that its writer has replaced."""
+        return (self.plan.bytes_for("payload", number, version) * (VALUE // 32 + 1))[:VALUE]
 
 
 def traced(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
