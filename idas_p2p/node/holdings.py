@@ -15,11 +15,13 @@ from idas_p2p.access.policy import Level, Requester, Rule, decide
 from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.matching import matches
-from idas_p2p.errors import IdasError, StudyNotFound, TicketRefused
+from idas_p2p.errors import StudyNotFound, TicketRefused
 from idas_p2p.events import log_event
-from idas_p2p.node.sources import ArchiveSource, Sources
+from idas_p2p.node.shelves import LINGER, Lease, Shelves
+from idas_p2p.node.sources import Sources
+from idas_p2p.node.united import Holder, united
 from idas_p2p.store.catalog import Catalog, Entry
-from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.instance import RetrieveEvent, Selection
 from idas_p2p.wire.messages import FetchRequest, Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -33,6 +35,7 @@ class Holdings:
     Args:
         catalog: of all archives.
         sources: the archives.
+        shelves: pulls under way.
         tickets: issues and checks ours.
         rules: the policy in force, asked anew each time.
         clock: the time.
@@ -42,12 +45,13 @@ class Holdings:
         self,
         catalog: Catalog,
         sources: Sources,
+        shelves: Shelves,
         tickets: TicketOffice,
         *,
         rules: Callable[[], list[Rule]],
         clock: Clock,
     ) -> None:
-        self._catalog, self._sources, self._tickets = catalog, sources, tickets
+        self._catalog, self._sources, self._shelves, self._tickets = catalog, sources, shelves, tickets
         self._rules, self._clock = rules, clock
 
     async def local_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
@@ -107,43 +111,38 @@ class Holdings:
 
     async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         """Yield the instances for another member, who was checked (exchange.interfaces.StudySource)."""
-        async with aclosing(self.open_local(selection)) as events:
+        async with aclosing(self._read(self._lease(selection, linger=LINGER))) as events:
             async for event in events:
                 yield event
 
+    def open_listed(self, requester: Requester, selection: Selection) -> Lease:
+        """The same for one that chooses among them (exchange.interfaces.StudySource)."""
+        return self._lease(selection, keeps=True, linger=LINGER)
+
     async def open_local(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
-        """Yield the instances from the archive that has most of the study, the rest from the next one when it fails.
+        """Yield the instances from our archives; whoever asks for the same meanwhile shares what they give.
 
         Raises:
             StudyNotFound: none of our archives has it, or none gives a single instance of it.
             ArchiveUnreachable, ArchiveFailed: the last that has it does not answer, or broke off.
         """
-        sent = set[str]()
-        failure: IdasError = StudyNotFound()
-        for name, source in self._sources_of(selection.study_uid):
-            failed: list[InstanceFailed] = []  # the next archive may have them, if this one breaks off
-            has_it = False
-            try:
-                async with aclosing(source.fetch(selection)) as events:  # type: ignore[type-var]
-                    async for event in events:
-                        if isinstance(event, InstanceFailed):
-                            failed.append(event)
-                        elif isinstance(event, Total) or event.sop_instance_uid not in sent:
-                            yield event
-                        has_it = has_it or not isinstance(event, Total)
-                        if isinstance(event, Instance):
-                            sent.add(event.sop_instance_uid)
-            except IdasError as problem:
-                log_event("archive_fetch_failed", archive=name, reason=problem.code, next_step=problem.detail)
-                failure = problem
-                continue
-            for one in failed:
-                yield one
-            if has_it:
-                return
-        raise failure
+        async with aclosing(self._read(self._lease(selection))) as events:
+            async for event in events:
+                yield event
 
-    def _sources_of(self, study_uid: str) -> list[tuple[str, ArchiveSource]]:
-        """The archives that hold a study and are configured now, the fullest first."""
-        found = [(entry.archive, self._sources.get(entry.archive)) for entry in self.best_entries(study_uid)]
-        return [(name, source) for name, source in found if source is not None]
+    def _lease(self, selection: Selection, *, keeps: bool = False, linger: float = 0.0) -> Lease:
+        count = self.instance_count(selection.study_uid)
+        return self._shelves.open(selection, self._pull, keeps=keeps, linger=linger, at_least=count)
+
+    async def _read(self, lease: Lease) -> AsyncGenerator[RetrieveEvent, None]:
+        async with lease, aclosing(lease.events()) as events:
+            async for event in events:
+                yield event
+
+    def _pull(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
+        """Ask the archives that hold a study and are configured now, the fullest first."""
+        found = [(entry, self._sources.get(entry.archive)) for entry in self.best_entries(selection.study_uid)]
+        holders = [
+            Holder(entry.archive, source, entry.study.instance_count) for entry, source in found if source is not None
+        ]
+        return united(holders, selection)

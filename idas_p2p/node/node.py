@@ -41,6 +41,7 @@ from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.serve import ChannelServer
 from idas_p2p.node.services import NodeServices
+from idas_p2p.node.shelves import Shelves
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.transfers import Transfers
 from idas_p2p.store.catalog import Catalog
@@ -124,9 +125,11 @@ class Node:
             self.identity, config.institution, config.aet, self.directory, own_addresses=self.addresses, clock=clock
         )
         self._rules: list[Rule] = []
+        self.shelves = Shelves(self.spool.scratch, self.bridge)
         self.holdings = Holdings(
             self.catalog,
             self.sources,
+            self.shelves,
             TicketOffice(derive(secret, "idas tickets")),
             rules=lambda: self._rules,
             clock=clock,
@@ -233,6 +236,7 @@ class Node:
             stack.push_async_callback(self.channels.stop)
             stack.push_async_callback(self.directory.stop)
             stack.push_async_callback(self.links.close)
+            stack.push_async_callback(self.shelves.stop)
             stack.push_async_callback(self.retriever.stop)
             stack.push_async_callback(self.tasks.stop)
             stack.push_async_callback(self._stop_serving)

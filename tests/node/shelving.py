@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from idas_p2p.blob import MemoryBlob
+from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.errors import IdasError
+from idas_p2p.node.shelves import Shelves
+from idas_p2p.store.forms import Form
+from idas_p2p.store.scratch import Scratch
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
 
 STUDY = "1.2.3"
@@ -64,6 +69,15 @@ class Archive:
                 yield event
         finally:
             self.closed += 1
+
+
+def shelves_in_memory() -> Shelves:
+    """Shelves of tests whose instances all fit into memory."""
+    return Shelves(lambda: Scratch(Path("unused"), Form(), _ignore, _ignore, bytes), Bridge(threads=1))
+
+
+def _ignore(size: int) -> None:
+    pass
 
 
 async def settle() -> None:

@@ -15,40 +15,47 @@ from idas_p2p.node.sources import ArchiveSource
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.messages import FetchRequest, Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, failed_in, make_instance
+from tests.node.shelving import shelves_in_memory
 
 BERG = Requester(node_id=NodeId(b"b" * 32), institution="Berg", user="dr-lee")
 CARL = Requester(node_id=NodeId(b"c" * 32), institution="Carl")
 
 
-class Shelves:
+class Archives:
     """Archives that give what they are told to, by name."""
 
     def __init__(self, **archives: list[RetrieveEvent | Exception]) -> None:
         self._archives = archives
 
     def get(self, name: str) -> ArchiveSource | None:
-        return Shelf(self._archives[name]) if name in self._archives else None
+        return Archive(self._archives[name]) if name in self._archives else None
 
 
 @dataclass
-class Shelf:
+class Archive:
     events: list[RetrieveEvent | Exception]
 
     async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
         raise ArchiveUnreachable
         yield
 
+    async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
+        return [(event.series_uid, event.sop_instance_uid) for event in self.events if isinstance(event, Instance)]
+
     async def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         for event in self.events:
             if isinstance(event, Exception):
                 raise event
-            yield event
+            if not isinstance(event, Instance) or selection.includes(
+                series_uid=event.series_uid, sop_instance_uid=event.sop_instance_uid
+            ):
+                yield event
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def rules() -> list[Rule]:
 
 def holdings(catalog: Catalog, clock: ManualClock, rules: list[Rule] | None = None, **archives: Any) -> Holdings:
     offices = TicketOffice(bytes(32))
-    return Holdings(catalog, Shelves(**archives), offices, rules=lambda: rules or [], clock=clock)  # type: ignore[arg-type]
+    return Holdings(catalog, Archives(**archives), shelves_in_memory(), offices, rules=lambda: rules or [], clock=clock)  # type: ignore[arg-type]
 
 
 async def hits(held: Holdings, who: Requester, *, limit: int = 100, **keys: str) -> list[Hit]:
@@ -146,6 +153,15 @@ async def test_an_archive_that_has_nothing_left_does_not_make_half_a_study_whole
 ) -> None:
     with pytest.raises(ArchiveUnreachable):
         await opened(holdings(catalog, clock, big=[ONE, ArchiveUnreachable()], small=[Total(0)]))
+
+
+async def test_a_study_split_over_two_archives_is_united(catalog: Catalog, clock: ManualClock) -> None:
+    held = holdings(catalog, clock, big=[Total(1), ONE], small=[Total(1), TWO])
+    async with held.open_listed(BERG, Selection(study_uid=STUDY)) as lease:
+        events = [event async for event in lease.events()]
+        assert list(data_of(events)) == [ONE.sop_instance_uid, TWO.sop_instance_uid]
+        assert (await lease.instance(TWO.sop_instance_uid)).data.read() == TWO.data.read()
+    assert list(data_of(await opened(held))) == list(data_of(events))
 
 
 async def test_a_study_that_no_archive_gives_is_not_found(catalog: Catalog, clock: ManualClock) -> None:
