@@ -30,6 +30,10 @@ class Nearest:
         if self._peers.pop(peer.long_id, None) is not None:
             del self._ids[bisect_left(self._ids, peer.long_id)]
 
+    def count(self, low: int, size: int) -> int:
+        """How many ids lie in `size` numbers from `low` on."""
+        return bisect_left(self._ids, low + size) - bisect_left(self._ids, low)
+
     def find(self, target: int, count: int) -> list[Peer]:
         """The `count` peers nearest to an id of 160 bits by XOR, nearest first."""
         low, high = self._block(target, count)

@@ -19,6 +19,9 @@ from idas_p2p.directory.peers import Peer
 
 MAX_FAILURES = 2  # questions in a row without answer that cost a contact its place
 CALLED_UP = 2  # of those who wait for a place, when one falls free: one may be gone by then
+STEP = 5  # bits; buckets away from us end at depths that are a multiple of it, as in kademlia
+NEIGHBOURS = 2  # times k: so many members nearer to us end our neighbourhood; ours, more than hold a record
+NEAR_PLACES = 3  # times k: members of a bucket in our neighbourhood; ours
 LONELY = 3_600.0  # seconds without a lookup until a bucket is refreshed
 
 
@@ -113,7 +116,9 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         if node.id == self.node.id:
             return False
         bucket = self._bucket_with_room(node)
-        return not bucket.is_new_node(node) or (len(bucket) < self.ksize and not self._crowded(bucket, node))
+        return not bucket.is_new_node(node) or (
+            len(bucket) < self._capacity(bucket) and not self._crowded(bucket, node)
+        )
 
     def wanted(self, nodes: Iterable[Peer]) -> list[Peer]:
         """Those who are no members and would find a place, no more of them than there are places."""
@@ -121,7 +126,8 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         taken: Counter[int] = Counter()  # by low end of the bucket
         for node in nodes:
             bucket = self._bucket_with_room(node)
-            if bucket.is_new_node(node) and len(bucket) + taken[bucket.range[0]] < self.ksize and self.has_place(node):
+            places = self._capacity(bucket) - len(bucket) - taken[bucket.range[0]]
+            if bucket.is_new_node(node) and places > 0 and self.has_place(node):
                 taken[bucket.range[0]] += 1
                 chosen.append(node)
         return chosen
@@ -129,7 +135,7 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
     def await_place(self, node: Peer) -> None:
         """Let a peer that proved its key wait until a place in its bucket falls free."""
         bucket = self._bucket_with_room(node)
-        if len(bucket) >= self.ksize and node.id != self.node.id:
+        if len(bucket) >= self.ksize and bucket.is_new_node(node) and node.id != self.node.id:
             bucket.add_node(node)
 
     def add_contact(self, node: Peer) -> None:
@@ -138,7 +144,8 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
             self.await_place(node)
             return
         bucket = self.buckets[self.get_bucket_for(node)]
-        bucket.add_node(node)
+        bucket.nodes.pop(node.id, None)
+        bucket.nodes[node.id] = node
         bucket.replacement_nodes.pop(node.id, None)
         self._members[node.id] = node
         self._nearest.put(node)
@@ -178,10 +185,21 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         """The bucket of an id, split as often as that may make room."""
         while True:
             bucket = self.buckets[self.get_bucket_for(node)]
-            is_final = not bucket.has_in_range(self.node) and bucket.depth() % 5 == 0
+            is_final = not bucket.has_in_range(self.node) and bucket.depth() % STEP == 0
             if len(bucket) < self.ksize or not bucket.is_new_node(node) or is_final:
                 return bucket
             self.split_bucket(self.buckets.index(bucket))
+
+    def _capacity(self, bucket: Bucket) -> int:
+        """How many members a bucket may have: k, and more in our neighbourhood.
+
+        That is where few members are nearer to us than its ids: all of these nodes we want to know, for they hold the
+        same records as we do (section 2.4 of the paper asks for the same).
+        """
+        own = self.node.long_id
+        nearer = 1 << max(0, (bucket.range[0] ^ own).bit_length() - 1)  # so many ids, side by side, are nearer to us
+        is_near = self._nearest.count(own & -nearer, nearer) < NEIGHBOURS * self.ksize
+        return NEAR_PLACES * self.ksize if is_near else self.ksize
 
     def _crowded(self, bucket: Bucket, node: Peer) -> bool:
         block = self._policy.block(node.endpoint[0])

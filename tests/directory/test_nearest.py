@@ -26,3 +26,13 @@ def test_a_peer_at_a_new_address_takes_the_place_of_the_old() -> None:
     known.put(peer(1))
     known.put(peer(1, port=9))
     assert known.find(0, 8) == [peer(1, port=9)]
+
+
+def test_the_peers_of_a_range_are_counted() -> None:
+    known = Nearest()
+    peers = [peer(number) for number in range(50)]
+    for one in peers:
+        known.put(one)
+    assert known.count(0, 1 << 159) == sum(one.long_id < 1 << 159 for one in peers)
+    assert known.count(0, 1 << 160) == 50
+    assert known.count(peers[3].long_id, 1) == 1

@@ -5,12 +5,15 @@ from kademlia.node import Node
 
 from idas_p2p.directory.addresses import CONTACTS_PER_BLOCK, AddressPolicy
 from idas_p2p.directory.table import CALLED_UP, LONELY, Bucket, ContactTable
+from idas_p2p.limits import DIRECTORY_REPLICAS
 from tests.directory.network import ManualClock, peer
 
 
-def table(*, k: int = 8, clock: ManualClock | None = None, allow_private: bool = True) -> ContactTable:
+def table(
+    *, k: int = 8, me: Peer | None = None, clock: ManualClock | None = None, allow_private: bool = True
+) -> ContactTable:
     policy = AddressPolicy(allow_private=allow_private)
-    return ContactTable(None, k, peer("me"), policy=policy, monotonic=(clock or ManualClock()).monotonic)
+    return ContactTable(None, k, me or peer("me"), policy=policy, monotonic=(clock or ManualClock()).monotonic)
 
 
 @pytest.mark.parametrize("count", [5, 100, 400])
@@ -125,3 +128,14 @@ def test_no_more_newcomers_are_wanted_than_there_are_places() -> None:
     for one in wanted:
         known.add_contact(one)
     assert all(one in known for one in wanted)
+
+
+@pytest.mark.parametrize("count", [250, 320, 400])
+def test_everybody_of_the_neighbourhood_is_known(count: int) -> None:
+    everybody = [peer(number) for number in range(count)]
+    for me in everybody[:20]:
+        known = table(me=me)
+        for one in everybody:
+            known.add_contact(one)
+        nearest = sorted(everybody, key=me.distance_to)[1 : DIRECTORY_REPLICAS + 1]
+        assert [one for one in nearest if one not in known] == []
