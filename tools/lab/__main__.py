@@ -12,7 +12,20 @@ import argparse
 import os
 import sys
 
-from tools.lab import Lab, Wan, why_not
+from tools.lab import Lab, Site, Wan, why_not
+
+
+def welcome(wan: Wan, near: Site, far: Site) -> str:
+    """What a person who gets a shell should know."""
+    rate = f"{wan.rate / 1e6:g} Mbit/s" if wan.rate else "no limit of rate"
+    return (
+        f"A line of {rate}, {wan.rtt * 1e3:g} ms round trip, {wan.loss * 100:g} % loss lies between two sites.\n"
+        f"This shell is at `near`, {near.address} ($IDAS_LAB_NEAR); `far` is {far.address} ($IDAS_LAB_FAR).\n"
+        "`$IDAS_LAB_FAR_EXEC COMMAND` runs a command at `far`. For example:\n"
+        "  $IDAS_LAB_FAR_EXEC storescp --ignore 11112 &\n"
+        "  time storescu $IDAS_LAB_FAR 11112 FILE...\n"
+        "exit, or Ctrl-D, takes everything down."
+    )
 
 
 def main() -> int:
@@ -43,6 +56,8 @@ def main() -> int:
             "IDAS_LAB_FAR": far.address,
             "IDAS_LAB_FAR_EXEC": " ".join(far.command([])),
         }
+        if not options.command:
+            print(welcome(wan, near, far), file=sys.stderr)
         return lab.run(near, options.command or [os.environ.get("SHELL", "sh")], env=os.environ | lab_variables)
 
 
