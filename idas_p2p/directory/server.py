@@ -218,10 +218,10 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         """
         looked_at: set[tuple[int, int]] = set()
         while len(looked_at) < MAX_FILLING:
-            room = (bucket.range for bucket in self.protocol.router.buckets if len(bucket) < self.ksize)
-            todo = next((span for span in room if span not in looked_at), None)
-            if todo is None:
+            room = {bucket.range for bucket in self.protocol.router.buckets if len(bucket) < self.ksize} - looked_at
+            if not room:
                 return
+            todo = min(room, key=lambda span: span[0] ^ self.node.long_id)  # who is near tells what is far
             looked_at.add(todo)
             target = self._random.randint(*todo).to_bytes(20, "big")
             crawl = NodeCrawl(self.protocol, Node(target), self._start(target), self.ksize, self.alpha)

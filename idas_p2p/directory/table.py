@@ -198,8 +198,8 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         """
         own = self.node.long_id
         nearer = 1 << max(0, (bucket.range[0] ^ own).bit_length() - 1)  # so many ids, side by side, are nearer to us
-        is_near = self._nearest.count(own & -nearer, nearer) < NEIGHBOURS * self.ksize
-        return NEAR_PLACES * self.ksize if is_near else self.ksize
+        is_near: bool = self._nearest.count(own & -nearer, nearer) < NEIGHBOURS * self.ksize
+        return int(self.ksize) * (NEAR_PLACES if is_near else 1)
 
     def _crowded(self, bucket: Bucket, node: Peer) -> bool:
         block = self._policy.block(node.endpoint[0])

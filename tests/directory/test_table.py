@@ -4,6 +4,7 @@ import pytest
 from kademlia.node import Node
 
 from idas_p2p.directory.addresses import CONTACTS_PER_BLOCK, AddressPolicy
+from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.table import CALLED_UP, LONELY, Bucket, ContactTable
 from idas_p2p.limits import DIRECTORY_REPLICAS
 from tests.directory.network import ManualClock, peer
