@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +34,6 @@ class Prober(asyncio.DatagramProtocol):
         self._random_bytes = random_bytes
         self._on_reachable = on_reachable
         self._transport: asyncio.DatagramTransport | None = None
-        self._maps_v4 = False
         self._by_peer: dict[Peer, bytes] = {}
         self._by_token: dict[bytes, Peer] = {}
         self._answered = asyncio.Event()
@@ -43,8 +41,6 @@ class Prober(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
         self._transport = transport  # type: ignore[assignment]  # asyncio gives a datagram transport
-        raw = transport.get_extra_info("socket")
-        self._maps_v4 = raw is not None and raw.family == socket.AF_INET6
 
     def close(self) -> None:
         """Stop for good."""
@@ -89,10 +85,7 @@ class Prober(asyncio.DatagramProtocol):
     def _send(self, peer: Peer, token: bytes) -> None:
         if token not in self._by_token or self._transport is None or self._transport.is_closing():
             return
-        host, port = peer.endpoint
-        self._transport.sendto(
-            Hello(token).to_bytes(), (f"::ffff:{host}" if self._maps_v4 and ":" not in host else host, port)
-        )
+        self._transport.sendto(Hello(token).to_bytes(), peer.endpoint)
 
     def _give_up(self, peer: Peer, token: bytes) -> None:
         self._by_peer.pop(peer, None)

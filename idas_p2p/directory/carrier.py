@@ -62,7 +62,8 @@ class Carrier:
             OSError: the address cannot be bound.
         """
         self._host = address.host
-        self._server = await asyncio.start_server(self._serve, address.host, address.port, limit=MAX_WAITING)
+        hosts = ("0.0.0.0", "::") if address.host == "::" else (address.host,)  # noqa: S104  # asyncio parts the families
+        self._server = await asyncio.start_server(self._serve, hosts, address.port, limit=MAX_WAITING)
         host, port = self._server.sockets[0].getsockname()[:2]
         return Address(host, port)
 
@@ -104,7 +105,7 @@ class Carrier:
                 if await reader.readexactly(len(GREETING)) != GREETING:
                     return
             passage = Passage(writer, self._policy)
-            transport = await open_udp(passage, Address(self._host, 0))
+            transport = await open_udp(passage, Address(self._host, 0), both_families=True)
             try:
                 while True:
                     async with asyncio.timeout(IDLE_TIMEOUT):

@@ -57,3 +57,13 @@ class MergedSlots:
         """The encoded records that a holder of `held` lacks or has in an older form."""
         have = frozenset(held)
         return [data for _, data in self._slots.values() if data not in have]
+
+
+def newest(records: Iterable[Record]) -> list[Record]:
+    """Of checked records of one key the one that counts for each writer, in order of writer key."""
+    slots: dict[bytes, tuple[Record, bytes]] = {}
+    for record in records:
+        held, data = slots.get(record.writer), record.to_bytes()
+        if held is None or beats(record.sequence, data, held[0].sequence, held[1]):
+            slots[record.writer] = (record, data)
+    return [slots[writer][0] for writer in sorted(slots)]

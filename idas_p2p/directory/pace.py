@@ -21,3 +21,4 @@ class Pace:
     carry: float = 10.0  # without any contact until UDP counts as blocked, and a carrier as useless
     retry_udp: float = 60.0  # while carried, until UDP is tried again; doubles each time it did not last
     last_retry_udp: float = 3_600.0  # the longest such wait
+    bridge: float = 60.0  # between two looks at what came lately and is needed by the other IP family

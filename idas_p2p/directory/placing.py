@@ -55,6 +55,28 @@ class Finished:
         return self.record
 
 
+class SignedOnce:
+    """A draft that is placed in two networks: the same record in both.
+
+    Args:
+        draft: the draft.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._record: Record | None = None
+
+    @property
+    def key(self) -> bytes:
+        """The Kademlia key: 20 bytes."""
+        return self._draft.key
+
+    def sign(self) -> Record:
+        """The record, as of when it was signed first."""
+        self._record = self._record or self._draft.sign()
+        return self._record
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What placing needs of a node.

@@ -7,7 +7,6 @@ keys (crypto/sessions.py). Limits 14 to 19, 25, 30; docs/decisions/directory-dat
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -98,19 +97,12 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
         self.drops: Counter[str] = Counter()
         self._random_bytes = random_bytes
         self._outstanding: dict[bytes, Outstanding] = {}
-        self._maps_v4 = False
         self.carriage: Carriage | None = None  # in use where the network lets no UDP out
         self.closed = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         """No remote call by guesswork: an unknown name is an error."""
         raise AttributeError(name)
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
-        """The socket is open."""
-        super().connection_made(transport)
-        raw = transport.get_extra_info("socket")
-        self._maps_v4 = raw is not None and raw.family == socket.AF_INET6
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed: every question under way ends without an answer."""
@@ -264,13 +256,12 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
             self._transmit(datagram, endpoint)
 
     def _transmit(self, datagram: bytes, endpoint: Endpoint) -> None:
-        host, port = endpoint
         self.traffic.sent += 1
         self.traffic.sent_bytes += len(datagram)
         if self.carriage is not None:
             self.carriage.sendto(datagram, endpoint)
             return
         try:
-            self.transport.sendto(datagram, (f"::ffff:{host}" if self._maps_v4 and ":" not in host else host, port))
+            self.transport.sendto(datagram, endpoint)
         except OSError as error:
             self.error_received(error)

@@ -30,7 +30,7 @@ from idas_p2p.directory.peers import Peer, distance
 from idas_p2p.directory.placing import Draft, Finished, Means, OnStored, Placement
 from idas_p2p.directory.protocol import DirectoryProtocol
 from idas_p2p.directory.shortlist import State
-from idas_p2p.directory.sockets import families_of, resolve
+from idas_p2p.directory.sockets import resolve, version_of
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.directory.storing import pack_records
 from idas_p2p.limits import DIRECTORY_ALPHA, DIRECTORY_K, DIRECTORY_REPLICAS, READ_QUORUM, WORK_RECORD, WORK_REQUEST
@@ -111,7 +111,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         prober = Prober(random_bytes=self._random_bytes, on_reachable=self.protocol.admit)
         await self._open_endpoint(prober, Address(address.host, 0))
         self._prober, self.protocol.probe = prober, prober.probe
-        self.protocol.policy = replace(self.protocol.policy, families=families_of(address))
+        self.protocol.policy = replace(self.protocol.policy, families=frozenset({version_of(address)}))
         host, port = self.transport.get_extra_info("sockname")[:2]
         return Address(host, port)
 
@@ -166,7 +166,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         for peer in set(closest) & set(crawl.nearest.plausible(self.replicas)):
             if missing := slots.missing(crawl.held.get(peer, ()))[:MAX_REPAIRS]:
                 self.send_records(peer, missing)
-        if self.is_server and self._is_close(key, closest):
+        if self.is_server and self.is_close(key, closest):
             for data in slots.missing(self.storage.records(key)):
                 self.storage.offer(data)
         return slots.records()
@@ -196,7 +196,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         return await self.protocol.call_store(peer, records)
 
     def _keep(self, key: bytes, data: bytes, others: Sequence[Peer]) -> bool | None:
-        if not self.is_server or not self._is_close(key, others):
+        if not self.is_server or not self.is_close(key, others):
             return None
         return self.storage.offer(data) is None
 
@@ -245,7 +245,7 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         awake = [peer for peer in near if not self.protocol.liveness.is_silent(peer, now=now)]
         return awake or near
 
-    def _is_close(self, key: bytes, others: Sequence[Peer]) -> bool:
+    def is_close(self, key: bytes, others: Sequence[Peer]) -> bool:
         """Whether we are among the nodes that hold a key's records, `others` being the nearest without us."""
         if len(others) < self.replicas:
             return True

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.directory.addresses import AddressPolicy
-from idas_p2p.directory.carried import Carriage, Carried
-from idas_p2p.directory.joining import Joiner
+from idas_p2p.directory.bridging import Bridge
+from idas_p2p.directory.carried import Carried
 from idas_p2p.directory.keeping import Keeper
+from idas_p2p.directory.merging import newest
+from idas_p2p.directory.overlay import Overlay
 from idas_p2p.directory.pace import Pace
-from idas_p2p.directory.peers import Peer
-from idas_p2p.directory.placing import Draft, OnStored
-from idas_p2p.directory.replication import Replicator
-from idas_p2p.directory.server import DirectoryServer, OpenEndpoint
+from idas_p2p.directory.placing import Draft, Finished, OnStored, SignedOnce
+from idas_p2p.directory.server import OpenEndpoint
 from idas_p2p.directory.settings import DirectorySettings
 from idas_p2p.directory.sockets import open_udp
 from idas_p2p.directory.storage import RecordStore
@@ -31,7 +33,6 @@ from idas_p2p.limits import READ_QUORUM
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.records import Record
-from idas_p2p.wire.rpc import Ping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,9 @@ class Directory:
             pace=self._pace,
         )
         self._running: list[asyncio.Task[None]] = []
-        self._server = DirectoryServer(
+        self._joined = asyncio.Event()
+        self._make = partial(
+            Overlay,
             identity,
             self._storage,
             clock=clock,
@@ -109,36 +112,31 @@ class Directory:
             is_server=server,
             policy=AddressPolicy(allow_private=allow_private, contacts_per_block=settings.contacts_per_block),
             open_endpoint=open_endpoint,
-        )
-        rng = random.Random(random_bytes(16))  # noqa: S311  # jitter
-        self._joiner = Joiner(self._server, contacts=contacts, known=self._keeper.saved, rng=rng, pace=self._pace)
-        self._carried = Carried(
-            lambda: self._joiner.configured,
-            is_joined=self._joiner.joined.is_set,
-            receive=self._server.protocol.datagram_received,
-            use=self._use,
-            reaches_by_udp=self._reaches_by_udp,
+            known=self._keeper.saved,
             pace=self._pace,
+            on_change=self._changed,
         )
-        self._replicator = Replicator(self._server, clock=clock, pace=self._pace)
-        self._server.protocol.on_admitted = self._came
-        self._server.protocol.router.on_removed = self._left
+        self._overlays = [self._make(contacts=contacts)]  # one for each IP family that the address has
+        self._bridge: Bridge | None = None
 
     async def start(self, address: Address) -> Address:
         """Open the sockets and join in the background; returns the bound address.
+
+        Args:
+            address: `[::]:PORT` means IPv4 as well, at the same port.
 
         Raises:
             OSError: the address cannot be bound, or the storage file not be read.
         """
         await self._keeper.restore()
-        bound = await self._server.listen(address)
-        for name, work in (
-            ("directory.join", self._joiner.run()),
-            ("directory.replicate", self._replicator.run()),
-            ("directory.keep", self._keeper.run(lambda: self._joiner.known)),
-            ("directory.check", self._check()),
-            ("directory.carry", self._carried.run()),
-        ):
+        bound = await self._main.server.listen(address)
+        if bound.host == "::":
+            second = self._make(contacts=self._main.joiner.configured)
+            self._overlays.insert(0, second)
+            await second.server.listen(Address("0.0.0.0", bound.port))  # noqa: S104
+            self._bridge = Bridge(second.server, self._overlays[1].server, self._storage, pace=self._pace)
+            self._storage.on_stored = self._stored(self._storage.on_stored, self._bridge)
+        for name, work in self._work():
             self._running.append(self._tasks.start(name, work))
         return bound
 
@@ -148,21 +146,42 @@ class Directory:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         self._running.clear()
-        await self._server.close()
-        self._keeper.close(self._joiner.known)
+        for overlay in self._overlays:
+            await overlay.server.close()
+        self._keeper.close(self._known())
 
     async def put(self, records: Sequence[Record]) -> list[int]:
         """Store records; returns how many nodes hold each now, 0 when nobody could be reached."""
-        return await self._server.put(records)
+        replicas = [0] * len(records)
+
+        def note(stored: Sequence[tuple[int, int]]) -> None:
+            for number, count in stored:
+                replicas[number] = count
+
+        await self.publish([Finished(record) for record in records], on_stored=note)
+        return replicas
 
     async def publish(self, drafts: Sequence[Draft], *, on_stored: OnStored) -> None:
         """Sign and store many records, region by region.
 
         Args:
             drafts: signed one after the other as their turn comes.
-            on_stored: told (number of the draft, nodes that hold it) for some drafts at a time; 0 when nobody does.
+            on_stored: told (number of the draft, nodes that hold it) for some drafts at a time; 0 when nobody does. Of
+                two IP families the one where more do counts.
         """
-        await self._server.publish(drafts, on_stored=on_stored)
+        *first, last = self._reachable()
+        most: dict[int, int] = {}
+
+        def note(stored: Sequence[tuple[int, int]]) -> None:
+            most.update(stored)
+
+        if first:
+            drafts = [SignedOnce(draft) for draft in drafts]
+        for overlay in first:
+            await overlay.server.publish(drafts, on_stored=note)
+        await last.server.publish(
+            drafts, on_stored=lambda stored: on_stored([(n, max(count, most.get(n, 0))) for n, count in stored])
+        )
 
     async def get(self, key: bytes, *, quorum: int = READ_QUORUM) -> list[Record]:
         """Read a key: verified records, one for each writer, of the highest sequence; empty when there are none.
@@ -171,73 +190,95 @@ class Directory:
             key: 20 bytes, `Record.key`.
             quorum: holders whose records are merged; DIRECTORY_REPLICAS asks all nodes that may hold it.
         """
-        return await self._server.get(key, quorum=quorum)
+        asked = self._reachable()
+        found = await asyncio.gather(*(overlay.server.get(key, quorum=quorum) for overlay in asked))
+        return found[0] if len(found) == 1 else newest(record for records in found for record in records)
 
     def add_contact(self, contact: Contact) -> None:
         """Call one more contact from now on; nothing happens when it is known."""
-        self._joiner.add(contact)
+        for overlay in self._overlays:
+            overlay.joiner.add(contact)
 
     async def wait_joined(self, timeout: float) -> bool:
         """Wait until at least one contact is known; False after `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
-                await self._joiner.joined.wait()
-        return self._joiner.joined.is_set()
+                await self._joined.wait()
+        return self._joined.is_set()
 
     def observed_address(self) -> Address | None:
-        """Our UDP address as others see it."""
-        endpoint = self._server.protocol.observed()
-        return Address(*endpoint) if endpoint else None
+        """Our UDP address as others see it, by IPv4 if that is known."""
+        seen = (overlay.server.protocol.observed() for overlay in self._overlays)
+        return next((Address(*endpoint) for endpoint in seen if endpoint), None)
 
     def contacts(self) -> list[Contact]:
-        """The nodes we know to be alive."""
-        return [peer.contact for peer in self._server.protocol.router]
+        """The nodes we know to be alive; who is reached by both IP families twice."""
+        return [peer.contact for overlay in self._overlays for peer in overlay.server.protocol.router]
 
     def status(self) -> DirectoryStatus:
         """What an operator may want to know."""
-        protocol = self._server.protocol
-        seconds = self._server.lookup_seconds
+        servers = [overlay.server for overlay in self._overlays]
+        protocols = [server.protocol for server in servers]
+        seconds = [second for server in servers for second in server.lookup_seconds]
         return DirectoryStatus(
-            joined=self._joiner.joined.is_set(),
-            is_server=self._server.is_server,
-            is_carried=protocol.carriage is not None,
-            contacts=len(protocol.router),
+            joined=self._joined.is_set(),
+            is_server=any(server.is_server for server in servers),
+            is_carried=any(protocol.carriage is not None for protocol in protocols),
+            contacts=sum(len(protocol.router) for protocol in protocols),
             records_stored=self._storage.usage.records,
             bytes_stored=self._storage.usage.size,
-            lookups=self._server.lookups,
+            lookups=sum(server.lookups for server in servers),
             lookup_ms_p50=1000 * statistics.median(seconds) if seconds else 0.0,
-            sessions=len(protocol.sessions),
-            datagrams_sent=protocol.traffic.sent,
-            datagrams_received=protocol.traffic.received,
-            bytes_sent=protocol.traffic.sent_bytes,
-            bytes_received=protocol.traffic.received_bytes,
-            dropped=tuple(sorted(protocol.drops.items())),
-            refused=tuple(sorted(protocol.refusals.items())),
+            sessions=sum(len(protocol.sessions) for protocol in protocols),
+            datagrams_sent=sum(protocol.traffic.sent for protocol in protocols),
+            datagrams_received=sum(protocol.traffic.received for protocol in protocols),
+            bytes_sent=sum(protocol.traffic.sent_bytes for protocol in protocols),
+            bytes_received=sum(protocol.traffic.received_bytes for protocol in protocols),
+            dropped=tuple(sorted(sum((protocol.drops for protocol in protocols), Counter()).items())),
+            refused=tuple(sorted(sum((protocol.refusals for protocol in protocols), Counter()).items())),
         )
 
-    def _use(self, carriage: Carriage | None) -> None:
-        self._server.use(carriage)
-        self._joiner.hurry()
+    @property
+    def _main(self) -> Overlay:
+        """The part that is carried over TCP where UDP is blocked: that of IPv4 if there is one."""
+        return self._overlays[0]
 
-    async def _reaches_by_udp(self) -> bool:
-        return await self._server.reaches_by_udp(await self._joiner.endpoints())
+    def _reachable(self) -> list[Overlay]:
+        """The parts that know somebody; one at least."""
+        return [overlay for overlay in self._overlays if overlay.is_joined] or [self._main]
 
-    def _came(self, peer: Peer) -> None:
-        self._joiner.came(peer)
-        self._replicator.came(peer)
+    def _work(self) -> Iterator[tuple[str, Coroutine[object, object, None]]]:
+        """What runs in the background, by name."""
+        for overlay in self._overlays:
+            yield from overlay.work()
+        carried = Carried(
+            lambda: self._main.joiner.configured,
+            is_joined=self._joined.is_set,
+            receive=self._main.server.protocol.datagram_received,
+            use=self._main.use,
+            reaches_by_udp=self._main.reaches_by_udp,
+            pace=self._pace,
+        )
+        yield "directory.carry", carried.run()
+        yield "directory.keep", self._keeper.run(self._known)
+        if self._bridge is not None:
+            yield "directory.bridge", self._bridge.run()
 
-    def _left(self, peer: Peer) -> None:
-        self._joiner.left()
-        self._replicator.left(peer)
+    def _known(self) -> list[Contact]:
+        """Contacts for the next start, newest first, those of two families in turn."""
+        by_family = zip_longest(*(overlay.joiner.known for overlay in self._overlays))
+        return list(dict.fromkeys(contact for row in by_family for contact in row if contact is not None))
 
-    async def _check(self) -> None:
-        await self._joiner.joined.wait()
-        await self._server.fill(pause=self._pace.fill)
-        while True:
-            await asyncio.sleep(self._pace.check)
-            protocol = self._server.protocol
-            before = self._clock.monotonic() - self._pace.unheard
-            for peer in protocol.router:
-                if protocol.liveness.last_heard(peer) < before:
-                    protocol.ask(peer, Ping())
-            await self._server.refresh()
+    def _changed(self) -> None:
+        if any(overlay.is_joined for overlay in self._overlays):
+            self._joined.set()
+        else:
+            self._joined.clear()
+
+    @staticmethod
+    def _stored(keep: Callable[[str, bytes], None], bridge: Bridge) -> Callable[[str, bytes], None]:
+        def stored(block: str, data: bytes) -> None:
+            keep(block, data)
+            bridge.note(data)
+
+        return stored

@@ -15,8 +15,16 @@ from idas_p2p.wire.address import Address
 BUFFER_SIZE = 4_194_304  # bytes asked of the kernel each way; a burst of a thousand full datagrams
 
 
-async def open_udp(protocol: asyncio.DatagramProtocol, address: Address) -> asyncio.DatagramTransport:
-    """Bind a UDP socket and hand it to `protocol`; `::` takes IPv4 as well.
+async def open_udp(
+    protocol: asyncio.DatagramProtocol, address: Address, *, both_families: bool = False
+) -> asyncio.DatagramTransport:
+    """Bind a UDP socket and hand it to `protocol`.
+
+    Args:
+        protocol: takes what arrives.
+        address: an IP address and port.
+        both_families: whether a socket on `::` takes IPv4 too, as addresses mapped into IPv6; nodes of the directory
+            have a socket for each family instead.
 
     Raises:
         OSError: the address cannot be bound.
@@ -29,7 +37,7 @@ async def open_udp(protocol: asyncio.DatagramProtocol, address: Address) -> asyn
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.SOL_SOCKET, option, BUFFER_SIZE)
         if is_v6:
-            raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address.is_wildcard else 1)
+            raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both_families)
         raw.bind((address.host, address.port))
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: protocol, sock=raw)
@@ -51,7 +59,6 @@ async def resolve(address: Address) -> Address:
     return Address(str(found[0][4][0]), address.port)
 
 
-def families_of(address: Address) -> frozenset[int]:
-    """IP versions that a socket bound to this address can send to."""
-    version = ipaddress.ip_address(address.host).version
-    return frozenset({4, 6}) if version == 6 and address.is_wildcard else frozenset({version})
+def version_of(address: Address) -> int:
+    """The IP version of a resolved address: 4 or 6."""
+    return ipaddress.ip_address(address.host).version

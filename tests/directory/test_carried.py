@@ -12,21 +12,26 @@ from tests.directory.network import nodes, record, until
 
 
 class Firewall:
-    """UDP sockets of a machine whose network lets no UDP out, until it does."""
+    """UDP sockets of a machine whose network lets no UDP in, until it does."""
 
     def __init__(self) -> None:
         self.is_shut = True
 
     async def open(self, protocol: asyncio.DatagramProtocol, address: Address) -> asyncio.DatagramTransport:
-        transport = await open_udp(protocol, address)
-        send = protocol.datagram_received
+        return await open_udp(Behind(self, protocol), address)
 
-        def through(data: bytes, addr: Any) -> None:
-            if not self.is_shut:
-                send(data, addr)
 
-        protocol.datagram_received = through  # type: ignore[method-assign]
-        return transport
+class Behind(asyncio.DatagramProtocol):
+    """What gets through a firewall."""
+
+    def __init__(self, firewall: Firewall, protocol: asyncio.DatagramProtocol) -> None:
+        self._firewall, self._protocol = firewall, protocol
+        self.connection_made = protocol.connection_made  # type: ignore[method-assign]
+        self.connection_lost = protocol.connection_lost  # type: ignore[method-assign]
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if not self._firewall.is_shut:
+            self._protocol.datagram_received(data, addr)
 
 
 class Deaf(asyncio.DatagramTransport):

@@ -179,7 +179,7 @@ async def test_no_datagram_holds_the_payload_or_the_keys_in_clear() -> None:
     seen: list[bytes] = []
     async with nodes() as group:
         running = await group.start_many(2)
-        protocol = running[1]._server.protocol
+        protocol = running[1]._main.server.protocol
         transmit = protocol._transmit
 
         def watched(data: bytes, endpoint: tuple[str, int]) -> None:
