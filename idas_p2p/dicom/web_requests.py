@@ -9,8 +9,9 @@ Source: PS3.18 sections 8.3.4 (paging) and 8.5 (status codes).
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -60,6 +61,7 @@ class WebSession:
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=DICOM_CONNECT_TIMEOUT, sock_read=DICOM_RESPONSE_TIMEOUT
             ),
+            connector=aiohttp.TCPConnector(force_close=True),  # on a used one Orthanc sends at half speed
             read_bufsize=READ_BUFFER,
             auto_decompress=False,
             trust_env=False,
@@ -90,7 +92,7 @@ class WebSession:
             ) as response:
                 if response.status not in (200, 204, 206):
                     raise ArchiveFailed(meaning(response.status))
-                yield response.headers.get("Content-Type", ""), response.content.iter_any()
+                yield response.headers.get("Content-Type", ""), _pieces(response)
         except aiohttp.ClientConnectorCertificateError:
             raise ArchiveUnreachable("its DICOMweb certificate is not trusted; see SSL_CERT_FILE") from None
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
@@ -134,6 +136,17 @@ class WebSession:
                     seen.add(uid)
                     is_new = True
                     yield answer
+
+
+async def _pieces(response: aiohttp.ClientResponse) -> Bytes:
+    """The body as it arrives, without delayed ACKs: a server that lets Nagle gather would wait for them at each part."""
+    transport = response.connection.transport if response.connection else None
+    sock = transport.get_extra_info("socket") if transport else None
+    async for piece in response.content.iter_any():
+        yield piece
+        if sock is not None:
+            with suppress(OSError, AttributeError):  # closed, or a kernel without it; forgotten after a while
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _basic(service: WebService) -> str:
