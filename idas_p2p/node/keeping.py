@@ -7,10 +7,10 @@ Belongs here: the bytes. Not here: their order and their readers' progress (shel
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from idas_p2p.blob import MemoryBlob
+from idas_p2p.blob import Blob, MemoryBlob
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.messages import ReceivedFile
 from idas_p2p.errors import IdasError, NodeStopping, SpoolFull, StorageRefused
@@ -80,21 +80,36 @@ class Keeping:
         return bool(self._loose) and (self._memory.used > self._memory.limit or not _in_memory(self._loose[0]))
 
     async def bring_to_disk(self) -> bool:
-        """Copy the first loose instance into the scratch, or count its own file there; False when there is no room."""
-        slot = self._loose[0]
-        assert slot.instance is not None
+        """Copy the first loose instances into the scratch, or count the file of the first there; False without room."""
+        first = self._loose[0]
+        if first.instance is not None and isinstance(first.instance.data, ReceivedFile) and not self._scratch.seals:
+            return self._hold(first)
+        slots = self._first(max(1, self._memory.used - self._memory.limit // 2))
+        kept = await self._bridge.run(_kept, self._scratch, [slot.instance.data for slot in slots if slot.instance])
+        for slot, blob in zip(slots, kept, strict=False):
+            self._loose.popleft()
+            self._memory.used -= _in_memory(slot)
+            if slot.instance is not None:
+                slot.kept, slot.instance = blob, replace(slot.instance, data=blob)
+        return bool(kept)
+
+    def _first(self, size: int) -> list[Slot]:
+        """As many of the first loose instances as have `size` bytes together: each trip to a thread costs."""
+        slots = list[Slot]()
+        for slot in self._loose:
+            if size <= 0 or (slots and not _in_memory(slot)):
+                break
+            slots.append(slot)
+            size -= slot.size
+        return slots
+
+    def _hold(self, slot: Slot) -> bool:
         try:
-            if isinstance(slot.instance.data, ReceivedFile) and not self._scratch.seals:
-                self._scratch.hold(slot.size)
-                slot.is_held = True
-            else:
-                slot.kept = await self._bridge.run(self._scratch.keep, slot.instance.data)
-        except (SpoolFull, StorageRefused):
+            self._scratch.hold(slot.size)
+        except SpoolFull:
             return False
+        slot.is_held = True
         self._loose.popleft()
-        self._memory.used -= _in_memory(slot)
-        if slot.kept is not None:
-            slot.instance = replace(slot.instance, data=slot.kept)
         return True
 
     def let_go(self, readers: Collection[Reader]) -> bool:
@@ -125,6 +140,17 @@ class Keeping:
             self._bridge.begin(self._scratch.close)
         except NodeStopping:
             self._scratch.close()
+
+
+def _kept(scratch: Scratch, blobs: Sequence[Blob]) -> list[ScratchBlob]:
+    """Copies of as many of the first as there is room for."""
+    kept = list[ScratchBlob]()
+    for blob in blobs:
+        try:
+            kept.append(scratch.keep(blob))
+        except (SpoolFull, StorageRefused):
+            break
+    return kept
 
 
 def _in_memory(slot: Slot) -> int:

@@ -43,7 +43,8 @@ class Shelf:
         self.selection, self._pull, self._keeping, self._bridge = selection, pull, keeping, bridge
         self._events: list[Total | InstanceFailed | Slot] = []
         self._slots: dict[str, Slot] = {}
-        self._changed = asyncio.Event()  # set at each change, and a new one put in its place
+        self._changed = asyncio.Event()  # set at a change, and a new one put in its place
+        self._waiting = 0  # for it
         self._ahead = 0  # bytes that no reader has taken yet
         self._furthest = 0  # events that the fastest reader has taken
         self.readers: set[Reader] = set()
@@ -108,7 +109,7 @@ class Shelf:
                 raise self.error
             if self.has_ended:
                 return False
-            await self._changed.wait()
+            await self._wait()
         return True
 
     async def instance(self, sop_instance_uid: str) -> Instance:
@@ -127,8 +128,16 @@ class Shelf:
 
     def tell(self) -> None:
         """Wake everybody who waits for a change."""
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        if self._waiting:
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
+
+    async def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            await self._changed.wait()
+        finally:
+            self._waiting -= 1
 
     async def _shown(self, event: Total | InstanceFailed | Slot, reader: Reader) -> RetrieveEvent | None:
         """An event as a reader sees it; None when it does not."""
@@ -180,12 +189,11 @@ class Shelf:
         while self._keeping.is_over:
             if await self._keeping.bring_to_disk() or self._keeping.let_go(self.readers):
                 continue
-            changed = self._changed
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY):
-                    await changed.wait()
+                    await self._wait()
         while self._ahead > AHEAD and len(self._events) - self._furthest > 1:
-            await self._changed.wait()
+            await self._wait()
 
     async def _again(self, slot: Slot) -> Instance:
         """Ask the archives for an instance that was let go."""
