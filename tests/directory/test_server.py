@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import statistics
 
 import pytest
 
@@ -13,6 +14,7 @@ from idas_p2p.directory.storage import RecordStore
 from idas_p2p.limits import DIRECTORY_REPLICAS
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.records import Record
+from idas_p2p.wire.rpc import Ping
 from tests.directory.network import MemoryNetwork, key, record
 from tests.directory.virtual import LoopClock, in_virtual_time
 
@@ -191,3 +193,62 @@ async def test_filling_makes_a_newcomer_know_somebody_in_every_part_of_the_netwo
         assert len(bucket) >= min(there, 7)  # who lives in a region is known there, but for a place or so
     assert len(newcomer.protocol.router) > 60
     assert sum(server.protocol.router.get(peer_of(500).id) is not None for server in servers) > 10
+
+
+async def acquainted(count: int) -> tuple[MemoryNetwork, list[DirectoryServer]]:
+    """Nodes whose reader, the first, has a session with each of its contacts, as after some minutes of running."""
+    network, servers = await network_of(count)
+    await asyncio.gather(*(servers[0].protocol.ask(peer, Ping()) for peer in servers[0].protocol.router))
+    await asyncio.sleep(5.0)
+    return network, servers
+
+
+@in_virtual_time
+async def test_a_read_costs_few_datagrams_for_it_asks_no_more_holders_than_it_wants() -> None:
+    network, servers = await acquainted(150)
+    lot = written(50)
+    await servers[9].put(lot)
+    await asyncio.sleep(5.0)
+    before = len(network.carried)
+    for one in lot:
+        assert await servers[0].get(one.key) == [one]
+        await asyncio.sleep(3.0)
+    assert (len(network.carried) - before) / len(lot) <= 20
+
+
+@in_virtual_time
+async def test_every_record_is_found_when_half_of_the_network_dies_at_once() -> None:
+    _, servers = await acquainted(150)
+    lot = written(150)
+    await servers[0].put(lot)
+    for server in random.Random(4).sample(servers[1:], 75):
+        server.stop()
+    found = [await servers[0].get(one.key) for one in lot]
+    assert found == [[one] for one in lot]
+
+
+@in_virtual_time
+async def test_a_read_takes_a_third_of_a_second_when_a_third_of_the_network_is_dead() -> None:
+    _, servers = await acquainted(150)
+    lot = written(100)
+    await servers[0].put(lot)
+    for server in random.Random(5).sample(servers[1:], 50):
+        server.stop()
+    servers[0].lookup_seconds.clear()
+    for one in lot:
+        assert await servers[0].get(one.key) == [one]
+    assert statistics.median(servers[0].lookup_seconds) <= 0.35
+    assert sorted(servers[0].lookup_seconds)[95] <= 1.0
+
+
+@in_virtual_time
+async def test_a_lost_datagram_costs_a_lookup_none_of_the_nearest() -> None:
+    network, servers = await acquainted(100)
+    rng = random.Random(6)
+    network.drops = lambda number: rng.random() < 0.02
+    exact = 0
+    for number in range(30):
+        target = key(f"target {number}").node_id.kademlia_id
+        nearest = sorted((server.node.id for server in servers[1:]), key=lambda one: distance(one, target))[:8]
+        exact += [peer.id for peer in await servers[0].lookup(target)] == nearest
+    assert exact >= 29
