@@ -17,7 +17,7 @@ class Pace:
     unheard: float = 300.0
     fill: float = 0.25  # between two of the lookups by which a node that joined fills its buckets
     welcome: float = 2.0  # between two passes over the store for newcomers and leavers
-    replicate: float = 21_600.0  # between two offers of everything held to the nodes that should hold it
+    replicate: float = 21_600.0  # between two offers of what owners are late with to the nodes that should hold it
     carry: float = 10.0  # without any contact until UDP counts as blocked, and a carrier as useless
     retry_udp: float = 60.0  # while carried, until UDP is tried again; doubles each time it did not last
     last_retry_udp: float = 3_600.0  # the longest such wait

@@ -20,9 +20,11 @@ from idas_p2p.directory.peers import Peer, distance
 from idas_p2p.directory.regions import EVERYTHING, Block
 from idas_p2p.directory.server import DirectoryServer
 from idas_p2p.directory.storing import pack_records
+from idas_p2p.limits import REPUBLISH_INTERVAL
 
 PUSHERS = 3  # nearest holders of a key that offer it to a newcomer: one could be a newcomer itself
 SLICE = 200  # keys looked at before others get a turn
+OWNER_IS_LATE = 1.25 * REPUBLISH_INTERVAL  # seconds after a record was written; before, its owner will renew it; ours
 
 
 class Replicator:
@@ -74,7 +76,7 @@ class Replicator:
     async def _plan(
         self, came: dict[bytes, Peer], left: dict[bytes, Peer], *, everything: bool
     ) -> dict[Peer, list[bytes]]:
-        """Which keys to offer to whom."""
+        """Which records to offer to whom."""
         plan: dict[Peer, list[bytes]] = {}
         turn = int(self._clock.now() / self._pace.replicate)
         keys = self._server.storage.keys()
@@ -89,10 +91,12 @@ class Replicator:
             if len(near) == self._server.replicas and _is_nearer(self._server.node, near[-1], key):
                 near.pop()  # we are one of the holders ourselves
             takers = [peer for peer in near if peer.id in came] + _successors(key, near, left) if rank < PUSHERS else []
-            if everything and rank == _turn_of(key, turn, len(near) + 1):
-                takers = near
             for peer in takers:
-                plan.setdefault(peer, []).append(key)
+                plan.setdefault(peer, []).extend(self._server.storage.records(key))
+            if everything and rank == _turn_of(key, turn, len(near) + 1):
+                late = self._server.storage.records(key, written_before=self._clock.now() - OWNER_IS_LATE)
+                for peer in near if late else ():
+                    plan.setdefault(peer, []).extend(late)
         return plan
 
     def _home(self) -> Block:
@@ -104,8 +108,7 @@ class Replicator:
         return Block.around(own, within=1 << spans[self._server.replicas - 1])
 
     async def _offer(self, plan: dict[Peer, list[bytes]]) -> None:
-        for peer, keys in plan.items():
-            records = (data for key in keys for data in self._server.storage.records(key))
+        for peer, records in plan.items():
             for run in pack_records(enumerate(records)):
                 if await self._server.store_at(peer, tuple(data for _, data in run)) is None:
                     break  # gone again; its absence is noted by the protocol

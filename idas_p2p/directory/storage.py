@@ -8,6 +8,7 @@ Limits 1, 2, 4, 5, 28; docs/spec/directory.md section 6.
 
 from __future__ import annotations
 
+import math
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
@@ -115,10 +116,10 @@ class RecordStore(IStorage):  # type: ignore[misc]  # kademlia carries no types
             chosen.append(data)
         return Page(tuple(chosen), len(chosen) < len(fresh))
 
-    def records(self, key: bytes) -> list[bytes]:
-        """All fresh records of a key."""
-        now = self._clock.now()
-        return [slot.data for slot in self._keys.get(key, ()) if slot.expires > now]
+    def records(self, key: bytes, *, written_before: float = math.inf) -> list[bytes]:
+        """The fresh records of a key; only those written before a time, in Unix seconds, where that is given."""
+        now, last = self._clock.now(), 1_000 * written_before
+        return [slot.data for slot in self._keys.get(key, ()) if slot.expires > now and slot.sequence < last]
 
     def keys(self) -> list[bytes]:
         """Every key with a slot."""
