@@ -144,3 +144,40 @@ async def test_a_holder_that_never_ends_its_pages_is_left() -> None:
     slots = MergedSlots(stale.key, now=LoopClock().now())
     await values(protocols[0], "here", slots, quorum=3).find()
     assert slots.records() == []
+
+
+@in_virtual_time
+async def test_a_read_prefers_holders_with_whom_it_has_a_session() -> None:
+    network, protocols, peers = await network_of(30)
+    me = protocols[0]
+    held = record("here", now=LoopClock().now())
+    holders = true_nearest(peers[1:], Node(held.key), 12)
+    for one in holders:
+        protocols[peers.index(one)].storage.offer(held.to_bytes())
+    acquainted = holders[5:8]
+    for one in acquainted:
+        assert await me.call_ping(one)
+    before = len(network.carried)
+    slots = MergedSlots(held.key, now=LoopClock().now())
+    one_read = ValueCrawl(me, Node(held.key), holders, 8, replicas=12, slots=slots, own=(), quorum=3)
+    await one_read.find()
+    assert slots.records() == [held]
+    assert set(one_read.held) == set(acquainted)
+    assert len(network.carried) - before == 6
+
+
+@in_virtual_time
+async def test_a_read_asks_another_as_soon_as_an_answer_is_late_and_not_before() -> None:
+    network, protocols, peers = await network_of(30)
+    held = record("here", now=LoopClock().now())
+    holders = true_nearest(peers[1:], Node(held.key), 12)
+    for one in holders:
+        protocols[peers.index(one)].storage.offer(held.to_bytes())
+        assert await protocols[0].call_ping(one)
+    del network.protocols[holders[0].endpoint]
+    slots = MergedSlots(held.key, now=LoopClock().now())
+    one_read = ValueCrawl(protocols[0], Node(held.key), holders, 8, replicas=12, slots=slots, own=(), quorum=3)
+    started = LoopClock().monotonic()
+    await one_read.find()
+    assert one_read.questions == 4
+    assert LoopClock().monotonic() - started < 0.6
