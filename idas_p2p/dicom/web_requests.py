@@ -139,7 +139,7 @@ class WebSession:
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> Bytes:
-    """The body as it arrives, without delayed ACKs: a server that lets Nagle gather would wait for them at each part."""
+    """The body as it arrives, without delayed ACKs, for which a server with Nagle on would wait at each part."""
     transport = response.connection.transport if response.connection else None
     sock = transport.get_extra_info("socket") if transport else None
     async for piece in response.content.iter_any():
