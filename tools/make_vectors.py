@@ -1,8 +1,9 @@
-"""Write tests/vectors/{manifests,invitations,claims,tickets,messages,chunks}.json: python -m tools.make_vectors.
+"""Write tests/vectors/{manifests,invitations,claims,tickets,chunks}.json: python -m tools.make_vectors.
 
 Each vector says what goes in, what comes out, and its outcome, from a closed set: "success", or the refusal's name. All
 keys are counted, not random. Where sealing draws a nonce, a run writes other bytes with the same meaning: run it when a
-format changes, and not otherwise. Refused vectors are successful ones with one thing wrong.
+format changes, and not otherwise. Refused vectors are successful ones with one thing wrong. The messages of the
+exchange: make_exchange_vectors.py.
 """
 
 from __future__ import annotations
@@ -26,31 +27,10 @@ from idas_p2p.exchange.coding import Coding, Encoder
 from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.federation import Manifest, Secrets
-from idas_p2p.wire.messages import (
-    CancelRequest,
+from idas_p2p.wire.fetching import (
     Chunk,
-    FetchEnd,
-    FetchRequest,
-    FetchStart,
-    FindRequest,
-    Hello,
-    Hit,
-    Hits,
-    InstanceHead,
-    InstanceLost,
-    JoinRequest,
-    ManifestOffer,
-    ManifestWanted,
-    Ping,
-    Pong,
-    RequestEnd,
-    Ticket,
-    encode_message,
-    instance_mark,
 )
-from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.schema import encode
-from idas_p2p.wire.study import Study
 from idas_p2p.wire.terms import Field, Term
 
 VECTORS = Path(__file__).parents[1] / "tests/vectors"
@@ -205,62 +185,6 @@ def tickets() -> list[Vector]:
     return [good, *refused, {**good, "comment": "late", "now": ticket.expires, "outcome": TicketRefusal.EXPIRED}]
 
 
-def messages() -> list[Vector]:
-    """One message of each type, and bytes that are none; docs/spec/exchange.md sections 2 to 4."""
-    ticket = Ticket(level="full", expires=int(NOW), mac=counted(13, 16))
-    study = Study(study_uid="1.2.3", patient_id="P1", patient_name="Äon^Zoë", modalities=("CT", "SR"), instance_count=2)
-    query = StudyQuery.of({"PatientName": "ÄON*", "StudyDate": "20250101-"})
-    fetch = FetchRequest(
-        user="dr.b", ticket=ticket, study_uid="1.2.3", series_uids=(), sop_instance_uids=(), have=(instance_mark("1"),)
-    )
-    head = InstanceHead(
-        series_uid="1.2.3.1",
-        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
-        sop_instance_uid="1.2.3.1.1",
-        transfer_syntax_uid="1.2.840.10008.1.2.1",
-        size=4,
-        digest=hashlib.blake2b(b"data", digest_size=32).digest(),
-    )
-    good = [
-        Hello(version=1, epoch=2),
-        ManifestWanted(number=1),
-        ManifestOffer(number=1, manifest=b"a manifest"),
-        JoinRequest(institution="Bert Clinic"),
-        Ping(number=2**32 - 1),
-        Pong(number=0),
-        FindRequest(number=3, user="", query=query, limit=10_000),
-        Hits(number=3, hits=(Hit(study=study, ticket=ticket),)),
-        RequestEnd(number=3, code=""),
-        CancelRequest(number=3),
-        fetch,
-        FetchStart(total=2),
-        head,
-        Chunk(coding=0, size=4, data=b"data"),
-        InstanceLost(sop_instance_uid="1.2.3.1.2", code="remote.malformed"),
-        FetchEnd(code=""),
-    ]
-    vectors: list[Vector] = [
-        {"comment": type(message).__name__, "message": encode_message(message).hex(), "outcome": "success"}
-        for message in good
-    ]
-    wrong = {
-        "nothing": (b"", "refused"),
-        "an unknown type": (b"\x63\x90", "refused"),
-        "a field missing": (b"\x01\x91\x01", "refused"),
-        "a field too many": (b"\x05\x92\x01\x01", "refused"),
-        "another version, another form": (b"\x01\x93\x02\x00\xc0", "unsupported_version"),
-        "a number written longer than needed": (b"\x05\x91\xcc\x01", "refused"),
-        "text where bytes belong": (encode_message(fetch).replace(b"\xc4\x10", b"\xd9\x10"), "refused"),
-        "bytes left over": (b"\x05\x91\x01\x00", "refused"),
-        "more instances than allowed": (b"\x21\x91\xce\x00\x02\x00\x01", "refused"),
-        "a negative number": (b"\x05\x91\xff", "refused"),
-    }
-    return [
-        *vectors,
-        *({"comment": why, "message": m.hex(), "outcome": outcome} for why, (m, outcome) in wrong.items()),
-    ]
-
-
 def chunks() -> list[Vector]:
     """The chunks of one data set after another of one series, and what they decode to; section 5."""
     head = bytes(range(128))
@@ -304,7 +228,6 @@ SUITES: dict[str, Callable[[], list[Vector]]] = {
     "invitations": invitations,
     "claims": claims,
     "tickets": tickets,
-    "messages": messages,
     "chunks": chunks,
 }
 

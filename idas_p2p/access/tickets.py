@@ -11,7 +11,7 @@ from enum import StrEnum
 from idas_p2p.access.policy import Level, Requester
 from idas_p2p.crypto.kdf import derive, mac_equal
 from idas_p2p.limits import TICKET_LIFETIME
-from idas_p2p.wire.messages import Ticket
+from idas_p2p.wire.fetching import Ticket
 
 MAC_SIZE = 16  # bytes; protocol: docs/spec/exchange.md section 4
 

@@ -1,109 +1,143 @@
-"""The requester's side of an image link: every instance verified and spooled before anyone sees it.
+"""One retrieval from one holder or several at once: every instance verified and spooled before anyone sees it.
 
-Belongs here: the request, the deadline, what was yielded already. Not here: what a holder may send (receiver.py).
-Source: docs/spec/exchange.md section 4.
+Law: an instance is yielded once, and what is yielded is of one copy of the study (copies.py). A link that breaks is
+opened again; a holder that is given up is replaced. Belongs here: which holders take part, the beginning and the end.
+Not here: one holder (conversation.py), what to want of whom (shares.py). Source: docs/spec/exchange.md section 6.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import Final
 
-from idas_p2p.errors import BadQuery, PeerUnreachable
-from idas_p2p.exchange.interfaces import Channel, TransferSpool
-from idas_p2p.exchange.receiver import Receiver
-from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
-from idas_p2p.wire.messages import (
-    MAX_HAVE,
-    MAX_INSTANCES,
-    MAX_SERIES,
-    FetchRequest,
-    Ticket,
-    decode_message,
-    encode_message,
-    instance_mark,
-)
+from idas_p2p.clock import Clock
+from idas_p2p.errors import LocalError
+from idas_p2p.events import log_failure
+from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.conversation import Conversation, Holder
+from idas_p2p.exchange.gathering import Gathering
+from idas_p2p.exchange.interfaces import Channel, FetchWatcher, TransferSpool
+from idas_p2p.exchange.link import SILENCE_TIMEOUT, Question
+from idas_p2p.wire.fetching import Mode
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.instance import Instance, InstanceFailed, Total
 
-SILENCE_TIMEOUT = 300.0  # seconds until the next message; ours: an archive may have to load a tape first
-
-
-@dataclass(slots=True)
-class FetchState:
-    """What is known of a fetch over all its attempts."""
-
-    total: int = 0
-    seen: set[str] = field(default_factory=set)  # SOP Instance UIDs of the instances yielded
+MAX_HOLDERS: Final = 4  # at once; ours
+END_TIMEOUT: Final = 2.0  # seconds for holders to end their links once all is here; ours
 
 
-async def fetch(
-    channel: Channel,
-    selection: Selection,
-    ticket: Ticket,
-    user: str,
-    spool: TransferSpool,
-    state: FetchState,
-    *,
-    silence_timeout: float = SILENCE_TIMEOUT,
-) -> AsyncIterator[RetrieveEvent]:
-    """Ask for a study on a fresh image link and yield what arrives.
-
-    Instances the spool has from an earlier attempt are not asked for again; those not yet yielded come first.
+class Fetch:
+    """One retrieval.
 
     Args:
-        channel: an image link to a holder; closed when the iterator ends.
-        selection: what of the study.
-        ticket: issued by this holder for us and the user.
-        user: who asks, as in the find.
+        question: what is fetched, for whom.
         spool: where instances are kept.
-        state: shared by all attempts at this fetch.
-        silence_timeout: seconds that may pass without a message.
-
-    Raises:
-        ChannelClosed: the link broke; what arrived is kept, ask again.
-        PeerUnreachable: the holder fell silent.
-        RemoteError: the holder refused or broke the protocol.
-        BadQuery: the selection names too much.
-        SpoolFull: no room here.
+        dial: opens a fresh image link.
+        is_true: whether a data set is the instance it came as.
+        watcher: is told how it goes.
+        clock: the time.
+        silence_timeout: seconds that a holder may say nothing.
+        coders: decode chunks; in place when there are none.
     """
-    try:
-        present = [i for i in spool.instances() if _selected(selection, i)]
-        have = tuple(sorted(instance_mark(i.sop_instance_uid) for i in present)[:MAX_HAVE])
-        receiver = Receiver(selection, spool, present=present, have=have)
+
+    def __init__(
+        self,
+        question: Question,
+        spool: TransferSpool,
+        *,
+        dial: Callable[[NodeId], Awaitable[Channel]],
+        is_true: Callable[[Instance], bool],
+        watcher: FetchWatcher,
+        clock: Clock,
+        silence_timeout: float = SILENCE_TIMEOUT,
+        coders: Coders | None = None,
+    ) -> None:
+        self._coders = coders
+        self._question, self._dial, self._watcher = question, dial, watcher
+        self._silence_timeout = silence_timeout
+        self._gathering = Gathering(question.selection, spool, is_true=is_true, clock=clock)
+        self._tasks = dict[asyncio.Task[None], Conversation]()
+        self.errors = self._gathering.errors
+        """Why holders were given up, in order."""
+
+    @property
+    def failures(self) -> list[InstanceFailed]:
+        """Instances that no holder could give."""
+        failures = self._gathering.shares.failures.items()
+        return [InstanceFailed(sop_instance_uid=uid, reason=reason) for uid, reason in failures]
+
+    @property
+    def was_whole(self) -> bool:
+        """Whether some holder listed all it has: then what is missing is known by name."""
+        return self._gathering.shares.was_whole
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that anybody was said to have was yielded."""
+        shares = self._gathering.shares
+        return self.was_whole and len(shares.copies.delivered) >= shares.total and not shares.failures
+
+    async def events(self, holders: Iterable[Holder]) -> AsyncGenerator[Total | Instance, None]:
+        """Yield totals and instances until no more can be had of these holders; may be called again with others.
+
+        Raises:
+            SpoolFull, UserError, LocalError: of this node; another holder would not help.
+        """
+        gathering, waiting, told = self._gathering, deque(holders), -1
+        mode = Mode.ALL if len(waiting) == 1 and gathering.is_new else Mode.LISTED
+        gathering.is_over = False
         try:
-            async with asyncio.timeout(silence_timeout):
-                await channel.send(encode_message(_request(selection, ticket, user, have)))
-            while not receiver.is_over:
-                async with asyncio.timeout(silence_timeout):
-                    message = decode_message(await channel.receive())
-                for event in receiver.receive(message):
-                    if isinstance(event, Total):
-                        state.total = event.count
-                    elif isinstance(event, Instance):
-                        if event.sop_instance_uid in state.seen:
-                            continue
-                        state.seen.add(event.sop_instance_uid)
-                    yield event
-        except TimeoutError:
-            raise PeerUnreachable("the holder fell silent") from None
+            while True:
+                while waiting and len(self._tasks) < MAX_HOLDERS:
+                    self._start(waiting.popleft(), mode)
+                for instance in gathering.deliverable():
+                    if told != (told := gathering.shares.total):
+                        yield Total(told)
+                    yield instance
+                if gathering.is_announced and told != (told := gathering.shares.total):
+                    yield Total(told)
+                if gathering.fatal is not None:
+                    raise gathering.fatal
+                if gathering.shares.is_over(now=gathering.now()) and (not waiting or self.is_complete):
+                    break
+                await gathering.wait()
+            await self._end()
         finally:
-            receiver.abort()
-    finally:
-        await channel.close()
+            await self._stop()
 
+    def _start(self, holder: Holder, mode: Mode) -> None:
+        conversation = Conversation(
+            holder,
+            self._question,
+            self._gathering,
+            dial=self._dial,
+            watcher=self._watcher,
+            silence_timeout=self._silence_timeout,
+            coders=self._coders,
+        )
+        task = asyncio.create_task(conversation.run(mode), name="conversation")  # noqa: TID251  # awaited in _stop
+        self._tasks[task] = conversation
+        task.add_done_callback(self._ended)
 
-def _request(selection: Selection, ticket: Ticket, user: str, have: tuple[bytes, ...]) -> FetchRequest:
-    if len(selection.series_uids) > MAX_SERIES or len(selection.sop_instance_uids) > MAX_INSTANCES:
-        raise BadQuery(f"one retrieval names at most {MAX_SERIES} series and {MAX_INSTANCES} images")
-    return FetchRequest(
-        user=user,
-        ticket=ticket,
-        study_uid=selection.study_uid,
-        series_uids=selection.series_uids,
-        sop_instance_uids=selection.sop_instance_uids,
-        have=have,
-    )
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (error := task.exception()) is not None:  # a bug: the reader must not wait for ever
+            log_failure("conversation_failed", error)
+            self._gathering.fatal = LocalError()
+        self._gathering.tell()
 
+    async def _end(self) -> None:
+        """Let the holders that answer sign what they said."""
+        self._gathering.is_over = True
+        self._gathering.tell()
+        if answering := [task for task, conversation in self._tasks.items() if conversation.is_answering]:
+            await asyncio.wait(answering, timeout=END_TIMEOUT)
 
-def _selected(selection: Selection, instance: Instance) -> bool:
-    return selection.includes(series_uid=instance.series_uid, sop_instance_uid=instance.sop_instance_uid)
+    async def _stop(self) -> None:
+        self._gathering.is_over = True
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -16,8 +16,8 @@ from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.part10 import write_part10
 from idas_p2p.dicom.retrieve import DeliveryReport, Outcome
 from idas_p2p.errors import BadConfiguration, SpoolFull
+from idas_p2p.wire.fetching import instance_mark
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Total
-from idas_p2p.wire.messages import instance_mark
 
 
 async def export(

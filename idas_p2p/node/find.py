@@ -27,8 +27,9 @@ from idas_p2p.limits import MAX_HITS
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.links import Links
 from idas_p2p.wire.federation import Claim
+from idas_p2p.wire.fetching import Ticket
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.messages import Hit, Ticket
+from idas_p2p.wire.messages import Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.study import Study

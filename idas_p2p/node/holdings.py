@@ -21,8 +21,9 @@ from idas_p2p.node.shelves import LINGER, Lease, Shelves
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.united import Holder, united
 from idas_p2p.store.catalog import Catalog, Entry
+from idas_p2p.wire.fetching import FetchRequest
 from idas_p2p.wire.instance import RetrieveEvent, Selection
-from idas_p2p.wire.messages import FetchRequest, Hit
+from idas_p2p.wire.messages import Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 

@@ -22,6 +22,7 @@ from idas_p2p.dicom.server import DicomServer
 from idas_p2p.directory.service import Directory
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.events import log_event
+from idas_p2p.exchange.codec.workshop import Workshop
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
 from idas_p2p.node.accepted import Accepted
 from idas_p2p.node.addresses import advertised, interface_addresses
@@ -74,8 +75,7 @@ class Node:
     def __init__(self, config: NodeConfig, *, clock: Clock) -> None:
         self.config, self.clock = config, clock
         self.started_at = clock.monotonic()
-        self.tasks = TaskOwner(limit=MAX_CHANNELS)
-        self.channels = TaskOwner(limit=MAX_CHANNELS)
+        self.tasks, self.channels = TaskOwner(limit=MAX_CHANNELS), TaskOwner(limit=MAX_CHANNELS)
         self.identity = SigningKey.load(config.key_path)
         self.dicom_address, self.network_address = config.dicom, config.network
         secret = self.identity.x25519_secret()
@@ -95,6 +95,7 @@ class Node:
         self.transfers = Transfers(self.transfer_log, clock=clock)
 
         self.bridge = Bridge(threads=MAX_ASSOCIATIONS + SPARE_THREADS)
+        self.workshop = Workshop(self.bridge.run, clock=clock)
         self.inbound = Inbound()
         receive_folder = config.folder / "receive"
         self.sources = Sources(
@@ -159,6 +160,7 @@ class Node:
         )
         self.finder = Finder(self.identity, self.federation, self.directory, self.links, self.holdings, clock=clock)
         self.retriever = Retriever(
+            self.identity,
             self.holdings,
             self.finder,
             self.links,
@@ -167,11 +169,12 @@ class Node:
             spool_key=derive(secret, "idas spool key"),
             transfers=self.transfers,
             clock=clock,
+            coders=self.workshop,
         )
-        self.accepted = Accepted(
-            ChannelServer(self.federation, self.membership, self.holdings, self.transfers).serve,
-            is_on_roster=self.membership.is_on_roster,
+        server = ChannelServer(
+            self.identity, self.federation, self.membership, self.holdings, self.transfers, self.workshop
         )
+        self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
         self.listener = Listener(
             self.identity,
             find_psk=self.membership.find_psk,
@@ -233,6 +236,7 @@ class Node:
         async with AsyncExitStack() as stack:  # the last one first, each whatever happened before
             stack.callback(self.database.close)
             stack.push_async_callback(self.bridge.close)
+            stack.push_async_callback(self.workshop.close)
             stack.push_async_callback(self.channels.stop)
             stack.push_async_callback(self.directory.stop)
             stack.push_async_callback(self.links.close)

@@ -8,48 +8,58 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict
 from typing import Final
 
 from idas_p2p.access.federation import Federation
 from idas_p2p.access.policy import Level, Requester
-from idas_p2p.dicom.scan import header_of
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.dicom.layout import NATIVE, native_pixels
 from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.answer import ControlServer
-from idas_p2p.exchange.interfaces import PixelLayout
+from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.interfaces import PixelLayout, StudyLease
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.membership import Membership
 from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
 from idas_p2p.transport.channel import Channel
+from idas_p2p.wire.fetching import FetchRequest
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
-from idas_p2p.wire.messages import FetchRequest, decode_message
+from idas_p2p.wire.messages import decode_message
 
 MAX_SENDING: Final = 32  # studies sent at once; ours
 MAX_SENDING_TO_ONE: Final = 8  # studies sent to one member at once; ours: it cannot take every place
 REQUEST_TIMEOUT: Final = 30.0  # seconds from an image link's handshake to its request; ours
-NATIVE_SYNTAXES: Final = frozenset(
-    {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}
-)  # pixels as they are: implicit and explicit little endian, explicit big endian; PS3.5 Annex A
 
 
 class ChannelServer:
     """Serves accepted channels.
 
     Args:
+        identity: ours.
         federation: who is a member.
         membership: manifests and joining.
         holdings: our studies, for members.
         transfers: counts.
+        coders: code what is sent.
     """
 
     def __init__(
-        self, federation: Federation, membership: Membership, holdings: Holdings, transfers: Transfers
+        self,
+        identity: SigningKey,
+        federation: Federation,
+        membership: Membership,
+        holdings: Holdings,
+        transfers: Transfers,
+        coders: Coders | None = None,
     ) -> None:
+        self._identity, self._coders = identity, coders
         self._federation, self._membership = federation, membership
         self._holdings, self._transfers = holdings, transfers
         self._sending: Counter[NodeId] = Counter()
@@ -105,10 +115,12 @@ class ChannelServer:
             await send_study(
                 channel,
                 request,
+                identity=self._identity,
                 requester=requester,
                 source=_Counted(self._holdings, transfer),
                 still_allowed=lambda: self._may_continue(requester),
                 layout_of=layout_of,
+                coders=self._coders,
             )
 
     def _may_continue(self, requester: Requester) -> bool:
@@ -129,15 +141,47 @@ class _Counted:
                 self._transfer.count(event)
                 yield event
 
+    @asynccontextmanager
+    async def open_listed(self, requester: Requester, selection: Selection) -> AsyncIterator[StudyLease]:
+        """As Holdings.open_listed; what is taken from the lease counts, what is only listed does not."""
+        async with self._holdings.open_listed(requester, selection) as lease:
+            yield _CountedLease(lease, self._transfer)
+
+
+class _CountedLease:
+    """A lease whose instances are counted when they are taken out."""
+
+    def __init__(self, lease: StudyLease, transfer: Transfer) -> None:
+        self._lease, self._transfer = lease, transfer
+        self._counted = set[str]()
+
+    async def events(self) -> AsyncIterator[RetrieveEvent]:
+        """As StudyLease.events."""
+        async with aclosing(self._lease.events()) as events:  # type: ignore[type-var]
+            async for event in events:
+                if not isinstance(event, Instance):
+                    self._transfer.count(event)
+                yield event
+
+    async def instance(self, sop_instance_uid: str) -> Instance:
+        """As StudyLease.instance."""
+        instance = await self._lease.instance(sop_instance_uid)
+        if sop_instance_uid not in self._counted:
+            self._counted.add(sop_instance_uid)
+            self._transfer.count(instance)
+        return instance
+
+    def taken(self, sop_instance_uid: str) -> None:
+        """As StudyLease.taken."""
+        self._lease.taken(sop_instance_uid)
+
 
 def layout_of(instance: Instance) -> tuple[PixelLayout | None, bool]:
     """Where native pixels lie in an instance, and whether it is compressed already."""
-    if instance.transfer_syntax_uid not in NATIVE_SYNTAXES:
+    if instance.transfer_syntax_uid not in NATIVE:
         return None, True
     try:
-        pixels = header_of(instance.data, instance.transfer_syntax_uid).pixel_data
+        pixels = native_pixels(instance.data, instance.transfer_syntax_uid)
     except MalformedInstance:
         return None, False
-    if pixels is None or pixels.length is None:
-        return None, False
-    return PixelLayout(offset=pixels.offset, length=pixels.length), False
+    return None if pixels is None else PixelLayout(**asdict(pixels)), False

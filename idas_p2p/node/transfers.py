@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from idas_p2p.clock import Clock
 from idas_p2p.errors import IdasError, LocalError
 from idas_p2p.events import log_event
+from idas_p2p.exchange.signed_manifest import Evidence
 from idas_p2p.store.transfers import Counters, Direction, State, TransferLog
 from idas_p2p.transport.channel import Channel
+from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
 
 
@@ -33,12 +35,16 @@ class Transfer:
     instances: int = 0
     failed: int = 0
     bytes: int = 0  # of data sets
+    differing: list[str] = field(default_factory=list)  # institutions whose copies were left out
+    evidence: list[tuple[NodeId, Evidence]] = field(default_factory=list)  # what holders signed
     _channels: list[Channel] = field(default_factory=list)
 
-    def use(self, channel: Channel) -> None:
-        """Count the bytes of one more channel."""
+    def use(self, channel: Channel, *, partner: str = "") -> None:
+        """Count the bytes of one more channel, and name who is at its other end."""
         self._channels.append(channel)
         self.path = channel.path
+        if partner and partner not in self.partners:
+            self.partners.append(partner)
 
     @property
     def wire_bytes(self) -> int:

@@ -1,12 +1,11 @@
 """Messages between two nodes on a secure channel: one type byte, then the canonical body.
 
-Control link: requests carry a number, answers repeat it. Image link: one fetch from FetchRequest to FetchEnd.
-Source: docs/spec/exchange.md sections 2 to 4.
+Control link: requests carry a number, answers repeat it. Image link: fetching.py.
+Source: docs/spec/exchange.md sections 1 to 3.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -14,18 +13,28 @@ from idas_p2p.errors import UnsupportedVersion, WireError
 from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.wire.canonical import unpack
 from idas_p2p.wire.federation import MAX_MANIFEST_SIZE
+from idas_p2p.wire.fetching import (
+    Chunk,
+    Code,
+    Done,
+    FetchEnd,
+    FetchRequest,
+    FetchStart,
+    InstanceHead,
+    InstanceListed,
+    InstanceLost,
+    ListEnd,
+    Taken,
+    Ticket,
+    UserName,
+    Want,
+)
 from idas_p2p.wire.query import StudyQuery
-from idas_p2p.wire.schema import U64, Bytes32, Limit, encode, from_plain
-from idas_p2p.wire.study import Study, Uid
+from idas_p2p.wire.schema import U64, Limit, encode, from_plain
+from idas_p2p.wire.study import Study
 
-EXCHANGE_VERSION: Final = 1
-MAX_SERIES: Final = 1_024  # named in one fetch; protocol
-MAX_INSTANCES: Final = 8_192  # named in one fetch; protocol
-MAX_HAVE: Final = 32_768  # marks of instances already here in one fetch; protocol: a request fits into a message
-MAX_ANNOUNCED: Final = 131_072  # instances a holder may announce for one fetch; protocol
+EXCHANGE_VERSION: Final = 2
 RequestNumber = Annotated[int, Limit(0, 2**32 - 1)]
-Code = Annotated[str, Limit(0, 64)]  # a code of errors.py
-UserName = Annotated[str, Limit(0, 64)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +95,6 @@ class FindRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Ticket:
-    """Lets one requester and user fetch one study at one level until it expires; useless to anyone else."""
-
-    level: Annotated[str, Limit(1, 32)]
-    expires: U64  # Unix seconds
-    mac: Annotated[bytes, Limit(16, 16)]
-
-    def __repr__(self) -> str:
-        return "Ticket(…)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Hit:
     """One matching study and the ticket to fetch it."""
 
@@ -128,64 +125,6 @@ class CancelRequest:
     number: RequestNumber
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class FetchRequest:
-    """Opens an image link: which instances of a study, and which of them are here already."""
-
-    user: UserName
-    ticket: Ticket
-    study_uid: Uid
-    series_uids: Annotated[tuple[Uid, ...], Limit(0, MAX_SERIES)]
-    sop_instance_uids: Annotated[tuple[Uid, ...], Limit(0, MAX_INSTANCES)]
-    have: Annotated[tuple[Annotated[bytes, Limit(8, 8)], ...], Limit(0, MAX_HAVE)]  # instance_mark of each
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchStart:
-    """The holder accepts: it has so many instances of what was asked for, those already there included.
-
-    Comes first, and again when the archive corrects the number.
-    """
-
-    total: Annotated[int, Limit(0, MAX_ANNOUNCED)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class InstanceHead:
-    """An instance begins; its Chunks follow."""
-
-    series_uid: Uid
-    sop_class_uid: Uid
-    sop_instance_uid: Uid
-    transfer_syntax_uid: Uid
-    size: U64  # bytes of the data set
-    digest: Bytes32  # BLAKE2b-256 of the data set
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Chunk:
-    """The next bytes of the instance, coded; docs/spec/exchange.md section 5."""
-
-    coding: Annotated[int, Limit(0, 255)]
-    size: Annotated[int, Limit(0, MAX_MESSAGE_SIZE)]  # bytes once decoded
-    data: Annotated[bytes, Limit(0, MAX_MESSAGE_SIZE)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class InstanceLost:
-    """An instance that the holder cannot send, and why; it may have begun already."""
-
-    sop_instance_uid: Uid
-    code: Code
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchEnd:
-    """The last message of an image link; `code` is empty when all that was announced came, was lost or was there."""
-
-    code: Code
-
-
 MESSAGES: Final[dict[int, type[Any]]] = {
     1: Hello,
     2: ManifestWanted,
@@ -203,6 +142,11 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     35: Chunk,
     36: InstanceLost,
     37: FetchEnd,
+    38: InstanceListed,
+    39: ListEnd,
+    40: Want,
+    41: Taken,
+    42: Done,
 }
 _CODES: Final = {kind: code for code, kind in MESSAGES.items()}
 
@@ -230,8 +174,3 @@ def decode_message(data: bytes) -> Any:
 def _check_version(version: int) -> None:
     if version != EXCHANGE_VERSION:
         raise UnsupportedVersion(f"exchange version {version}, {EXCHANGE_VERSION} expected")
-
-
-def instance_mark(sop_instance_uid: str) -> bytes:
-    """Eight bytes that name an instance within one study: BLAKE2b-64 of its SOP Instance UID."""
-    return hashlib.blake2b(sop_instance_uid.encode(), digest_size=8).digest()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from idas_p2p.access.policy import Level, Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.limits import TICKET_LIFETIME
+from idas_p2p.wire.fetching import Ticket
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.messages import Ticket
 from tests.access.region import ANNA, BERT
 
 OFFICE = TicketOffice(b"k" * 32)

@@ -22,9 +22,9 @@ from idas_p2p.errors import (
 from idas_p2p.exchange.answer import HITS_PER_MESSAGE, MAX_ANSWERS_AT_ONCE, ControlServer
 from idas_p2p.limits import MAX_HITS, MAX_MESSAGE_SIZE
 from idas_p2p.transport.memory import make_pair
+from idas_p2p.wire.fetching import FetchEnd, Ticket
 from idas_p2p.wire.messages import (
     CancelRequest,
-    FetchEnd,
     FindRequest,
     Hello,
     Hit,
@@ -35,14 +35,13 @@ from idas_p2p.wire.messages import (
     Ping,
     Pong,
     RequestEnd,
-    Ticket,
     encode_message,
 )
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 from tests.exchange.ends import BEFORE, CURRENT, Answer, Catalog, Roster, Scripted, hit, some_hits, turns
 
-HELLO = Hello(version=1, epoch=7)
+HELLO = Hello(version=2, epoch=7)
 
 
 def ask(number: int = 1, *, limit: int = 100, user: str = "dr.a") -> FindRequest:
@@ -67,7 +66,7 @@ async def server(
     async with asyncio.timeout(10):
         if greet:
             await peer.say(HELLO)
-            assert await peer.hear() == Hello(version=1, epoch=roster.epoch)
+            assert await peer.hear() == Hello(version=2, epoch=roster.epoch)
         yield peer, serving, catalog
         await asking.close()
         await serving
@@ -322,7 +321,7 @@ async def test_a_manifest_that_is_refused_is_answered_with_the_code_and_the_link
 # -- broken protocol
 
 
-@pytest.mark.parametrize("first", [Ping(number=1), ask(), FetchEnd(code=""), b"", b"\xff", b"\x01\x92\x02\x00"])
+@pytest.mark.parametrize("first", [Ping(number=1), ask(), FetchEnd(code=""), b"", b"\xff", b"\x01\x92\x01\x00"])
 async def test_a_link_that_does_not_begin_with_our_hello_is_closed(first: Any) -> None:
     async with server(greet=False) as (peer, serving, _):
         await peer.say(first)

@@ -23,9 +23,9 @@ from idas_p2p.exchange.control import MAX_OPEN_REQUESTS, ControlLink
 from idas_p2p.exchange.inbox import MAX_WAITING
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.memory import make_pair
+from idas_p2p.wire.fetching import FetchStart
 from idas_p2p.wire.messages import (
     CancelRequest,
-    FetchStart,
     FindRequest,
     Hello,
     Hit,
@@ -57,11 +57,11 @@ async def scripted(*, answer_timeout: float = 5.0) -> AsyncIterator[tuple[Contro
     asking, answering = make_pair()
     peer, owner = Scripted(answering), TaskOwner(limit=1_000)
     link = ControlLink(asking, tasks=owner, answer_timeout=answer_timeout)
-    await peer.say(Hello(version=1, epoch=7))
+    await peer.say(Hello(version=2, epoch=7))
     try:
         async with asyncio.timeout(10):
             await link.open(3)
-            assert await peer.hear() == Hello(version=1, epoch=3)
+            assert await peer.hear() == Hello(version=2, epoch=3)
             yield link, peer
             await link.close()
             await turns()
@@ -165,7 +165,7 @@ async def test_a_lost_link_ends_every_open_question() -> None:
 async def test_a_node_of_another_version_is_refused_as_such() -> None:
     asking, answering = make_pair()
     link = ControlLink(asking, tasks=TaskOwner(limit=1))
-    await Scripted(answering).say(b"\x01\x92\x02\x00")
+    await Scripted(answering).say(b"\x01\x92\x01\x00")
     with pytest.raises(UnsupportedVersion):
         await link.open(1)
     await link.close()
@@ -181,7 +181,7 @@ async def test_a_node_that_does_not_say_hello_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "message", [b"", b"\xff", Ping(number=1), Hello(version=1, epoch=1), FetchStart(total=1), CancelRequest(number=1)]
+    "message", [b"", b"\xff", Ping(number=1), Hello(version=2, epoch=1), FetchStart(total=1), CancelRequest(number=1)]
 )
 async def test_what_is_no_answer_ends_the_link_and_every_question(message: Any) -> None:
     async with scripted() as (link, peer):

@@ -22,8 +22,7 @@ from idas_p2p.errors import (
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.transport.memory import MemoryChannel
-from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
-from idas_p2p.wire.messages import (
+from idas_p2p.wire.fetching import (
     MAX_ANNOUNCED,
     Chunk,
     FetchEnd,
@@ -31,16 +30,28 @@ from idas_p2p.wire.messages import (
     FetchStart,
     InstanceHead,
     InstanceLost,
-    decode_message,
-    instance_mark,
 )
-from tests.exchange.ends import ASKER, Studies, fetch_request, image_pair, instance, no_layout, turns
+from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
+from idas_p2p.wire.messages import decode_message
+from tests.exchange.ends import (
+    ASKER,
+    HOLDER,
+    Studies,
+    digest_of,
+    fetch_request,
+    image_pair,
+    instance,
+    no_layout,
+    signed,
+    turns,
+)
 
 
 async def send(holder: MemoryChannel, request: FetchRequest, source: Studies, **options: Any) -> None:
     await send_study(
         holder,
         request,
+        identity=HOLDER,
         requester=ASKER,
         source=source,
         still_allowed=options.pop("still_allowed", lambda: True),
@@ -76,11 +87,21 @@ async def test_a_study_is_announced_sent_and_ended() -> None:
     assert messages[-1].code == ""
 
 
-async def test_what_the_requester_has_is_counted_and_not_sent() -> None:
-    have = (instance_mark(instance(1).sop_instance_uid),)
-    messages = await sent([Total(2), instance(1), instance(2)], fetch_request(have=have))
-    assert kinds(messages) == ["FetchStart", "InstanceHead", "Chunk", "FetchEnd"]
-    assert messages[0].total == 2
+async def test_the_end_is_signed_and_the_chunks_have_their_digests() -> None:
+    data = bytes(CHUNK_SIZE + 5)
+    messages = await sent([Total(2), instance(1, data), instance(2)])
+    assert messages[-1] == signed(messages[:-1])
+    ends = [CHUNK_SIZE, CHUNK_SIZE + 5]
+    assert [m.digest for m in messages if isinstance(m, Chunk)][:2] == [digest_of(data[:end])[:16] for end in ends]
+
+
+async def test_a_transfer_that_fails_is_signed_too() -> None:
+    messages = await sent([Total(2), instance(1), ArchiveFailed()])
+    assert messages[-1] == signed(messages[:-1], code=ArchiveFailed.code)
+
+
+async def test_a_refusal_before_anything_was_said_is_not_signed() -> None:
+    assert await sent([ArchiveFailed()]) == [FetchEnd(code=ArchiveFailed.code)]
 
 
 async def test_an_instance_the_archive_cannot_give_is_named_with_the_reason() -> None:

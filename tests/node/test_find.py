@@ -7,8 +7,8 @@ import pytest
 from idas_p2p.errors import DirectoryUnreachable, PeerUnreachable
 from idas_p2p.node.find import Found, Offer, Offers, Search
 from idas_p2p.node.node import Node
+from idas_p2p.wire.fetching import Ticket
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.messages import Ticket
 from idas_p2p.wire.query import StudyQuery
 from tests.node.nodes import STUDY, fill, publish, share
 

@@ -14,9 +14,10 @@ from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.sources import ArchiveSource
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
+from idas_p2p.wire.fetching import FetchRequest
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
-from idas_p2p.wire.messages import FetchRequest, Hit
+from idas_p2p.wire.messages import Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 from tests.directory.network import ManualClock
@@ -87,7 +88,7 @@ async def opened(held: Holdings) -> list[RetrieveEvent]:
 
 def request(hit: Hit, study_uid: str) -> FetchRequest:
     return FetchRequest(
-        user=BERG.user, ticket=hit.ticket, study_uid=study_uid, series_uids=(), sop_instance_uids=(), have=()
+        user=BERG.user, ticket=hit.ticket, study_uid=study_uid, series_uids=(), sop_instance_uids=(), mode=0, priority=1
     )
 
 

@@ -10,7 +10,7 @@ from idas_p2p.blob import MemoryBlob
 from idas_p2p.errors import PeerUnreachable, SpoolFull, StudyNotFound, TicketRefused
 from idas_p2p.node.find import Search
 from idas_p2p.node.node import Node
-from idas_p2p.node.retrieve import LONGEST_DELAY, PATIENCE, Broken, is_named_truly
+from idas_p2p.node.retrieve import is_named_truly
 from idas_p2p.store.transfers import State
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.query import StudyQuery
@@ -29,28 +29,12 @@ from tests.node.nodes import (
 )
 
 
-def test_a_holder_is_given_up_after_failing_for_too_long_not_before() -> None:
-    broken = Broken().again(now=10.0)
-    assert not broken.is_hopeless(now=10.0 + PATIENCE)
-    assert broken.again(now=20.0).is_hopeless(now=10.1 + PATIENCE)
-    assert not Broken().is_hopeless(now=1e9)
-
-
 def test_an_instance_is_believed_to_be_what_its_own_data_set_says() -> None:
     instance = make_instance(1)
     assert is_named_truly(instance)
     assert not is_named_truly(replace(instance, study_uid="1.2.999"))
     assert not is_named_truly(replace(instance, sop_instance_uid="1.2.999"))
     assert not is_named_truly(replace(instance, data=MemoryBlob(b"no data set")))
-
-
-def test_tries_at_one_holder_slow_down_to_a_limit() -> None:
-    broken, delays = Broken(), []
-    for _ in range(20):
-        broken = broken.again(now=0.0)
-        delays.append(broken.delay)
-    assert delays == sorted(delays)
-    assert delays[-1] == LONGEST_DELAY
 
 
 async def test_a_study_crosses_byte_for_byte_and_both_sides_count_it(pair: tuple[Node, Node]) -> None:

@@ -8,14 +8,15 @@ from idas_p2p.blob import MemoryBlob
 from idas_p2p.errors import Busy, ChannelClosed
 from idas_p2p.node.node import Node
 from idas_p2p.node.serve import MAX_SENDING_TO_ONE, layout_of
-from idas_p2p.wire.messages import FetchEnd, FetchRequest, Ping, Ticket, decode_message, encode_message
+from idas_p2p.wire.fetching import FetchEnd, FetchRequest, Ticket
+from idas_p2p.wire.messages import Ping, decode_message, encode_message
 from tests.node.nodes import STUDY, fill, make_instance, retrieve, share, until
 
 FORGED = Ticket(level="full", expires=2**40, mac=bytes(16))
 
 
 def request(ticket: Ticket, **more: object) -> FetchRequest:
-    wanted = {"user": "", "study_uid": STUDY, "series_uids": (), "sop_instance_uids": (), "have": ()}
+    wanted = {"user": "", "study_uid": STUDY, "series_uids": (), "sop_instance_uids": (), "mode": 0, "priority": 1}
     return FetchRequest(ticket=ticket, **{**wanted, **more})  # type: ignore[arg-type]
 
 

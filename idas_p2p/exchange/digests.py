@@ -1,0 +1,45 @@
+"""The digests of a data set that its holder announces: of all of it, and of its beginning up to each chunk's end.
+
+Law: one pass over the bytes makes all of them. Belongs here: making them. Not here: checking (the spool's writer).
+Source: docs/spec/exchange.md section 5.6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from idas_p2p.blob import Blob
+from idas_p2p.wire.fetching import PREFIX_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Of one data set."""
+
+    whole: bytes  # 32 bytes; BLAKE2b-256
+    prefixes: Mapping[int, bytes]  # by the number of bytes digested: the first PREFIX_SIZE bytes of BLAKE2b-256
+
+
+async def digests_of(data: Blob, cuts: Iterable[tuple[int, int]]) -> Digests:
+    """Read a data set once.
+
+    Args:
+        data: the data set.
+        cuts: offset and size of each chunk, without gaps.
+
+    Raises:
+        OSError: it cannot be read, or has become shorter.
+    """
+    running = hashlib.blake2b(digest_size=32)
+    prefixes = dict[int, bytes]()
+    for offset, size in cuts:
+        piece = data.read(offset, size)
+        if len(piece) != size:
+            raise OSError("a data set ended early")
+        running.update(piece)
+        prefixes[offset + size] = running.digest()[:PREFIX_SIZE]
+        await asyncio.sleep(0)  # a large instance must not stop the node
+    return Digests(running.digest(), prefixes)
