@@ -1,7 +1,7 @@
 """Simulate a federation's directory, ours and stock `kademlia` beside it on the same scenario and seed.
 
-    python -m tools.simulate_directory --nodes 1000 --dead 0.3 --records 1000            ours and stock, as a table
-    python -m tools.simulate_directory --nodes 1000 --dead 0.3 --records 1000 --json     ours, as JSON; --stock: the other
+    python -m tools.simulate_directory --nodes 1000 --dead 0.3 --records 1000            both, as a table
+    python -m tools.simulate_directory --nodes 1000 --dead 0.3 --records 1000 --json     ours as JSON; --stock: stock
     python -m tools.simulate_directory --nodes 1000 --hostile 0.1 --dead 0
     python -m tools.simulate_directory --nodes 200 --churn --hours 24
     python -m tools.simulate_directory --nodes 1000 --publish 100000

@@ -115,9 +115,11 @@ class SimulatedNetwork:
         """The host is off: it sends nothing and hears nothing."""
         self._silent.add(host)
 
-    def wake(self, host: str) -> None:
-        """The host is on again."""
-        self._silent.discard(host)
+    def remove(self, host: str) -> None:
+        """The host is off for good."""
+        self.silence(host)
+        for endpoint in [endpoint for endpoint in self.sockets if endpoint[0] == host]:
+            del self.sockets[endpoint]
 
     def carry(self, data: bytes, source: Endpoint, target: Endpoint) -> None:
         """Send a datagram on its way."""

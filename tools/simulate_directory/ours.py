@@ -24,6 +24,7 @@ from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.server import DirectoryServer
 from idas_p2p.directory.storage import RecordStore
+from idas_p2p.limits import REPUBLISH_INTERVAL
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import Record
@@ -83,10 +84,12 @@ class Ours:
         self.keys = [SigningKey(plan.bytes_for("node", number)) for number in range(plan.nodes)]
         self.peers = [Peer(key.node_id, (plan.host_of(n), UDP_PORT)) for n, key in enumerate(self.keys)]
         self.ids = [peer.id for peer in self.peers]
-        self.servers: list[DirectoryServer] = []
+        self.servers: dict[int, DirectoryServer] = {}
         self._numbers = {peer.node_id: number for number, peer in enumerate(self.peers)}
+        self.version = 1
         self._rng = random.Random(f"ours {plan.seed}")  # noqa: S311  # no secrets here
         self._records: dict[tuple[int, int], Record] = {}
+        self._keys: dict[int, bytes] = {}
         self._places: dict[bytes, int] = {}
         self._traced: set[int] = set()
 
@@ -98,9 +101,9 @@ class Ours:
     async def build(self) -> None:
         """Start all nodes with the contacts of a settled network."""
         for number in range(self.plan.nodes):
-            self.servers.append(await self._serve(number))
+            self.servers[number] = await self._serve(number)
         members = Membership([peer.long_id for peer in self.peers])
-        for number, server in enumerate(self.servers):
+        for number, server in self.servers.items():
             known = members.contacts(self.peers[number].long_id, server.ksize, self._rng)
             for contact in known:
                 server.protocol.router.add_contact(self.peers[contact])
@@ -125,7 +128,7 @@ class Ours:
         server, key = self.servers[reader], self.key(record)
         account.start([peer.id for peer in server.protocol.router.find_neighbors(Node(key), 2 * server.ksize)])
         got = await server.get(key)
-        genuine = [self.record(record), self.record(record, version=0)]
+        genuine = [self.record(record, version=version) for version in range(self.version, -1, -1)]
         if any(one not in genuine for one in got):
             return Read.FORGED
         return Read.FOUND if genuine[0] in got else Read.STALE if got else Read.MISSING
@@ -136,7 +139,10 @@ class Ours:
 
     def key(self, record: int) -> bytes:
         """Where a record lies."""
-        return self.place(record).node_id.kademlia_id
+        key = self._keys.get(record)
+        if key is None:
+            key = self._keys[record] = self.place(record).node_id.kademlia_id
+        return key
 
     def holds(self, node: int, record: int) -> bool:
         """Whether a node holds a record."""
@@ -150,11 +156,14 @@ class Ours:
         """Let a node do evil from now on."""
         corrupt(self, node, how)
 
-    def record(self, number: int, *, version: int = 1) -> Record:
-        """A record; version 0 is one that its writer has replaced."""
+    def record(self, number: int, *, version: int | None = None) -> Record:
+        """A record, as it is now; version 0 is one that its writer has replaced."""
+        version = self.version if version is None else version
         record = self._records.get((number, version))
         if record is None:
-            record = self._records[number, version] = self.sign(number, now=EPOCH + START + version)
+            record = self._records[number, version] = self.sign(
+                number, now=EPOCH + START + (version - 1) * REPUBLISH_INTERVAL
+            )
         return record
 
     def sign(self, number: int, *, now: float) -> Record:

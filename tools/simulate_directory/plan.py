@@ -6,6 +6,7 @@ Belongs here: the question. Not here: how it is run (scenario.py), what came out
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -58,6 +59,11 @@ class Plan:
     def bytes_for(self, *what: object) -> bytes:
         """32 bytes that are the same in every run with this seed."""
         return hashlib.blake2b(repr((self.seed, *what)).encode(), digest_size=32).digest()
+
+    @property
+    def mean_session(self) -> float:
+        """Seconds; sessions are exponentially long, so that who stayed long does not stay longer."""
+        return self.session * 3_600.0 / math.log(2)
 
     def host_of(self, node: int) -> str:
         """Every node is a site of its own, with a public IPv4 address."""

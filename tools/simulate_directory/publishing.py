@@ -1,7 +1,7 @@
 """One node publishes very many records: what each stored replica costs, lookups included.
 
-Belongs here: the measure. Not here: how records are placed (idas_p2p/directory/placing.py). The library stores one value
-after another, so that its cost for each does not depend on how many there are: it is asked for fewer.
+Belongs here: the measure. Not here: how records are placed (idas_p2p/directory/placing.py). The library stores one
+value after another, so that its cost for each does not depend on how many there are: it is asked for fewer.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from tools.simulate_directory import memory, stock
+from tools.simulate_directory.churn import Churn, Living
 from tools.simulate_directory.figures import Figures
 from tools.simulate_directory.loop import START, OutOfTime, run
 from tools.simulate_directory.network import SimulatedNetwork, virtual_loop
@@ -20,8 +21,10 @@ from tools.simulate_directory.ours import Ours
 from tools.simulate_directory.plan import Federation, Plan
 from tools.simulate_directory.publishing import Publication
 from tools.simulate_directory.scenario import Deaths
+from tools.simulate_directory.whole import Whole, WholeStock
 
-FEDERATIONS: dict[str, Callable[[Plan, SimulatedNetwork], Federation]] = {"ours": Ours, "stock": stock.Stock}
+SETTLED: dict[str, Callable[[Plan, SimulatedNetwork], Federation]] = {"ours": Ours, "stock": stock.Stock}
+WHOLE: dict[str, Callable[[Plan, SimulatedNetwork], Living]] = {"ours": Whole, "stock": WholeStock}
 
 
 def simulate(system: str, plan: Plan, *, limit: float | None = None) -> Figures:
@@ -46,13 +49,22 @@ def simulate(system: str, plan: Plan, *, limit: float | None = None) -> Figures:
 
 async def _acts(system: str, plan: Plan, figures: Figures) -> None:
     network = SimulatedNetwork(virtual_loop(), seed=plan.seed, loss=plan.loss)
-    federation = FEDERATIONS[system](plan, network)
     try:
-        await federation.build()
-        scenario = Publication if plan.publish else Deaths
-        await scenario(plan, federation, figures).run()
+        await _scenario(system, plan, network, figures)
     finally:
         figures.virtual_s = asyncio.get_running_loop().time() - START
+
+
+async def _scenario(system: str, plan: Plan, network: SimulatedNetwork, figures: Figures) -> None:
+    if plan.churn:
+        living = WHOLE[system](plan, network)
+        await living.build()
+        await Churn(plan, living, figures).run()
+        return
+    federation = WHOLE[system](plan, network) if plan.joined else SETTLED[system](plan, network)
+    await federation.build()
+    scenario = Publication if plan.publish else Deaths
+    await scenario(plan, federation, figures).run()
 
 
 @contextlib.contextmanager

@@ -41,7 +41,8 @@ class Stock:
         self.plan = plan
         self.network = network
         self.ids = [SigningKey(plan.bytes_for("node", n)).node_id.kademlia_id for n in range(plan.nodes)]
-        self.servers: list[Any] = []
+        self.servers: dict[int, Any] = {}
+        self.version = 1
         self._rng = random.Random(f"stock {plan.seed}")  # noqa: S311  # no secrets here
         self._places: dict[bytes, int] = {}
         self._traced: set[int] = set()
@@ -51,10 +52,10 @@ class Stock:
         random.seed(self.plan.seed)  # the library's own source of chance
         nodes = [Node(kademlia_id, self.plan.host_of(n), UDP_PORT) for n, kademlia_id in enumerate(self.ids)]
         members = Membership([node.long_id for node in nodes])
-        for node in nodes:
+        for number, node in enumerate(nodes):
             server = Server(self.plan.k, ALPHA, node.id)
             await server.listen(UDP_PORT, node.ip)
-            self.servers.append(server)
+            self.servers[number] = server
             for contact in members.contacts(node.long_id, self.plan.k, self._rng):
                 server.protocol.router.add_contact(nodes[contact])
 
@@ -62,7 +63,7 @@ class Stock:
         """Store values, one after another as the library does; it tells of success, not how often."""
         for number in records:
             await self.servers[writer].set(str(number), self.value(number))
-        return sum(self.holds(node, number) for node in range(self.plan.nodes) for number in records)
+        return sum(self.holds(node, number) for node in self.servers for number in records)
 
     async def publish(self, writer: int, count: int, note: Callable[[int, int], None]) -> None:
         """Store values one after another, at most MAX_PUBLISHED."""
