@@ -39,6 +39,12 @@ def add_commands(commands: Commands) -> None:
     target.add_argument("--out", metavar="FOLDER", type=arguments.folder, help="write DICOM files into this folder")
     target.add_argument("--to", metavar="AET", type=arguments.aet, help="send to this configured workstation")
     get.add_argument("--user", metavar="NAME", type=arguments.name, help="the user in whose name to ask")
+    get.add_argument(
+        "--priority",
+        choices=("low", "medium", "high"),
+        default="medium",
+        help="urgent studies leave their holder first",
+    )
 
 
 def run_find(args: argparse.Namespace, output: Output) -> int:
@@ -57,7 +63,7 @@ def run_get(args: argparse.Namespace, output: Output) -> int:
     """Retrieve a study; status 0 only when every instance arrived."""
     if args.out is not None and args.out.exists() and not args.out.is_dir():
         raise BadConfiguration(f"{args.out} is a file; give a folder to --out")
-    request = {"study_uid": args.study_uid, "user": args.user}
+    request = {"study_uid": args.study_uid, "user": args.user, "priority": args.priority}
     request |= {"out": str(args.out)} if args.out is not None else {"to": args.to}
     with TransferProgress(output.stderr, is_shown=output.is_watched) as progress:
         result = client.call(args.folder, "get", request, on_progress=progress.update, timeout=None)

@@ -24,9 +24,11 @@ from idas_p2p.dicom.serving import ServedLink, decoded_identifier
 from idas_p2p.dicom.statuses import PENDING, SUCCESS
 from idas_p2p.errors import ChannelClosed, DestinationFailed, IdasError
 from idas_p2p.events import log_event
+from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 
 POLL: Final = 0.2  # seconds between looks for C-CANCEL; ours
+_PRIORITIES: Final = {0: Priority.MEDIUM, 1: Priority.HIGH, 2: Priority.LOW}  # (0000,0700); PS3.7 E.1
 
 
 class Conversation:
@@ -95,6 +97,11 @@ class Conversation:
         self._link.respond(self._request, self._context, status, error=error, identifier=identifier, counters=counters)
 
 
+def priority_of(request: Any) -> Priority:
+    """How urgent a C-MOVE or C-GET says that it is; medium when it says nothing that PS3.7 knows."""
+    return _PRIORITIES.get(request.Priority, Priority.MEDIUM)
+
+
 def serve_move(link: ServedLink, request: Any, context: PresentationContext) -> None:
     """Answer a C-MOVE."""
     conversation = Conversation(link, request, context)
@@ -103,7 +110,7 @@ def serve_move(link: ServedLink, request: Any, context: PresentationContext) -> 
         selections = selections_from_dataset(decoded_identifier(request, context))
         title = str(request.MoveDestination or "").strip()
         remote = link.host.bridge.call(services.destination(caller, title))
-        with link.host.bridge.iterate(_delivery(link, conversation, remote, selections, request.MessageID)) as delivery:
+        with link.host.bridge.iterate(_delivery(link, conversation, remote, selections, request)) as delivery:
             _wait(conversation, delivery)
     except IdasError as error:
         conversation.error = error
@@ -111,15 +118,15 @@ def serve_move(link: ServedLink, request: Any, context: PresentationContext) -> 
 
 
 async def _delivery(
-    link: ServedLink, conversation: Conversation, remote: RemoteAE, selections: list[Selection], message_id: int
+    link: ServedLink, conversation: Conversation, remote: RemoteAE, selections: list[Selection], request: Any
 ) -> AsyncIterator[DeliveryReport]:
     """The whole delivery as an iterator with one item, its report."""
 
     def on_progress(report: DeliveryReport) -> None:
         conversation.report = report
 
-    events = link.host.services.retrieve(link.caller, selections)
-    originator = (link.caller.aet, message_id)
+    events = link.host.services.retrieve(link.caller, selections, priority_of(request))
+    originator = (link.caller.aet, request.MessageID)
     yield await deliver(link.host.bridge, remote, events, on_progress=on_progress, originator=originator)
 
 
@@ -139,7 +146,8 @@ def serve_get(link: ServedLink, request: Any, context: PresentationContext) -> N
     conversation = Conversation(link, request, context)
     try:
         selections = selections_from_dataset(decoded_identifier(request, context))
-        with link.host.bridge.iterate(link.host.services.retrieve(link.caller, selections)) as events:
+        wanted = link.host.services.retrieve(link.caller, selections, priority_of(request))
+        with link.host.bridge.iterate(wanted) as events:
             _send_each(link, conversation, events)
     except ChannelClosed:
         if not link.is_gone:

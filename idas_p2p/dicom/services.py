@@ -11,6 +11,7 @@ from typing import Protocol
 
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import IdasError
+from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -64,7 +65,9 @@ class Services(Protocol):
         """
         ...
 
-    def retrieve(self, caller: Caller, selections: Sequence[Selection]) -> AsyncIterator[RetrieveEvent]:
+    def retrieve(
+        self, caller: Caller, selections: Sequence[Selection], priority: Priority
+    ) -> AsyncIterator[RetrieveEvent]:
         """Yield a Total first, then instances as they arrive; closed when the caller cancels or goes away."""
         ...
 

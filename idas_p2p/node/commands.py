@@ -23,6 +23,7 @@ from idas_p2p.node.export import export
 from idas_p2p.node.find import Search
 from idas_p2p.node.node import Node
 from idas_p2p.node.transfers import Transfer
+from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.query import StudyQuery
@@ -132,7 +133,8 @@ async def _get(node: Node, arguments: Arguments, progress: Progress) -> Argument
     study_uid, user = str(arguments["study_uid"]), arguments.get("user") or ""
     reporter = _Reporter(node, study_uid, user, progress)
     await node.embedded.update_catalog()
-    events = node.retriever.retrieve(user, [Selection(study_uid=study_uid)])
+    priority = Priority[str(arguments.get("priority") or Priority.MEDIUM.name).upper()]
+    events = node.retriever.retrieve(user, [Selection(study_uid=study_uid)], priority=priority)
     if arguments.get("out"):
         report = await export(node.bridge, Path(arguments["out"]), events, on_progress=reporter.report)
     else:

@@ -19,6 +19,7 @@ from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder, Search
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.store.settings import Settings
+from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -67,11 +68,13 @@ class NodeServices:
         """The configured workstation with this AE title; UnknownDestination when there is none."""
         return destination(self._settings, aet, calling_aet=self._aet)
 
-    async def retrieve(self, caller: Caller, selections: Sequence[Selection]) -> AsyncGenerator[RetrieveEvent, None]:
+    async def retrieve(
+        self, caller: Caller, selections: Sequence[Selection], priority: Priority
+    ) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield a Total and the instances."""
         user = await self._user(caller)
         await self._embedded.update_catalog()
-        async with aclosing(self._retriever.retrieve(user, selections)) as events:
+        async with aclosing(self._retriever.retrieve(user, selections, priority=priority)) as events:
             async for event in events:
                 yield event
 

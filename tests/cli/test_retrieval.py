@@ -91,7 +91,13 @@ def test_get_sends_the_study_into_a_folder_or_to_a_workstation(
     with ScriptedNode(tmp_path, {"get": lines}) as node:
         typed = idas("get", tmp_path, UID, option, value, "--json")
     assert (typed.status, typed.document, typed.stderr) == (0, RETRIEVED, "")
-    assert node.requests[0]["arguments"] == {"study_uid": UID, "user": None, **sent}
+    assert node.requests[0]["arguments"] == {"study_uid": UID, "user": None, "priority": "medium", **sent}
+
+
+def test_get_says_how_urgent_it_is(idas: Type, tmp_path: Path) -> None:
+    with ScriptedNode(tmp_path, {"get": [{"result": RETRIEVED}]}) as node:
+        idas("get", tmp_path, UID, "--to", "VIEWER", "--priority", "high")
+    assert node.requests[0]["arguments"]["priority"] == "high"
 
 
 def test_get_tells_a_person_what_came_how_fast_and_from_where(idas: Type, tmp_path: Path) -> None:

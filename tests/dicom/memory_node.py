@@ -23,6 +23,7 @@ from idas_p2p.dicom.server import DicomServer
 from idas_p2p.dicom.services import Caller
 from idas_p2p.errors import IdasError, UnknownCaller, UnknownDestination
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -80,6 +81,7 @@ class MemoryNode:
     callers: list[Caller] = field(default_factory=list)
     queries: list[StudyQuery] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
+    priorities: list[Priority] = field(default_factory=list)
     stored: list[Instance] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)  # SOP Instance UID to the reason's code
     left: asyncio.Event = field(default_factory=asyncio.Event)  # a source of this node was closed
@@ -105,8 +107,11 @@ class MemoryNode:
             raise UnknownDestination
         return self.destinations[aet]
 
-    async def retrieve(self, caller: Caller, selections: Sequence[Selection]) -> AsyncIterator[RetrieveEvent]:
+    async def retrieve(
+        self, caller: Caller, selections: Sequence[Selection], priority: Priority
+    ) -> AsyncIterator[RetrieveEvent]:
         self.selections.extend(selections)
+        self.priorities.append(priority)
         try:
             for event in self.events:
                 if isinstance(event, asyncio.Event):

@@ -13,6 +13,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, IdasError, StudyNotFound
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import InstanceFailed, Selection, Total
 from tests.dicom.memory_node import (
     CT,
@@ -104,6 +105,20 @@ async def test_move_delivers_a_study_and_says_success(tmp_path: Path) -> None:
     assert workstation.received == {i.sop_instance_uid: i.data.read() for i in instances}
     assert workstation.originators[0] == ("WORKSTATION", 7)
     assert node.selections == [Selection(study_uid="1.2.3")]
+
+
+@pytest.mark.parametrize(("said", "meant"), [(0, Priority.MEDIUM), (1, Priority.HIGH), (2, Priority.LOW)])
+async def test_the_priority_of_a_request_reaches_the_node(tmp_path: Path, said: int, meant: Priority) -> None:
+    def talk(link: Association) -> None:
+        for model, send in ((STUDY_MOVE, link.send_c_move), (STUDY_GET, link.send_c_get)):
+            words = (study(), "WS", model) if send == link.send_c_move else (study(), model)
+            assert [status.Status for status, _ in send(*words, priority=said)] == [0x0000]
+
+    with Workstation().listening({CT: [EXPLICIT]}) as remote:
+        node = MemoryNode(events=[Total(0)], destinations={"WS": remote})
+        async with serving(node, tmp_path) as served:
+            await served.workstation([STUDY_MOVE, STUDY_GET], talk)
+    assert node.priorities == [meant, meant]
 
 
 async def test_move_lists_what_failed_and_says_so(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from idas_p2p.node.node import Node
 from idas_p2p.node.services import NodeServices
 from idas_p2p.store.settings import Archive, Workstation
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.query import StudyQuery
 from tests.node.nodes import STUDY, data_of, fill, make_instance
@@ -41,7 +42,7 @@ async def test_what_a_workstation_stores_it_finds_and_retrieves_at_once(services
     instance = make_instance(1)
     await services.store(caller("VIEWER"), instance)
     assert await find(services, "VIEWER") == [STUDY]
-    events = [e async for e in services.retrieve(caller("VIEWER"), [Selection(study_uid=STUDY)])]
+    events = [e async for e in services.retrieve(caller("VIEWER"), [Selection(study_uid=STUDY)], Priority.MEDIUM)]
     assert data_of(events) == {instance.sop_instance_uid: instance.data.read()}
 
 
@@ -49,7 +50,7 @@ async def test_an_archive_may_not_ask_and_stores_only_what_was_asked_for(service
     with pytest.raises(AccessDenied):
         await find(services, "PACS")
     with pytest.raises(AccessDenied):
-        await anext(services.retrieve(caller("PACS"), [Selection(study_uid=STUDY)]))
+        await anext(services.retrieve(caller("PACS"), [Selection(study_uid=STUDY)], Priority.MEDIUM))
     with pytest.raises(AccessDenied):
         await services.store(caller("PACS"), make_instance(1))
 
