@@ -1,7 +1,7 @@
 """Codes of errors as another node sends them, and the errors they stand for here.
 
 Law: a code from outside becomes one of the errors below or a plain RemoteError; it never becomes an error of ours, nor
-one that would make us try for ever. Source: docs/spec/exchange.md section 6.
+one that would make us try for ever. Source: docs/spec/exchange.md section 7.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Law: an instance is wanted from one holder at a time; what a dead, silent or lying one owes goes back to the queue; when
 the queue is empty an idle holder may be asked for what a slower one still owes, and the first whole copy counts. An
 instance is delivered once. Belongs here: these decisions. Not here: which copy is taken (copies.py), how fast a holder
-is (pace.py), links (gather.py). Pure: reads no clock. Source: docs/spec/exchange.md section 6.
+is (pace.py), links (conversation.py). Pure: reads no clock. Source: docs/spec/exchange.md section 6.
 """
 
 from __future__ import annotations
