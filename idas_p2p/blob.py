@@ -10,9 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
-
-COMPARED: Final = 1_048_576  # bytes of each held while two are compared; ours
+from typing import Protocol
 
 
 class Blob(Protocol):
@@ -115,13 +113,6 @@ class WatchedFile:
 def mark_of(status: os.stat_result) -> tuple[int, int, int]:
     """What tells a file from another under its name, and from itself before a change: inode, size, time in ns."""
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def same_bytes(one: Blob, other: Blob) -> bool:
-    """Whether two blobs have the same bytes; both are read piece by piece."""
-    return one.size == other.size and all(
-        one.read(offset, COMPARED) == other.read(offset, COMPARED) for offset in range(0, one.size, COMPARED)
-    )
 
 
 def pieces(blob: Blob, size: int) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idas_p2p.blob import Blob, BlobChanged, FileBlob, MemoryBlob, WatchedFile, mark_of, pieces, same_bytes
+from idas_p2p.blob import Blob, BlobChanged, FileBlob, MemoryBlob, WatchedFile, mark_of, pieces
 
 DATA = bytes(range(100))
 
@@ -44,16 +44,6 @@ def test_an_empty_blob_has_no_pieces() -> None:
 @given(st.binary(max_size=500), st.integers(1, 600))
 def test_pieces_joined_are_the_blob(data: bytes, size: int) -> None:
     assert b"".join(pieces(MemoryBlob(data), size)) == data
-
-
-def test_blobs_are_the_same_when_all_their_bytes_are(tmp_path: Path) -> None:
-    data = bytes(range(256)) * 10_000
-    path = tmp_path / "a"
-    path.write_bytes(b"before" + data)
-    file = FileBlob(path, 6, len(data))
-    assert same_bytes(file, MemoryBlob(data))
-    for other in (data[:-1], data + b"x", data[:-1] + b"x", b""):
-        assert not same_bytes(file, MemoryBlob(other))
 
 
 def test_a_watched_file_is_read_until_it_changes(tmp_path: Path) -> None:

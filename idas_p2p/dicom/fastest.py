@@ -14,7 +14,7 @@ from typing import Protocol
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.totals import Totals
 from idas_p2p.dicom.ways import Way, Ways
-from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, Busy, IdasError
+from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, Busy, IdasError, InstanceChanged
 from idas_p2p.events import log_event
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
@@ -84,7 +84,7 @@ class _Pull:
             self.unnamed.append(event)
         elif uid not in self.taken:
             self.failures.setdefault(uid, event)
-        return False
+        return uid in self.taken and isinstance(event.reason, InstanceChanged)
 
 
 class FastestArchive:

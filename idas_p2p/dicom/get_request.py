@@ -14,6 +14,7 @@ from pynetdicom import build_context
 from pynetdicom.dimse_primitives import C_GET, C_STORE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet
 
+from idas_p2p.dicom.arrived import Arrived
 from idas_p2p.dicom.dialogue import Dialogue, Stop
 from idas_p2p.dicom.get_contexts import COMPRESSED, PLAIN_SYNTAXES, Proposal, classes_of_modalities, get_contexts
 from idas_p2p.dicom.identifiers import dataset_of, selection_dataset
@@ -22,7 +23,7 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.requests import FIND, Ended, answers, progress
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.dicom.statuses import OUT_OF_RESOURCES, SUCCESS, store_status
-from idas_p2p.errors import ArchiveFailed, IdasError, SpoolFull
+from idas_p2p.errors import ArchiveFailed, IdasError, InstanceChanged, SpoolFull
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
 
 GET: Final = str(StudyRootQueryRetrieveInformationModelGet)
@@ -66,13 +67,14 @@ class _Get:
         self._stop = stop
         self._receive_folder = receive_folder
         self.taken: set[str] = set()  # SOP Instance UIDs
+        self._came = Arrived()  # in this attempt: in another they may come in another transfer syntax
 
     def attempt(self, proposal: Proposal) -> Generator[RetrieveEvent, None, tuple[list[InstanceFailed], Ended]]:
         """One C-GET; returns the failed instances, and how it ended."""
         failures: list[InstanceFailed] = []
-        ended = Ended(None)
+        ended, self._came = Ended(None), Arrived()
         for event in self._events(proposal):
-            if isinstance(event, InstanceFailed):
+            if isinstance(event, InstanceFailed) and not isinstance(event.reason, InstanceChanged):
                 failures.append(event)
             elif isinstance(event, Ended):
                 ended = event
@@ -102,8 +104,11 @@ class _Get:
             return
         try:
             if instance.sop_instance_uid not in self.taken:
+                self._came.add(instance)
                 yield instance
                 self.taken.add(instance.sop_instance_uid)
+            elif instance.sop_instance_uid in self._came and (change := self._came.change(instance)) is not None:
+                yield change
             status = SUCCESS
         finally:
             dialogue.acknowledge(store, status)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from idas_p2p.dicom.arrived import Arrived
 from idas_p2p.dicom.requests import Ended
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.instance import Instance, InstanceFailed, Selection, Total
@@ -31,7 +32,7 @@ class Expectation:
         self._inbound = inbound
         self._archive_aet = archive_aet
         self._selection = selection
-        self._received: set[str] = set()
+        self._received = Arrived()
         self._seen = 0  # arrivals when last asked for progress
         self._room = asyncio.Semaphore(QUEUE_SIZE)
         self._closed = False
@@ -61,8 +62,14 @@ class Expectation:
         )
 
     def has(self, instance: Instance) -> bool:
-        """Whether the instance came before."""
+        """Whether the instance came before, with these bytes or others."""
         return instance.sop_instance_uid in self._received
+
+    def put_again(self, instance: Instance) -> None:
+        """Take an instance that came before; with other bytes, the fetch is told that it changed."""
+        self.arrived += 1
+        if (change := self._received.change(instance)) is not None:
+            self.note(change)
 
     def has_progressed(self) -> bool:
         """Whether anything came since the last call, or waits because the fetch is full. From any thread."""
@@ -71,7 +78,7 @@ class Expectation:
 
     async def put(self, instance: Instance) -> bool:
         """Hand an instance to the fetch, waiting while it is full; False when the fetch ended meanwhile."""
-        self._received.add(instance.sop_instance_uid)
+        self._received.add(instance)
         self.arrived += 1
         await self._room.acquire()
         if self._closed:
@@ -123,7 +130,7 @@ class Inbound:
         """Offer an arrived instance to the fetch that waits for it; returns when that fetch has it.
 
         Where several fetches want the same study, each arrival goes to the first that does not have it yet: as many
-        C-MOVEs run, so as many copies come. A copy too many is taken and dropped.
+        C-MOVEs run, so as many copies come. A copy too many is taken, compared and dropped.
 
         Args:
             caller_aet: the AE title of the archive that stores it.
@@ -137,7 +144,7 @@ class Inbound:
             if not expectation.has(instance):
                 return await expectation.put(instance)
         if wanting:
-            wanting[0].arrived += 1
+            wanting[0].put_again(instance)
         return bool(wanting)
 
     def refused(self, caller_aet: str, failed: InstanceFailed) -> None:

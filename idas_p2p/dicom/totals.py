@@ -5,7 +5,8 @@ Pure. Belongs here: the law of Total. Not here: who counts (requests.py, web.py)
 
 from __future__ import annotations
 
-from idas_p2p.wire.instance import RetrieveEvent, Total
+from idas_p2p.errors import InstanceChanged
+from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
 
 
 class Totals:
@@ -22,6 +23,8 @@ class Totals:
         if isinstance(event, Total):
             self._this_part = max(self._this_part, event.count)
             return self._grown(self._earlier_parts + self._this_part)
+        if isinstance(event, InstanceFailed) and isinstance(event.reason, InstanceChanged):
+            return [event]  # about one that was counted when it came
         self._yielded += 1
         return [*self._grown(self._yielded), event]
 

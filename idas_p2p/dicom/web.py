@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from idas_p2p.dicom.arrived import Arrived
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.client import MAX_ANSWERS
 from idas_p2p.dicom.identifiers import checked_uid, study_from_text
@@ -115,7 +116,7 @@ class WebArchive:
                     yield shown
 
     async def _events(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
-        came, count = set[str](), 0
+        came, failed, count = Arrived(), set[str](), 0
         async with self._session() as session:
             plan = await _plan(session, selection)
             if plan.total:
@@ -126,10 +127,9 @@ class WebArchive:
                 parts = self._parts(session, path, selection)
                 async with aclosing(parts):
                     async for event in parts:
-                        if (uid := event.sop_instance_uid) not in came:
-                            came |= {uid} - {""}  # several may have no name
-                            count += 1
-                            yield event
+                        if (new := _noted(event, came, failed)) is not None:
+                            count += new is event
+                            yield new
         if not count and not plan.absent:
             raise ArchiveFailed("it sent nothing")
         if (missing := (plan.total or 0) - len(plan.absent) - count) > 0:
@@ -202,6 +202,20 @@ async def _places(session: WebSession, study: str, selection: Selection) -> dict
                 if len(places) == len(wanted):
                     break
     return places
+
+
+def _noted(event: Instance | InstanceFailed, came: Arrived, failed: set[str]) -> Instance | InstanceFailed | None:
+    """What to say of an event: itself when it is new, what is wrong with it when it came before with other bytes."""
+    uid = event.sop_instance_uid
+    if isinstance(event, Instance):
+        if uid in came:
+            return came.change(event)
+        came.add(event)
+        return None if uid in failed else event
+    if uid in came or uid in failed:
+        return None
+    failed.update({uid} - {""})  # several may have no name
+    return event
 
 
 def _segment(uid: str) -> str:

@@ -13,8 +13,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Final
 
-from idas_p2p.blob import same_bytes
-from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.errors import IdasError, InstanceChanged, LocalError, NodeStopping, StudyNotFound
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.node.keeping import Keeping, Reader, Slot
@@ -36,11 +34,10 @@ class Shelf:
         selection: what is pulled.
         pull: asks the archives; started once, and again for instances that were let go.
         keeping: holds the bytes.
-        bridge: runs the disk's work.
     """
 
-    def __init__(self, selection: Selection, pull: Pull, keeping: Keeping, bridge: Bridge) -> None:
-        self.selection, self._pull, self._keeping, self._bridge = selection, pull, keeping, bridge
+    def __init__(self, selection: Selection, pull: Pull, keeping: Keeping) -> None:
+        self.selection, self._pull, self._keeping = selection, pull, keeping
         self._events: list[Total | InstanceFailed | Slot] = []
         self._slots: dict[str, Slot] = {}
         self._changed = asyncio.Event()  # set at a change, and a new one put in its place
@@ -61,7 +58,7 @@ class Shelf:
         try:
             async with aclosing(self._pull(self.selection)) as events:
                 async for event in events:
-                    await self._put(event)
+                    self._put(event)
                     await self._make_room()
         except IdasError as error:
             self._end(error)
@@ -160,9 +157,11 @@ class Shelf:
             self._ahead -= event.size if isinstance(event, Slot) else 0
             self.tell()
 
-    async def _put(self, event: RetrieveEvent) -> None:
-        if isinstance(event, Instance) and (known := self._slots.get(event.sop_instance_uid)) is not None:
-            await self._compare(known, event)
+    def _put(self, event: RetrieveEvent) -> None:
+        if not isinstance(event, Total) and (known := self._slots.get(event.sop_instance_uid)) is not None:
+            if isinstance(event, InstanceFailed):  # it changed after it had come: nobody else gets it
+                log_event("instance_changed", reason=event.reason.code)
+                known.failure = event.reason
             return
         if isinstance(event, Instance):
             slot = Slot(event, event.sop_instance_uid, len(self._events), event.data.size)
@@ -173,16 +172,6 @@ class Shelf:
         else:
             self._events.append(event)
         self.tell()
-
-    async def _compare(self, slot: Slot, other: Instance) -> None:
-        """Notice an archive that gives an instance twice, with other bytes the second time."""
-        first = slot.instance
-        is_same = other.data.size == slot.size
-        if first is not None and is_same:
-            is_same = await self._bridge.run(same_bytes, first.data, other.data)
-        if not is_same:
-            log_event("instance_changed", reason=InstanceChanged.code)
-            slot.failure = InstanceChanged("the archive gave it twice, with other bytes the second time")
 
     async def _make_room(self) -> None:
         """Bring what memory does not hold to the disk, and wait while the readers are behind."""

@@ -132,7 +132,7 @@ class Shelves:
         return None
 
     def _start(self, selection: Selection, pull: Pull) -> Shelf:
-        shelf = Shelf(selection, pull, Keeping(self._scratch(), self._bridge, self._memory), self._bridge)
+        shelf = Shelf(selection, pull, Keeping(self._scratch(), self._bridge, self._memory))
         self._running[shelf] = self._tasks.start("pull", shelf.run())
         self._shelves[selection] = shelf
         return shelf

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from idas_p2p.errors import IdasError, StudyNotFound
+from idas_p2p.errors import IdasError, InstanceChanged, StudyNotFound
 from idas_p2p.events import log_event
 from idas_p2p.node.sources import ArchiveSource
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
@@ -49,7 +49,8 @@ class _Union:
         """What to tell of an event."""
         uid = event.sop_instance_uid
         if uid in self.given:
-            return []
+            is_spoilt = isinstance(event, InstanceFailed) and isinstance(event.reason, InstanceChanged)
+            return [event] if is_spoilt else []
         if isinstance(event, InstanceFailed):
             if uid:
                 self.failed[uid] = event

@@ -10,7 +10,7 @@ import pytest
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.ways import Way
-from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, IdasError, MalformedInstance
+from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, IdasError, InstanceChanged, MalformedInstance
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -92,6 +92,16 @@ async def test_the_next_way_goes_on_where_one_broke_off(clock: ManualClock) -> N
     web = Scripted(Total(3), instance(1), error=ArchiveUnreachable("cable"))
     move = Scripted(Total(3), instance(2), instance(1), instance(3))
     assert await events_of(archive(web, move, clock=clock)) == [Total(3), *map(instance, (1, 2, 3))]
+
+
+async def test_an_instance_that_changed_after_it_came_is_said_at_once(clock: ManualClock) -> None:
+    changed = InstanceFailed(sop_instance_uid=instance(1).sop_instance_uid, reason=InstanceChanged())
+    assert await events_of(archive(Scripted(Total(2), instance(1), instance(2), changed), clock=clock)) == [
+        Total(2),
+        instance(1),
+        instance(2),
+        changed,
+    ]
 
 
 async def test_the_log_names_the_way_and_the_reason_and_no_uid(

@@ -1,10 +1,11 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.inbound import QUEUE_SIZE, Inbound
-from idas_p2p.errors import MalformedInstance
+from idas_p2p.errors import InstanceChanged, MalformedInstance
 from idas_p2p.wire.instance import Instance, InstanceFailed, Selection, Total
 
 STUDY = Selection(study_uid="1.2")
@@ -83,6 +84,18 @@ async def test_copies_go_round_the_fetches_that_want_them() -> None:
         assert (first.received, second.received) == (1, 1)
         assert await inbound.offer("PACS", instance(1))
     assert (first.arrived, first.received) == (2, 1)
+
+
+async def test_a_copy_with_other_bytes_is_told_and_dropped() -> None:
+    inbound = Inbound()
+    with inbound.expect("PACS", STUDY) as fetch:
+        for copy in (instance(1), instance(1), replace(instance(1), data=MemoryBlob(b"other bytes"))):
+            assert await inbound.offer("PACS", copy)
+        assert await fetch.take(None) == instance(1)
+        change = await fetch.take(None)
+        assert isinstance(change, InstanceFailed)
+        assert (change.sop_instance_uid, type(change.reason)) == (instance(1).sop_instance_uid, InstanceChanged)
+        assert (fetch.arrived, fetch.received) == (3, 1)
 
 
 async def test_notes_come_in_their_place_between_the_instances() -> None:

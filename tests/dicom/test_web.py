@@ -20,7 +20,7 @@ from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.part10 import read_part10
 from idas_p2p.dicom.web import WebArchive
 from idas_p2p.dicom.web_requests import WebService
-from idas_p2p.errors import ArchiveFailed, MalformedInstance
+from idas_p2p.errors import ArchiveFailed, InstanceChanged, MalformedInstance
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from tests.dicom.archives import Archive, store_service
@@ -184,6 +184,15 @@ async def test_a_part_that_is_no_dicom_file_costs_itself(bridge: Bridge, tmp_pat
 async def test_an_instance_sent_twice_comes_once(bridge: Bridge, tmp_path: Path) -> None:
     async with web_service(scripted(1, instances([FILE, FILE]))) as url:
         assert len(instances_in(await events_of(asker(url, bridge, tmp_path), STUDY))) == 1
+
+
+async def test_an_instance_sent_twice_with_other_bytes_is_said(bridge: Bridge, tmp_path: Path) -> None:
+    other = FILE[:-1] + bytes([FILE[-1] ^ 1])
+    async with web_service(scripted(1, instances([FILE, other]))) as url:
+        events = await events_of(asker(url, bridge, tmp_path), STUDY)
+    assert [one.data.read() for one in instances_in(events)] == [STORED.data.read()]
+    assert [type(one.reason) for one in events if isinstance(one, InstanceFailed)] == [InstanceChanged]
+    assert [one for one in events if isinstance(one, Total)] == [Total(1)]
 
 
 async def test_an_archive_that_counts_nothing_is_believed_as_it_sends(bridge: Bridge, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def spool(database: Database, tmp_path: Path) -> Spool:
 @asynccontextmanager
 async def pulled(spool: Spool, bridge: Bridge, archive: Archive) -> AsyncIterator[Shelf]:
     """A shelf whose pull has ended."""
-    shelf = Shelf(WHOLE, archive.pull, Keeping(spool.scratch(), bridge, Memory(2_000)), bridge)
+    shelf = Shelf(WHOLE, archive.pull, Keeping(spool.scratch(), bridge, Memory(2_000)))
     await shelf.run()
     yield shelf
     shelf.close()
@@ -39,28 +39,14 @@ async def read(shelf: Shelf, **more: tuple[str, ...]) -> list[RetrieveEvent]:
     return [event async for event in shelf.read(reader)]
 
 
-@pytest.mark.parametrize("data", [b"\1" * 999 + b"\2", b"\1" * 1_001])
-async def test_an_archive_that_gives_an_instance_twice_with_other_bytes_gives_it_to_nobody(
-    spool: Spool, bridge: Bridge, data: bytes
-) -> None:
-    archive = Archive([Total(2), FIRST, image(2), renamed(FIRST, data)])
-    async with pulled(spool, bridge, archive) as shelf:
+async def test_an_instance_that_changed_after_it_came_is_given_to_nobody_else(spool: Spool, bridge: Bridge) -> None:
+    changed = InstanceFailed(sop_instance_uid=FIRST.sop_instance_uid, reason=InstanceChanged())
+    async with pulled(spool, bridge, Archive([Total(2), FIRST, image(2), changed])) as shelf:
         events = await read(shelf)
         assert list(data_of(events)) == [image(2).sop_instance_uid]
         assert [type(one.reason) for one in events if isinstance(one, InstanceFailed)] == [InstanceChanged]
         with pytest.raises(InstanceChanged):
             await shelf.instance(FIRST.sop_instance_uid)
-
-
-@pytest.mark.parametrize("others", [0, 5])
-async def test_an_instance_that_comes_twice_with_the_same_bytes_is_one(
-    spool: Spool, bridge: Bridge, others: int
-) -> None:
-    between = [image(number) for number in range(2, 2 + others)]  # on the disk by then, or in memory
-    async with pulled(spool, bridge, Archive([Total(2), FIRST, *between, FIRST])) as shelf:
-        events = await read(shelf)
-        assert len(data_of(events)) == 1 + others
-        assert failed_in(events) == []
 
 
 @pytest.mark.parametrize("now", [None, renamed(FIRST, b"longer" * 1_000)])

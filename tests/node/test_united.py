@@ -4,7 +4,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, IdasError, MalformedInstance, StudyNotFound
+from idas_p2p.errors import (
+    ArchiveFailed,
+    ArchiveUnreachable,
+    IdasError,
+    InstanceChanged,
+    MalformedInstance,
+    StudyNotFound,
+)
 from idas_p2p.node.united import Holder, united
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.query import StudyQuery
@@ -74,6 +81,12 @@ async def test_what_one_archive_lost_comes_from_another() -> None:
     assert (list(data_of(events)), failed_in(events), total_of(events)) == (uids(ONE, TWO), [], 2)
     events = await events_of(Source(Total(2), ONE, LOST), Source(Total(1), ONE))
     assert (list(data_of(events)), failed_in(events), total_of(events)) == (uids(ONE), uids(TWO), 2)
+
+
+async def test_an_instance_that_changed_after_it_was_given_is_said() -> None:
+    changed = InstanceFailed(sop_instance_uid=ONE.sop_instance_uid, reason=InstanceChanged())
+    events = await events_of(Source(Total(2), ONE, TWO, changed), Source(ONE))
+    assert (list(data_of(events)), failed_in(events), total_of(events)) == (uids(ONE, TWO), uids(ONE), 2)
 
 
 async def test_an_instance_without_a_name_stays_lost() -> None:
