@@ -112,7 +112,6 @@ class Overlay:
             await asyncio.sleep(self._pace.check)
             protocol = self.server.protocol
             before = self._clock.monotonic() - self._pace.unheard
-            for peer in protocol.router:
-                if protocol.liveness.last_heard(peer) < before:
-                    protocol.ask(peer, Ping())
+            for peer in protocol.contacts_to_check(unheard_since=before):
+                protocol.ask(peer, Ping())
             await self.server.refresh()

@@ -205,6 +205,11 @@ class DirectoryProtocol(SealedProtocol):
         if is_new and self.router.get(node.id) == node:
             self.on_admitted(node)
 
+    def contacts_to_check(self, *, unheard_since: float) -> list[Peer]:
+        """Contacts to be asked whether they are there: unheard since then, or silent when last asked."""
+        liveness = self.liveness
+        return [p for p in self.router if liveness.last_heard(p) < unheard_since or liveness.is_doubtful(p)]
+
     def usable(self, contacts: tuple[Any, ...]) -> list[Peer]:
         """The contacts of a reply that may be talked to and are not silent; where members are, we know best."""
         now = self.clock.monotonic()

@@ -245,3 +245,12 @@ def test_who_used_up_the_budget_of_its_address_is_not_answered_until_later() -> 
     assert protocol.may_work(peer("other", port=9).endpoint)
     clock.advance(2 * cost / WORK_RATE)
     assert protocol.may_work(asker.endpoint)
+
+
+def test_contacts_unheard_for_long_or_silent_when_last_asked_are_checked() -> None:
+    protocol = bare_protocol("me")
+    for number, heard in enumerate((100.0, 900.0, 950.0)):
+        protocol.liveness.heard(peer(number), now=heard)
+        protocol.admit(peer(number))
+    protocol.liveness.failed(peer(2), now=960.0)
+    assert set(protocol.contacts_to_check(unheard_since=500.0)) == {peer(0), peer(2)}
