@@ -7,8 +7,11 @@ RATE ?= 200
 RTT ?= 80
 LOSS ?= 0
 RUNS ?= 3
+NODES ?= 1000
+DEAD ?= 0.3
+SEED ?= 1
 
-.PHONY: demo test check lab bench fuzz clean
+.PHONY: demo test check lab bench simulate fuzz clean
 
 demo: $(VENV)/.demo ## the main job on real images, told as it happens
 	$(BIN)/python -m tools.demo
@@ -36,6 +39,9 @@ lab: $(VENV)/.test tools-of-the-system ## a shell between two hospitals with a W
 
 bench: $(VENV)/.test tools-of-the-system ## the standard lines, beside what others reach: make bench DATA=FOLDER WRITE=1
 	$(BIN)/python -m tools.bench.standard $(if $(DATA),--data $(DATA)) --runs $(RUNS) $(if $(WRITE),--write)
+
+simulate: $(VENV)/.test ## the directory of many nodes in virtual time, beside stock kademlia: make simulate NODES=1000 DEAD=0.3 SEED=1
+	$(BIN)/python -m tools.simulate_directory --nodes $(NODES) --dead $(DEAD) --seed $(SEED)
 
 fuzz: $(VENV)/.test ## every decoder, with many more examples than `make test` takes
 	IDAS_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q -k "any_bytes or decodes" tests

@@ -9,9 +9,26 @@ from __future__ import annotations
 import random
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 ID_BITS = 160
 STEP = 5  # bits; a bucket away from us is split down to depths that are a multiple, kademlia's routing.py
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """Of whom a node keeps more than k contacts in a bucket.
+
+    Args:
+        size: the nodes than which fewer than this times k are nearer to it.
+        places: this times k of them are kept in a bucket.
+    """
+
+    size: int
+    places: int
+
+
+PLAIN = Neighbourhood(size=0, places=1)  # nobody: as in the paper's buckets
 
 
 class Membership:
@@ -38,7 +55,7 @@ class Membership:
         living.sort(key=lambda place: self._sorted[place] ^ target)
         return [self._order[place] for place in living[:count]]
 
-    def contacts(self, own: int, ksize: int, rng: random.Random) -> list[int]:
+    def contacts(self, own: int, ksize: int, rng: random.Random, *, near: Neighbourhood) -> list[int]:
         """The numbers of the nodes that the node of id `own` knows, in an order of chance."""
         chosen: list[int] = []
         low, high = 0, len(self._sorted)
@@ -53,7 +70,9 @@ class Membership:
                     continue
                 first, last = bisect_left(self._sorted, part << shift), bisect_left(self._sorted, part + 1 << shift)
                 places = range(first, last)
-                chosen += places if last - first <= ksize else rng.sample(places, ksize)
+                start, end = self._span(own, shift + (part ^ mine).bit_length() - 1)
+                room = ksize * (near.places if end - start - 1 < near.size * ksize else 1)
+                chosen += places if len(places) <= room else rng.sample(places, room)
             low, high = self._span(own, shift)
             depth += step
         rng.shuffle(chosen)

@@ -24,17 +24,19 @@ from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.server import DirectoryServer
 from idas_p2p.directory.storage import RecordStore
+from idas_p2p.directory.table import NEAR_PLACES, NEIGHBOURS
 from idas_p2p.limits import REPUBLISH_INTERVAL
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.rpc import Endpoint, Values
-from tools.simulate_directory.formation import Membership
+from tools.simulate_directory.formation import Membership, Neighbourhood
 from tools.simulate_directory.hostile import MadeUp, corrupt
 from tools.simulate_directory.loop import EPOCH, START, LoopClock
 from tools.simulate_directory.network import ACCOUNT, Account, SimulatedNetwork
 from tools.simulate_directory.plan import PAYLOAD, UDP_PORT, Plan, Read, Vice
 
+NEAR = Neighbourhood(size=NEIGHBOURS, places=NEAR_PLACES)
 MEASURED = 8  # contacts whose round trip a node has measured before the run begins
 
 
@@ -104,7 +106,7 @@ class Ours:
             self.servers[number] = await self._serve(number)
         members = Membership([peer.long_id for peer in self.peers])
         for number, server in self.servers.items():
-            known = members.contacts(self.peers[number].long_id, server.ksize, self._rng)
+            known = members.contacts(self.peers[number].long_id, server.ksize, self._rng, near=NEAR)
             for contact in known:
                 server.protocol.router.add_contact(self.peers[contact])
             for contact in known[:MEASURED]:
@@ -205,6 +207,7 @@ class Ours:
             is_server=True,
             policy=policy,
             open_endpoint=self.network.open,
+            ksize=self.plan.k,
         )
         sessions = SettledSessions(
             self.keys[number], random_bytes=self._rng.randbytes, table=SessionTable(share_of=policy.share)

@@ -21,7 +21,7 @@ from kademlia.node import Node
 from kademlia.utils import digest
 
 from idas_p2p.crypto.keys import SigningKey
-from tools.simulate_directory.formation import Membership
+from tools.simulate_directory.formation import PLAIN, Membership
 from tools.simulate_directory.hostile_stock import corrupt
 from tools.simulate_directory.loop import LoopClock
 from tools.simulate_directory.network import ACCOUNT, Account, SimulatedNetwork
@@ -56,7 +56,7 @@ class Stock:
             server = Server(self.plan.k, ALPHA, node.id)
             await server.listen(UDP_PORT, node.ip)
             self.servers[number] = server
-            for contact in members.contacts(node.long_id, self.plan.k, self._rng):
+            for contact in members.contacts(node.long_id, self.plan.k, self._rng, near=PLAIN):
                 server.protocol.router.add_contact(nodes[contact])
 
     async def store(self, writer: int, records: Sequence[int]) -> int:
