@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,20 @@ TIMEOUT = 300.0  # seconds for one program
 _STATUS = re.compile(r"^D: DIMSE Status +: 0x([0-9a-fA-F]{4})", re.MULTILINE)
 
 
+def find_program(name: str) -> str | None:
+    """Where DCMTK's program is; None when it is not installed.
+
+    pynetdicom installs programs of the same names beside the interpreter, which an activated virtual environment finds
+    first.
+    """
+    beside = Path(sys.executable).parent
+    folders = [folder for folder in os.get_exec_path() if Path(folder) != beside]
+    return shutil.which(name, path=os.pathsep.join(folders))
+
+
 def missing() -> list[str]:
     """Programs that are not installed here."""
-    return [name for name in PROGRAMS if shutil.which(name) is None]
+    return [name for name in PROGRAMS if find_program(name) is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,18 @@ class Peer:
         before, after = words, ()  # type: tuple[str, ...], tuple[str, ...]
         if "--" in words:
             before, after = words[: words.index("--")], words[words.index("--") + 1 :]
-        command = [program, "-d", "-aet", self.calling, "-aec", self.aet, *before, self.host, str(self.port), *after]
+        command = [
+            find_program(program) or program,
+            "-d",
+            "-aet",
+            self.calling,
+            "-aec",
+            self.aet,
+            *before,
+            self.host,
+            str(self.port),
+            *after,
+        ]
         done = subprocess.run(command, capture_output=True, timeout=timeout, check=False, env={**os.environ, **QUICK})
         return Ended(done.returncode, (done.stdout + done.stderr).decode(errors="replace"))
 
@@ -114,7 +137,7 @@ class StoreScp:
         self.received_folder = folder / "received"
         self.received_folder.mkdir(parents=True, exist_ok=True)
         command = [
-            "storescp",
+            find_program("storescp") or "storescp",
             "-v",
             "+B",
             "-pm",
