@@ -86,6 +86,7 @@ async def read(contacts: Sequence[Contact], count: int) -> dict[str, Any]:
         after = reader.status()
     seconds.sort()
     messages = after.datagrams_sent + after.datagrams_received - before.datagrams_sent - before.datagrams_received
+    size = after.bytes_sent + after.bytes_received - before.bytes_sent - before.bytes_received
     return {
         "replicas_mean": round(statistics.mean(replicas), 2),
         "found": found / count,
@@ -94,6 +95,7 @@ async def read(contacts: Sequence[Contact], count: int) -> dict[str, Any]:
         "p95_ms": round(1e3 * seconds[int(0.95 * count)], 2),
         "longest_ms": round(1e3 * seconds[-1], 2),
         "messages_per_get": round(messages / count, 1),
+        "bytes_per_get": round(size / count),
     }
 
 

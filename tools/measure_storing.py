@@ -65,6 +65,12 @@ def memory(process: subprocess.Popen[str]) -> float:
     return float(psutil.Process(process.pid).memory_info().rss) / 1e6
 
 
+def processor(process: subprocess.Popen[str]) -> float:
+    """Seconds of a core taken so far."""
+    times = psutil.Process(process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
 async def publish(contact: Contact, count: int) -> dict[str, Any]:
     """Publish claims to the node; what it took."""
     tasks, identity = TaskOwner(limit=16), SigningKey.generate()
@@ -80,9 +86,9 @@ async def publish(contact: Contact, count: int) -> dict[str, Any]:
         nonlocal held
         held += sum(replicas for _, replicas in stored)
 
-    before, started = client.status(), time.monotonic()
+    before, started, busy = client.status(), time.monotonic(), time.process_time()
     await client.publish(drafts, on_stored=note)
-    after, seconds = client.status(), time.monotonic() - started
+    after, seconds, cpu = client.status(), time.monotonic() - started, time.process_time() - busy
     await client.stop()
     await tasks.stop()
     messages = after.datagrams_sent + after.datagrams_received - before.datagrams_sent - before.datagrams_received
@@ -90,6 +96,7 @@ async def publish(contact: Contact, count: int) -> dict[str, Any]:
     return {
         "held": held,
         "seconds": round(seconds, 1),
+        "writer_cpu_ms_per_replica": round(1e3 * cpu / max(1, held), 3),
         "messages_per_replica": round(messages / max(1, held), 3),
         "bytes_per_replica": round(size / max(1, held), 1),
     }
@@ -103,7 +110,10 @@ def measure(count: int) -> dict[str, Any]:
         subprocess.run(init, check=True, stdout=subprocess.DEVNULL)
         process, contact = start(folder)
         result: dict[str, Any] = {"records": count, "empty_mb": round(memory(process), 1)}
+        busy = processor(process)
         result |= asyncio.run(publish(contact, count))
+        cpu = processor(process) - busy
+        result["holder_cpu_ms_per_replica"] = round(1e3 * cpu / max(1, result["held"]), 3)
         result["full_mb"] = round(memory(process), 1)
         process.terminate()
         process.wait()
