@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from idas_p2p.blob import Blob, MemoryBlob
+from idas_p2p.dicom.arrived import fingerprint
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.messages import ReceivedFile
 from idas_p2p.errors import IdasError, NodeStopping, SpoolFull, StorageRefused
@@ -29,6 +31,7 @@ class Slot:
     failure: IdasError | None = None
     kept: ScratchBlob | None = None  # its copy in the scratch
     is_held: bool = False  # its own file counts in the scratch
+    print: tuple[int, int] | None = None  # of the bytes that were let go, see dicom/arrived.py
 
 
 @dataclass(slots=True)
@@ -119,6 +122,8 @@ class Keeping:
                 break
         else:
             return False
+        with suppress(OSError):  # then its size must do
+            slot.print = fingerprint(slot.instance.data) if slot.instance is not None else None
         if slot.kept is not None:
             self._scratch.drop(slot.kept)
         elif slot.is_held:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Final
 
+from idas_p2p.dicom.arrived import fingerprint
 from idas_p2p.errors import IdasError, InstanceChanged, LocalError, NodeStopping, StudyNotFound
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.node.keeping import Keeping, Reader, Slot
@@ -192,8 +193,8 @@ class Shelf:
                 if isinstance(event, InstanceFailed):
                     raise event.reason
                 if isinstance(event, Instance) and event.sop_instance_uid == slot.sop_instance_uid:
-                    if event.data.size != slot.size:
-                        raise InstanceChanged("it has another size than before")
+                    if event.data.size != slot.size or slot.print not in (None, fingerprint(event.data)):
+                        raise InstanceChanged("it has other bytes than before")
                     return event
         raise InstanceChanged("the archive has it no more")
 

@@ -32,15 +32,16 @@ class Archives:
     """Archives that give what they are told to, by name."""
 
     def __init__(self, **archives: list[RetrieveEvent | Exception]) -> None:
-        self._archives = archives
+        self._archives = {name: Archive(events) for name, events in archives.items()}
 
     def get(self, name: str) -> ArchiveSource | None:
-        return Archive(self._archives[name]) if name in self._archives else None
+        return self._archives.get(name)
 
 
 @dataclass
 class Archive:
     events: list[RetrieveEvent | Exception]
+    asked: int = 0  # times
 
     async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
         raise ArchiveUnreachable
@@ -50,6 +51,7 @@ class Archive:
         return [(event.series_uid, event.sop_instance_uid) for event in self.events if isinstance(event, Instance)]
 
     async def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
+        self.asked += 1
         for event in self.events:
             if isinstance(event, Exception):
                 raise event
@@ -163,6 +165,23 @@ async def test_a_study_split_over_two_archives_is_united(catalog: Catalog, clock
         assert list(data_of(events)) == [ONE.sop_instance_uid, TWO.sop_instance_uid]
         assert (await lease.instance(TWO.sop_instance_uid)).data.read() == TWO.data.read()
     assert list(data_of(await opened(held))) == list(data_of(events))
+
+
+async def test_members_and_our_own_users_who_ask_at_the_same_time_share_one_pull(
+    catalog: Catalog, clock: ManualClock
+) -> None:
+    held = holdings(catalog, clock, big=[Total(2), ONE, TWO])
+    archive = held._sources.get("big")
+    assert isinstance(archive, Archive)
+    wanted = Selection(study_uid=STUDY)
+    async with held.open_listed(CARL, wanted) as lease, aclosing(held.open_study(BERG, wanted)) as events:  # type: ignore[type-var]
+        assert isinstance(await anext(events), Total)
+        assert set(data_of(await opened(held))) == {ONE.sop_instance_uid, TWO.sop_instance_uid}
+        assert len(data_of([event async for event in events])) == 2
+        assert len(data_of([event async for event in lease.events()])) == 2
+    assert archive.asked == 1
+    await opened(held)
+    assert archive.asked == 2
 
 
 async def test_a_study_that_no_archive_gives_is_not_found(catalog: Catalog, clock: ManualClock) -> None:

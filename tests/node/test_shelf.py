@@ -49,13 +49,14 @@ async def test_an_instance_that_changed_after_it_came_is_given_to_nobody_else(sp
             await shelf.instance(FIRST.sop_instance_uid)
 
 
-@pytest.mark.parametrize("now", [None, renamed(FIRST, b"longer" * 1_000)])
+@pytest.mark.parametrize("now", [None, renamed(FIRST, b"longer" * 1_000), renamed(FIRST, b"\1" * 999 + b"\2")])
 async def test_an_instance_let_go_is_lost_when_the_archive_no_longer_has_the_same(
     spool: Spool, bridge: Bridge, now: RetrieveEvent | None
 ) -> None:
     archive = Archive([Total(2), FIRST, image(2)])
     async with pulled(spool, bridge, archive) as shelf:
-        shelf._slots[FIRST.sop_instance_uid].instance = None
+        assert shelf._keeping.let_go([])
+        assert shelf._slots[FIRST.sop_instance_uid].instance is None
         assert (await shelf.instance(FIRST.sop_instance_uid)).data.read() == FIRST.data.read()
         archive.events = [Total(1), *([now] if now else [])]
         with pytest.raises(InstanceChanged):
