@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ MAX_UID_SIZE: Final = 64  # characters; PS3.5 section 9.1
 LayoutReader = Callable[[Instance], tuple[PixelLayout | None, bool]]
 """Where an instance's native pixels lie, and whether it is compressed already."""
 
+TakesTurn = Callable[[int], AbstractAsyncContextManager[None]]
+"""Waits for the turn of a message of so many bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -56,6 +60,7 @@ class Outgoing:
         patience: seconds that the requester may take nothing.
         coders: code the chunks; in place when there are none.
         clock: the time; the machine's own when there is none.
+        turn: entered around each message with its size, see turns.py; at once when there is none.
     """
 
     def __init__(
@@ -69,8 +74,9 @@ class Outgoing:
         patience: float = SEND_PATIENCE,
         coders: Coders | None = None,
         clock: Clock | None = None,
+        turn: TakesTurn | None = None,
     ) -> None:
-        self._channel, self._identity = channel, identity
+        self._channel, self._identity, self._turn = channel, identity, turn or _at_once
         self._still_allowed, self._layout_of, self.patience = still_allowed, layout_of, patience
         self.outbox = Outbox(
             self._send_allowed, coders or InPlace(), clock=clock or SystemClock(), is_near=lambda: _is_near(channel)
@@ -149,12 +155,17 @@ class Outgoing:
         await self._send(message)
 
     async def _send(self, message: Any) -> None:
+        data = encode_message(message)
         try:
-            async with asyncio.timeout(self.patience):
-                await self._channel.send(encode_message(message))
+            async with asyncio.timeout(self.patience), self._turn(len(data)):
+                await self._channel.send(data)
         except TimeoutError:
             await self._channel.close()
             raise ChannelClosed("the requester takes nothing") from None
+
+
+def _at_once(_size: int) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
 
 
 def _names(instance: Instance) -> dict[str, Any]:

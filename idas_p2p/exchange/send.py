@@ -19,7 +19,7 @@ from idas_p2p.exchange.codec.workshop import Coders
 from idas_p2p.exchange.given import Given
 from idas_p2p.exchange.interfaces import Channel, StudySource
 from idas_p2p.exchange.listing import send_listed
-from idas_p2p.exchange.outgoing import SEND_PATIENCE, LayoutReader, Outgoing
+from idas_p2p.exchange.outgoing import SEND_PATIENCE, LayoutReader, Outgoing, TakesTurn
 from idas_p2p.wire.fetching import FetchEnd, FetchRequest, Mode
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.messages import encode_message
@@ -37,6 +37,7 @@ async def send_study(
     patience: float = SEND_PATIENCE,
     coders: Coders | None = None,
     clock: Clock | None = None,
+    turn: TakesTurn | None = None,
 ) -> None:
     """Send what was asked for; returns when all is sent or the refusal is.
 
@@ -51,6 +52,7 @@ async def send_study(
         patience: seconds that the requester may take nothing, or say nothing.
         coders: code the chunks; in place when there are none.
         clock: the time; the machine's own when there is none.
+        turn: this transfer's part in the uplink; no waiting for others when there is none.
 
     Raises:
         ChannelClosed: the requester went away, or takes nothing.
@@ -68,6 +70,7 @@ async def send_study(
         patience=patience,
         coders=coders,
         clock=clock,
+        turn=turn,
     )
     async with outgoing.outbox as outbox:
         error: Exception | None = None

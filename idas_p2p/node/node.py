@@ -23,6 +23,7 @@ from idas_p2p.directory.service import Directory
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.events import log_event
 from idas_p2p.exchange.codec.workshop import Workshop
+from idas_p2p.exchange.turns import Uplink
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
 from idas_p2p.node.accepted import Accepted
 from idas_p2p.node.addresses import advertised, interface_addresses
@@ -97,14 +98,9 @@ class Node:
         self.bridge = Bridge(threads=MAX_ASSOCIATIONS + SPARE_THREADS)
         self.workshop = Workshop(self.bridge.run, clock=clock)
         self.inbound = Inbound()
-        receive_folder = config.folder / "receive"
+        received = config.folder / "receive"
         self.sources = Sources(
-            config.aet,
-            self.objects,
-            bridge=self.bridge,
-            inbound=self.inbound,
-            receive_folder=receive_folder,
-            clock=clock,
+            config.aet, self.objects, bridge=self.bridge, inbound=self.inbound, receive_folder=received, clock=clock
         )
         self.embedded = EmbeddedStore(self.objects, self.catalog, bridge=self.bridge, clock=clock)
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
@@ -171,8 +167,9 @@ class Node:
             clock=clock,
             coders=self.workshop,
         )
+        uplink = Uplink(clock=clock)
         server = ChannelServer(
-            self.identity, self.federation, self.membership, self.holdings, self.transfers, self.workshop
+            self.identity, self.federation, self.membership, self.holdings, self.transfers, uplink, self.workshop
         )
         self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
         self.listener = Listener(
@@ -192,7 +189,7 @@ class Node:
             embedded=self.embedded,
             inbound=self.inbound,
         )
-        self.dicom = DicomServer(config.aet, self.services, self.bridge, receive_folder=receive_folder)
+        self.dicom = DicomServer(config.aet, self.services, self.bridge, receive_folder=received)
 
     async def start(self) -> None:
         """Start everything; the node serves when this returns.

@@ -22,12 +22,13 @@ from idas_p2p.exchange.answer import ControlServer
 from idas_p2p.exchange.codec.workshop import Coders
 from idas_p2p.exchange.interfaces import PixelLayout, StudyLease
 from idas_p2p.exchange.send import refuse, send_study
+from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.membership import Membership
 from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
 from idas_p2p.transport.channel import Channel
-from idas_p2p.wire.fetching import FetchRequest
+from idas_p2p.wire.fetching import FetchRequest, Priority
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
@@ -47,6 +48,7 @@ class ChannelServer:
         membership: manifests and joining.
         holdings: our studies, for members.
         transfers: counts.
+        uplink: lets urgent studies go first.
         coders: code what is sent.
     """
 
@@ -57,9 +59,10 @@ class ChannelServer:
         membership: Membership,
         holdings: Holdings,
         transfers: Transfers,
+        uplink: Uplink,
         coders: Coders | None = None,
     ) -> None:
-        self._identity, self._coders = identity, coders
+        self._identity, self._coders, self._uplink = identity, coders, uplink
         self._federation, self._membership = federation, membership
         self._holdings, self._transfers = holdings, transfers
         self._sending: Counter[NodeId] = Counter()
@@ -108,9 +111,12 @@ class ChannelServer:
             self._sending -= Counter([channel.peer])  # drops those that fall to zero
 
     async def _send_checked(self, channel: Channel, request: FetchRequest, requester: Requester) -> None:
-        with self._transfers.transfer(
-            Direction.OUT, request.study_uid, request.user, partner=requester.institution
-        ) as transfer:
+        with (
+            self._transfers.transfer(
+                Direction.OUT, request.study_uid, request.user, partner=requester.institution
+            ) as transfer,
+            self._uplink.transfer(Priority(request.priority)) as turn,
+        ):
             transfer.use(channel)
             await send_study(
                 channel,
@@ -121,6 +127,7 @@ class ChannelServer:
                 still_allowed=lambda: self._may_continue(requester),
                 layout_of=layout_of,
                 coders=self._coders,
+                turn=turn,
             )
 
     def _may_continue(self, requester: Requester) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from idas_p2p.blob import FileBlob
+from idas_p2p.clock import SystemClock
 from idas_p2p.errors import (
     AccessDenied,
     ArchiveFailed,
@@ -20,6 +21,7 @@ from idas_p2p.errors import (
     MalformedInstance,
 )
 from idas_p2p.exchange.send import refuse, send_study
+from idas_p2p.exchange.turns import Uplink
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.transport.memory import MemoryChannel
 from idas_p2p.wire.fetching import (
@@ -30,6 +32,7 @@ from idas_p2p.wire.fetching import (
     FetchStart,
     InstanceHead,
     InstanceLost,
+    Priority,
 )
 from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
 from idas_p2p.wire.messages import decode_message
@@ -93,6 +96,26 @@ async def test_the_end_is_signed_and_the_chunks_have_their_digests() -> None:
     assert messages[-1] == signed(messages[:-1])
     ends = [CHUNK_SIZE, CHUNK_SIZE + 5]
     assert [m.digest for m in messages if isinstance(m, Chunk)][:2] == [digest_of(data[:end])[:16] for end in ends]
+
+
+async def test_an_urgent_study_leaves_before_a_routine_one_that_began_earlier() -> None:
+    uplink, order = Uplink(clock=SystemClock()), list[str]()
+    study = [Total(60), *(instance(number, bytes(1_000)) for number in range(60))]
+
+    async def one(name: str, priority: Priority) -> None:
+        asking, holder = image_pair()
+        with uplink.transfer(priority) as turn:
+            sending = asyncio.gather(send(holder, fetch_request(), Studies(study), turn=turn))
+            while not isinstance(decode_message(await asking.receive()), FetchEnd):
+                order.append(name)
+            await sending
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(one("routine", Priority.LOW))
+        group.create_task(one("urgent", Priority.HIGH))
+    while_urgent = order[: len(order) - order[::-1].index("urgent")]
+    assert order.count("routine") == order.count("urgent")
+    assert while_urgent.count("routine") < order.count("routine") / 2
 
 
 async def test_a_transfer_that_fails_is_signed_too() -> None:
