@@ -1,6 +1,7 @@
 """Which coding a chunk gets: the one with which it has left soonest, so that neither the line nor the cores wait.
 
-    leaves = max(coded, line free) + size / ratio / line;   coded = delay + (waiting + size) / (speed * lanes)
+    leaves = max(coded, those before have left) + size / ratio / line
+    coded = delay + (waiting + size) / (speed * lanes)
 
 With a queue before the line this is the coding for which max(coding time / lanes, coded bytes / line) is least, and a
 mix of two where one alone would keep either waiting: a slow line gets the densest, a fast one never waits for a coder.
@@ -19,6 +20,7 @@ from idas_p2p.exchange.codec.pieces import DENSE, LIGHT, Coded, Way
 UNKNOWN_LINE: Final = 12.5e6  # bytes/s; ours: a line of 100 Mbit/s, until its own speed shows
 RECONSIDER: Final = 32  # pieces of a series after which all ways are tried again; ours
 WINDOW: Final = 0.2  # seconds over which the line is measured; ours: some round trips of most lines
+RISE: Final = 1.5  # times faster the line is thought to be for each window in which it kept nobody waiting; ours
 BLOCKED: Final = 0.5  # share of a window spent waiting for the line from which on that is its speed; ours
 
 
@@ -47,25 +49,24 @@ class Lanes:
 
 
 def choose(
-    size: int, *, line: float | None, unsent: int, lanes: Mapping[Effort, Lanes], ratios: Mapping[Effort, float]
-) -> Effort:
-    """The effort for the next piece.
+    size: int, *, line: float | None, free: float, lanes: Mapping[Effort, Lanes], ratios: Mapping[Effort, float]
+) -> tuple[Effort, float]:
+    """The effort for the next piece, and how many seconds from now it will have left.
 
     Args:
         size: bytes of the piece.
         line: bytes a second; None while unknown.
-        unsent: coded bytes before it.
+        free: seconds until all pieces before it will have left.
         lanes: for each effort but NONE.
         ratios: bytes in a coded byte, for each effort but NONE.
     """
-    rate = line or UNKNOWN_LINE
-    free = unsent / rate
 
     def leaves(effort: Effort) -> float:
         coded = lanes[effort].done(size) if effort in lanes else 0.0
-        return max(coded, free) + size / ratios.get(effort, 1.0) / rate
+        return max(coded, free) + size / ratios.get(effort, 1.0) / (line or UNKNOWN_LINE)
 
-    return min((Effort.DENSE, Effort.LIGHT, Effort.NONE), key=leaves)
+    best = min((Effort.DENSE, Effort.LIGHT, Effort.NONE), key=leaves)
+    return best, leaves(best)
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class SeriesWays:
 class Line:
     """How fast the line takes bytes, from how long sending them took.
 
-    While the line keeps the sender waiting, that is its speed. While it does not, it is faster than what was sent.
+    While the line keeps the sender waiting, that is its speed. While it does not, though much is sent, it is faster.
     """
 
     rate: float | None = None  # bytes/s; None while unknown
@@ -119,11 +120,10 @@ class Line:
         elapsed = now - self._since
         if elapsed < WINDOW:
             return
+        known = self.rate or UNKNOWN_LINE
         if self._blocked >= BLOCKED * elapsed:
             measured = self._size / self._blocked
-            self.rate = measured if self.rate is None else (self.rate + measured) / 2
-        elif self.rate is not None:
-            self.rate = max(self.rate, self.rate + (2 * self._size / elapsed - self.rate) / 2)
-        else:
-            self.rate = max(UNKNOWN_LINE, 2 * self._size / elapsed)
+            self.rate = measured if self.rate is None else known + (measured - known) * 0.75
+        elif self._size >= known / 2 * elapsed:
+            self.rate = known * RISE
         self._since, self._size, self._blocked = now, 0, 0.0

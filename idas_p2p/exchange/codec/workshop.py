@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol
 
 from idas_p2p.clock import Clock
-from idas_p2p.errors import NodeStopping, WireError
+from idas_p2p.errors import Busy, IdasError, NodeStopping, WireError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.codec.choice import Lanes
 from idas_p2p.exchange.codec.jobs import Encode, Job, Outcome, perform_all
@@ -52,6 +52,7 @@ class Coders(Protocol):
 
         Raises (the future):
             WireError: a Decode is not what it says, or no worker survives it.
+            Busy: no worker can be started.
             NodeStopping: the workshop is closed.
         """
         ...
@@ -179,14 +180,18 @@ class Workshop:
 
     async def _do(self, batch: _Batch, worker: Worker | None) -> Worker | None:
         """Have a batch done; the worker to go on with."""
+        if worker is None:
+            for one in batch:
+                self._do_without(one, Busy("no process can be started to decode images"))
+            return None
         begun, jobs = self._clock.monotonic(), [job for job, _ in batch]
         try:
-            outcomes = await (worker.perform(jobs) if worker else self._run(perform_all, jobs))
+            outcomes = await worker.perform(jobs)
         except WorkerDied:
             log_event("coding_worker_died", count=len(batch))
             self._end(worker)
             if len(batch) == 1:
-                self._bury(batch[0])
+                self._do_without(batch[0], WireError("a chunk cannot be decoded: no process survives it"))
                 return await self._new_worker()
             worker = await self._new_worker()
             for one in batch:  # again, each alone: one of them was the cause
@@ -199,15 +204,15 @@ class Workshop:
         _settle_all(batch, outcomes)
         return worker
 
-    def _bury(self, one: tuple[Job, asyncio.Future[Any]]) -> None:
-        """No worker survived it: what was to be coded is coded lightly, what was to be decoded is refused."""
+    def _do_without(self, one: tuple[Job, asyncio.Future[Any]], reason: IdasError) -> None:
+        """No worker does it: what was to be coded is coded lightly, what was to be decoded is not."""
         job, future = one
         if isinstance(job, Encode):
             self._light.put(Encode(job.piece, job.grid, LIGHT), future)
             if self._light.running < self._light.lanes:
                 self._begin(self._light, self._work_lightly)
         else:
-            _settle(future, WireError("a chunk cannot be decoded: no process survives it"))
+            _settle(future, reason)
 
     async def _new_worker(self) -> Worker | None:
         if self._clock.monotonic() < self._broken_until:
@@ -301,7 +306,7 @@ def _settle_all(batch: _Batch, outcomes: Sequence[Outcome]) -> None:
         _settle(future, outcome)
 
 
-def _settle(future: asyncio.Future[Any], outcome: Outcome | NodeStopping) -> None:
+def _settle(future: asyncio.Future[Any], outcome: Outcome | IdasError) -> None:
     if future.done():
         return
     if isinstance(outcome, Exception):
