@@ -8,6 +8,7 @@ Only with --write are docs/performance.md and its chart touched.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from tools.bench.chart import draw
+from tools.bench.competitors import ALL
 from tools.bench.course import why_no_course
 from tools.bench.figures import block, with_figures
 from tools.bench.measure import measure, names_for
 from tools.bench.report import GOALS, Line, table
+from tools.bench.rounds import FAILURES
 from tools.images import StudyFiles, study_of
 from tools.noisy_ct import SLICES, write_noisy_ct
 
@@ -54,21 +57,27 @@ def main() -> int:
         print(f"no benchmark here: {reason}", file=sys.stderr)
         return 2
     reports: list[dict[str, Any]] = []
+    failed = False
     with studies(options.data, options.slices) as chosen:
-        for study in chosen:
-            for line in LINES:
-                print(f"{line.words}, {len(study.files)} instances", file=sys.stderr)
+        for study, line in itertools.product(chosen, LINES):
+            print(f"{line.words}, {len(study.files)} instances", file=sys.stderr)
+            try:
                 report = measure(study, line, names_for(line), options.runs, tell=_tell)
-                reports.append(report)
-                if not options.json:
-                    print(table(report), end="\n\n", flush=True)
+            except FAILURES as error:  # one course that does not stand up does not cost the figures of the others
+                _tell(f"no course: {error}")
+                failed = True
+                continue
+            failed |= any("error" in report.get(name, {}) for name in ALL)
+            reports.append(report)
+            if not options.json:
+                print(table(report), end="\n\n", flush=True)
     if options.json:
         print(json.dumps(reports, indent=2))
-    for path in filter(None, (options.plot, CHART if options.write else None)):
+    for path in filter(None, (options.plot, CHART if options.write else None) if reports else ()):
         draw(reports, path)
-    if options.write:
+    if options.write and reports:
         DOCUMENT.write_text(with_figures(DOCUMENT.read_text(), block(reports, chart=CHART.name)))
-    return 0
+    return int(failed)
 
 
 def _tell(words: str) -> None:
