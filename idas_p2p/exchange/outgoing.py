@@ -13,9 +13,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
+from idas_p2p.blob import BlobChanged
 from idas_p2p.clock import Clock, SystemClock
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.errors import AccessDenied, ArchiveFailed, ChannelClosed, MalformedInstance
+from idas_p2p.errors import AccessDenied, ArchiveFailed, ChannelClosed, InstanceChanged, MalformedInstance
 from idas_p2p.events import log_failure
 from idas_p2p.exchange.codec.workshop import Coders, InPlace
 from idas_p2p.exchange.coding import cuts
@@ -119,8 +120,7 @@ class Outgoing:
             layout, packed = self._layout_of(instance)
             digests = await digests_of(instance.data, cuts(instance.data.size, layout))
         except OSError as error:
-            log_failure("instance_not_readable", error)
-            await self.lose(instance.sop_instance_uid, ArchiveFailed.code)
+            await self._lose_unreadable(instance, error)
             return None
         return Measured(digests, layout, packed)
 
@@ -133,8 +133,13 @@ class Outgoing:
         try:
             await self._send_instance(instance, measured, start)
         except OSError as error:
+            await self._lose_unreadable(instance, error)
+
+    async def _lose_unreadable(self, instance: Instance, error: OSError) -> None:
+        is_changed = isinstance(error, BlobChanged)
+        if not is_changed:
             log_failure("instance_not_readable", error)
-            await self.lose(instance.sop_instance_uid, ArchiveFailed.code)
+        await self.lose(instance.sop_instance_uid, InstanceChanged.code if is_changed else ArchiveFailed.code)
 
     async def _send_instance(self, instance: Instance, measured: Measured, start: int) -> None:
         size, digests = instance.data.size, measured.digests

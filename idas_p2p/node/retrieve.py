@@ -128,9 +128,9 @@ class Retriever:
                     yield event
 
     def _is_ours(self, user: str, study_uid: str) -> bool:
-        ours = self._holdings.instance_count(study_uid)
+        ours = self._holdings.best_entries(study_uid)
         offered = self._finder.offers.valid(user, study_uid, now=self._clock.now())
-        return self._holdings.holds(study_uid) and all(offer.instance_count <= ours for offer in offered)
+        return bool(ours) and all(offer.instance_count <= ours[0].study.instance_count for offer in offered)
 
     async def _local(self, user: str, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         with self._transfers.transfer(Direction.IN, selection.study_uid, user) as transfer:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from idas_p2p.blob import FileBlob
+from idas_p2p.blob import BlobChanged, FileBlob
 from idas_p2p.clock import SystemClock
 from idas_p2p.errors import (
     AccessDenied,
     ArchiveFailed,
     ArchiveUnreachable,
     ChannelClosed,
+    InstanceChanged,
     LocalError,
     MalformedInstance,
 )
@@ -185,6 +186,34 @@ async def test_a_file_that_is_gone_or_became_shorter_costs_only_itself(tmp_path:
     messages = await sent([Total(3), gone, cut, instance(3)])
     losses = [m.sop_instance_uid for m in messages if isinstance(m, InstanceLost)]
     assert losses == ["1.2.1.1", "1.2.1.2"]
+    assert kinds(messages)[-3:] == ["InstanceHead", "Chunk", "FetchEnd"]
+    assert messages[-1].code == ""
+
+
+@dataclass
+class Replaced:
+    """A file that another takes the place of after so many reads."""
+
+    data: bytes
+    reads_left: int
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read(self, offset: int = 0, length: int | None = None) -> bytes:
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise BlobChanged
+        return self.data[offset:] if length is None else self.data[offset : offset + length]
+
+
+@pytest.mark.parametrize("reads", range(6))
+async def test_an_instance_that_is_replaced_while_it_is_sent_is_taken_back_by_name(reads: int) -> None:
+    replaced = instance(1, Replaced(bytes(3 * CHUNK_SIZE), reads))
+    messages = await sent([Total(2), replaced, instance(2)])
+    losses = [m for m in messages if isinstance(m, InstanceLost)]
+    assert losses == [InstanceLost(sop_instance_uid="1.2.1.1", code=InstanceChanged.code)]
     assert kinds(messages)[-3:] == ["InstanceHead", "Chunk", "FetchEnd"]
     assert messages[-1].code == ""
 
