@@ -39,7 +39,7 @@ class _Entry:
     piece: Piece | None = None
     effort: Effort = Effort.NONE
     digest: bytes = b""
-    leaves_at: float = 0.0  # when it was expected to have left
+    unsent: int = 0  # bytes once coded, as expected until it is
     coded: asyncio.Future[Coded] | None = None
 
     async def ready(self) -> Any:
@@ -65,8 +65,7 @@ class Outbox:
         self._encoder, self._line = Encoder(), Line()
         self._entries = deque[_Entry]()
         self._size = 0  # bytes on their way
-        self._leaves_at = 0.0  # when the last piece was expected to have left; seconds of the clock
-        self._late = 0.0  # seconds by which the last one sent left later than expected
+        self._unsent = 0  # bytes of them once coded, as expected until they are
         self._changed = asyncio.Event()
         self._tasks = TaskOwner(limit=1)
         self.error: Exception | None = None
@@ -131,27 +130,20 @@ class Outbox:
         """How hard to try with a piece of pixels; heads and tails are always worth a light try."""
         if piece.ways is None:
             return Effort.LIGHT
-        now = self._clock.monotonic()
-        free = max(0.0, self._leaves_at + self._late - now) if self._entries else 0.0
-        effort, seconds = self._choose(piece, piece.ways.ratios, free)
-        self._leaves_at = now + seconds - self._late
-        return effort
-
-    def _choose(self, piece: Piece, ratios: Mapping[Effort, float], free: float) -> tuple[Effort, float]:
-        """Choose as if the workers ran; when they are worth it and do not run, start them, and choose anew."""
-        size, rate = len(piece.data), self._line.rate
+        size, rate, ratios = len(piece.data), self._line.rate, piece.ways.ratios
         light, heavy = self._coders.light, self._coders.heavy
         lanes = {Effort.LIGHT: light, Effort.DENSE: replace(heavy, delay=0.0)}
-        chosen = choose(size, line=rate, free=free, lanes=lanes, ratios=ratios)
-        if chosen[0] is not Effort.DENSE or not heavy.delay:
-            return chosen
-        self._coders.warm()
-        return choose(size, line=rate, free=free, lanes={**lanes, Effort.DENSE: heavy}, ratios=ratios)
+        effort = choose(size, line=rate, unsent=self._unsent, lanes=lanes, ratios=ratios)
+        if effort is not Effort.DENSE or not heavy.delay:
+            return effort
+        self._coders.warm()  # worth it, but the workers do not run yet
+        return choose(size, line=rate, unsent=self._unsent, lanes={**lanes, Effort.DENSE: heavy}, ratios=ratios)
 
     def _add_piece(self, series_uid: str, piece: Piece, effort: Effort, digest: bytes) -> None:
         size = len(piece.data)
         job = self._encoder.job(series_uid, piece, effort)
-        entry = _Entry(MESSAGE_COST + size, piece=piece, effort=effort, digest=digest, leaves_at=self._leaves_at)
+        ratio = 1.0 if piece.ways is None else piece.ways.ratios.get(effort, 1.0)
+        entry = _Entry(MESSAGE_COST + size, piece=piece, effort=effort, digest=digest, unsent=int(size / ratio))
         self._add(entry)
         if job is None:
             return
@@ -167,12 +159,14 @@ class Outbox:
             return
         size = len(coded.result().data)
         self._size += MESSAGE_COST + size - entry.size
-        entry.size = MESSAGE_COST + size
+        self._unsent += size - entry.unsent
+        entry.size, entry.unsent = MESSAGE_COST + size, size
         self._changed.set()
 
     def _add(self, entry: _Entry) -> None:
         self._entries.append(entry)
         self._size += entry.size
+        self._unsent += entry.unsent
         self._changed.set()
 
     async def _room(self) -> None:
@@ -200,10 +194,8 @@ class Outbox:
         message = await entry.ready()
         begun = self._clock.monotonic()
         await self._send(message)
-        now = self._clock.monotonic()
+        self._line.sent(entry.size, begun=begun, now=self._clock.monotonic())
         self._entries.popleft()
         self._size -= entry.size
-        self._line.sent(entry.size, begun=begun, now=now)
-        if entry.piece is not None:
-            self._late = now - entry.leaves_at
+        self._unsent -= entry.unsent
         self._changed.set()

@@ -1,10 +1,9 @@
-"""Which coding a chunk gets: the one with which it has left soonest, so that neither the line nor the cores wait.
+"""Which coding a chunk gets, so that neither the line nor the cores wait for each other.
 
-    leaves = max(coded, those before have left) + size / ratio / line
-    coded = delay + (waiting + size) / (speed * lanes)
+    best = the one for which max(coding time / lanes, coded bytes / line) is least, the densest of equals
+    taken = the densest that is ready before the line has sent all that comes before, or else the best
 
-With a queue before the line this is the coding for which max(coding time / lanes, coded bytes / line) is least, and a
-mix of two where one alone would keep either waiting: a slow line gets the densest, a fast one never waits for a coder.
+So a slow line gets the densest, a fast one never waits for a coder, and between them chunks are mixed.
 Belongs here: the rule, what a series has taught, how fast the line is. Pure; time is passed in.
 """
 
@@ -41,6 +40,11 @@ class Lanes:
     waiting: int = 0  # bytes of pieces before the next
     delay: float = 0.0  # seconds until the first lane works
 
+    @property
+    def cost(self) -> float:
+        """Seconds a byte, all lanes at work."""
+        return 1 / (self.speed * self.count) if self.count else float("inf")
+
     def done(self, size: int) -> float:
         """Seconds until a piece of so many bytes is done."""
         if not self.count:
@@ -49,24 +53,33 @@ class Lanes:
 
 
 def choose(
-    size: int, *, line: float | None, free: float, lanes: Mapping[Effort, Lanes], ratios: Mapping[Effort, float]
-) -> tuple[Effort, float]:
-    """The effort for the next piece, and how many seconds from now it will have left.
+    size: int, *, line: float | None, unsent: int, lanes: Mapping[Effort, Lanes], ratios: Mapping[Effort, float]
+) -> Effort:
+    """The effort for the next piece.
 
     Args:
         size: bytes of the piece.
         line: bytes a second; None while unknown.
-        free: seconds until all pieces before it will have left.
+        unsent: bytes that all pieces before it will have once coded.
         lanes: for each effort but NONE.
         ratios: bytes in a coded byte, for each effort but NONE.
     """
+    rate = line or UNKNOWN_LINE
+    free = unsent / rate  # seconds that the line is busy with what comes before
+    efforts = (Effort.DENSE, Effort.LIGHT, Effort.NONE)
+
+    def cost(effort: Effort) -> float:
+        coding = lanes[effort].cost if effort in lanes else 0.0
+        return max(coding, 1 / ratios.get(effort, 1.0) / rate)
 
     def leaves(effort: Effort) -> float:
         coded = lanes[effort].done(size) if effort in lanes else 0.0
-        return max(coded, free) + size / ratios.get(effort, 1.0) / (line or UNKNOWN_LINE)
+        return max(coded, free) + size / ratios.get(effort, 1.0) / rate
 
-    best = min((Effort.DENSE, Effort.LIGHT, Effort.NONE), key=leaves)
-    return best, leaves(best)
+    best = min(efforts, key=cost)
+    if best in lanes and lanes[best].delay:
+        return min(efforts, key=leaves)
+    return next(effort for effort in efforts if effort is best or lanes[effort].done(size) <= free)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,140 @@
+"""The choice of a coding: a slow line gets the densest, a fast one never waits for a coder, and both are measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from idas_p2p.exchange.codec.choice import (
+    RECONSIDER,
+    RISE,
+    UNKNOWN_LINE,
+    WINDOW,
+    Effort,
+    Lanes,
+    Line,
+    SeriesWays,
+    choose,
+)
+from idas_p2p.exchange.codec.pieces import DENSE, LIGHT, Coded, Coding, Way
+
+SIZE = 524_288  # bytes of one CT slice
+RATIOS = {Effort.LIGHT: 3.9, Effort.DENSE: 4.7}
+MBIT = 125_000.0  # bytes/s
+
+
+def study(
+    *, line: float, dense: float = 60e6, cores: int = 2, slices: int = 300, window: int = 16
+) -> tuple[float, dict[Effort, int]]:
+    """Seconds a study takes and how its slices were coded, where everything is as fast as it was measured."""
+    ready = {Effort.LIGHT: [0.0] * cores, Effort.DENSE: [0.0] * cores}  # when each lane is free
+    speeds = {Effort.LIGHT: 250e6, Effort.DENSE: dense}
+    sent, sizes, counts, now = [0.0], [0.0], dict.fromkeys(Effort, 0), 0.0
+    for number in range(slices):
+        now = max(now, sent[max(0, number - window)])
+        waiting = {effort: sum(max(0.0, at - now) for at in ready[effort]) for effort in ready}
+        lanes = {
+            effort: Lanes(count=cores, speed=speed, waiting=int(waiting[effort] * speed))
+            for effort, speed in speeds.items()
+        }
+        unsent = sum(size for at, size in zip(sent, sizes, strict=True) if at > now)
+        effort = choose(SIZE, line=line, unsent=int(unsent), lanes=lanes, ratios=RATIOS)
+        counts[effort] += 1
+        coded = now
+        if effort:
+            lane = ready[effort].index(min(ready[effort]))
+            coded = ready[effort][lane] = max(now, ready[effort][lane]) + SIZE / speeds[effort]
+        sizes.append(SIZE / RATIOS.get(effort, 1.0))
+        sent.append(max(coded, sent[-1]) + sizes[-1] / line)
+    return sent[-1], counts
+
+
+@pytest.mark.parametrize(("line", "dense"), [(20, 30e6), (20, 84e6), (50, 60e6), (200, 60e6), (200, 84e6)])
+def test_a_slow_line_gets_the_densest_coding(line: int, dense: float) -> None:
+    seconds, counts = study(line=line * MBIT, dense=dense)
+    assert counts[Effort.DENSE] > 240
+    assert seconds < 1.06 * 300 * SIZE / RATIOS[Effort.DENSE] / (line * MBIT)
+
+
+def test_a_faster_line_gets_lighter_coding_and_stays_full() -> None:
+    seconds, counts = study(line=1_000 * MBIT)
+    assert counts[Effort.LIGHT] > 150
+    assert seconds < 1.15 * 300 * SIZE / RATIOS[Effort.LIGHT] / (1_000 * MBIT)
+
+
+def test_a_line_faster_than_any_coder_gets_most_bytes_as_they_are() -> None:
+    seconds, counts = study(line=2e9)
+    assert counts[Effort.NONE] > 200
+    assert seconds <= 300 * SIZE / 2e9
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4, 8])
+@pytest.mark.parametrize("line", [2, 20, 100, 200, 500, 1_000, 10_000])
+def test_choosing_is_never_much_slower_than_the_best_single_coding(line: int, cores: int) -> None:
+    rate = line * MBIT
+    single = min(
+        max(300 * SIZE / speed / cores, 300 * SIZE / ratio / rate)
+        for speed, ratio in ((float("inf"), 1.0), (250e6, RATIOS[Effort.LIGHT]), (60e6, RATIOS[Effort.DENSE]))
+    )
+    assert study(line=rate, cores=cores)[0] < 1.1 * single + 0.05
+
+
+def test_without_lanes_nothing_is_chosen_that_needs_them() -> None:
+    none = Lanes(count=0, speed=1e6)
+    lanes = {Effort.LIGHT: none, Effort.DENSE: none}
+    assert choose(SIZE, line=1.0, unsent=0, lanes=lanes, ratios=RATIOS) is Effort.NONE
+
+
+def test_workers_that_are_about_to_start_are_waited_for_only_on_a_slow_line() -> None:
+    lanes = {Effort.LIGHT: Lanes(2, 250e6), Effort.DENSE: Lanes(2, 60e6, delay=0.25)}
+    assert choose(SIZE, line=1e4, unsent=0, lanes=lanes, ratios=RATIOS) is Effort.DENSE
+    assert choose(SIZE, line=2e7, unsent=0, lanes=lanes, ratios=RATIOS) is Effort.LIGHT
+
+
+def coded(way: Way, size: int = 100) -> Coded:
+    return Coded(Coding.DIFFERENCES, bytes(size), way)
+
+
+def test_the_best_way_of_a_series_is_kept_and_reconsidered_now_and_then() -> None:
+    series = SeriesWays()
+    assert series.ways(Effort.LIGHT) == LIGHT
+    series.learn(Effort.LIGHT, 300, coded(Way.UP))
+    assert [series.ways(Effort.LIGHT) for _ in range(RECONSIDER - 1)] == [(Way.UP,)] * (RECONSIDER - 1)
+    assert series.ways(Effort.LIGHT) == LIGHT
+    assert series.ways(Effort.NONE) == ()
+
+
+def test_a_dense_try_compares_with_the_best_light_way() -> None:
+    series = SeriesWays()
+    series.learn(Effort.LIGHT, 300, coded(Way.UP))
+    assert series.ways(Effort.DENSE) == (*DENSE, Way.UP)
+    series.learn(Effort.DENSE, 300, coded(Way.PLANE))
+    assert series.ways(Effort.DENSE) == (Way.PLANE,)
+
+
+def test_the_density_of_a_series_is_learned() -> None:
+    series = SeriesWays()
+    for _ in range(20):
+        series.learn(Effort.DENSE, 1_000, coded(Way.PLANE))
+    assert series.ratios[Effort.DENSE] == pytest.approx(10, rel=0.02)
+
+
+def test_a_line_that_keeps_the_sender_waiting_is_measured() -> None:
+    line, now = Line(), 0.0
+    for _ in range(40):
+        line.sent(100_000, begun=now, now=(now := now + 0.04))
+    assert line.rate == pytest.approx(2.5e6, rel=0.01)
+
+
+def test_a_line_that_keeps_nobody_waiting_is_thought_faster_while_much_is_sent() -> None:
+    line, now = Line(), 0.0
+    for _ in range(3):
+        line.sent(10_000_000, begun=now, now=now)
+        line.sent(1, begun=(now := now + WINDOW), now=now)
+    assert line.rate == pytest.approx(UNKNOWN_LINE * RISE**3)
+
+
+def test_a_line_that_is_hardly_used_teaches_nothing() -> None:
+    line = Line()
+    for second in range(10):
+        line.sent(1_000, begun=float(second), now=float(second))
+    assert line.rate is None
