@@ -134,7 +134,7 @@ class Shares:
             return []
         chosen: list[str] = []
         window = share.pace.window(round_trip)
-        while len(share.owes) < MIN_OUTSTANDING or share.owed < window:
+        while len(share.owes) < MIN_OUTSTANDING or (share.owed < window and len(share.owes) < MAX_AHEAD):
             uid = self._next(number, now=now)
             if uid is None:
                 break
@@ -257,7 +257,7 @@ class Shares:
             if is_done or self._owners.get(uid) or uid in share.failed or uid in share.owes:
                 share.queue.popleft()
                 continue
-            is_ahead = len(self._ready) >= MAX_AHEAD or self._ahead >= MAX_AHEAD_SIZE
+            is_ahead = len(self._ready) + len(share.owes) >= MAX_AHEAD or self._ahead >= MAX_AHEAD_SIZE
             if is_ahead and not self.copies.may_deliver(uid, silent=self._silent(now), now=now):
                 return None
             return uid
