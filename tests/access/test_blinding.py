@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from idas_p2p.access.blinding import Blinder
 from idas_p2p.crypto.box import open_sealed, seal
@@ -137,6 +139,19 @@ def test_what_a_member_sealed_that_is_no_claim_is_refused() -> None:
     nonsense = sign_record(PLACE, ANNA, seal(payload_key(claim()), b"\xc1", pad_to=64), now=NOW)
     with pytest.raises(BadSignature, match="not a claim"):
         BLINDER.read_claim(nonsense)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_a_member_sealed_are_a_claim_or_refused(message: bytes) -> None:
+    sealed = sign_record(PLACE, ANNA, seal(payload_key(claim()), message, pad_to=16), now=NOW)
+    with pytest.raises(BadSignature):
+        BLINDER.read_claim(sealed)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_for_a_payload_are_refused(payload: bytes) -> None:
+    with pytest.raises(BadSignature):
+        BLINDER.read_claim(sign_record(PLACE, ANNA, payload, now=NOW))
 
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/claims.json").read_text())["vectors"]

@@ -14,12 +14,14 @@ from typing import Any
 import psutil
 import pytest
 
+from bootstrap.config import CONFIG_FILE
 from idas_p2p.crypto.records import Refusal
+from idas_p2p.directory.carriage import GREETING
 from idas_p2p.directory.protocol import OUTCOMES
 from idas_p2p.directory.service import Directory
 from idas_p2p.limits import WORK_BURST, WORK_RATE
 from idas_p2p.wire.address import Contact
-from idas_p2p.wire.datagrams import Hello
+from idas_p2p.wire.datagrams import HANDSHAKE, HELLO, Hello
 from idas_p2p.wire.rpc import FindNode, Nodes, Ping, Pong, Store, Stored
 from tests.bootstrap.hostile import CLOCK, Stranger, forged_handshakes, nonsense, rubbish
 from tests.bootstrap.processes import command, running
@@ -36,6 +38,10 @@ class Scene:
     def __init__(self, process: psutil.Process, honest: Directory, target: Contact) -> None:
         self.process, self.honest = process, honest
         self._target, self._strangers = target, list[Stranger]()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._target.address.host, self._target.address.port
 
     def stranger(self, name: object) -> Stranger:
         made = Stranger(self._target, key(f"stranger {name}"))
@@ -170,6 +176,52 @@ async def test_forged_stale_eternal_and_too_many_records_are_refused_by_name(sce
         Refusal.MALFORMED,
     ]
     assert await scene.honest.get(new.key) == [new]
+
+
+async def test_no_kind_of_datagram_draws_more_bytes_than_it_has_from_a_running_node(scene: Scene) -> None:
+    proved = scene.stranger("proved")
+    assert isinstance(await proved.ask(FindNode(target=bytes(20))), Nodes)
+    kinds = {data[0]: data for data in proved.sent if data}
+    assert set(kinds) == {HELLO, HANDSHAKE}
+    rng = random.Random(SEED)
+    samples = [*kinds.values(), Hello(bytes(16)).to_bytes(), proved.seal(b"\x95\x00") or b"", *rubbish(rng, 120)]
+    for number, data in enumerate(samples):
+        unproved = scene.stranger(f"unproved {number}")
+        unproved.send(data)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.02):
+                while True:
+                    await unproved.receive()
+        assert unproved.bytes_in <= len(data)
+        unproved.close()
+
+
+async def test_records_beyond_what_the_operator_allows_are_refused_as_quota(tmp_path: Path) -> None:
+    command("init", str(tmp_path), "--listen", "127.0.0.1:0")
+    config = tmp_path / CONFIG_FILE
+    config.write_text(config.read_text().replace("records = 1000000", "records = 5"))
+    with running(tmp_path) as (_, contact):
+        stranger = Stranger(contact, key("greedy"))
+        lot = [record(number, number, now=CLOCK.now()).to_bytes() for number in range(7)]
+        assert [(await _outcomes(stranger, data))[0] for data in lot] == [None] * 5 + [Refusal.QUOTA] * 2
+        stranger.close()
+
+
+async def test_rubbish_on_streams_ends_them_and_datagrams_are_served_meanwhile(scene: Scene) -> None:
+    rng = random.Random(SEED)
+
+    async def pester(start: bytes) -> None:
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection(*scene.address)
+            writer.write(start + rng.randbytes(3_000))
+            async with asyncio.timeout(20):
+                with contextlib.suppress(OSError):
+                    while await reader.read(65_536):
+                        pass
+            writer.close()
+
+    async with under(pester(b""), pester(GREETING), pester(GREETING + b"\xff\xff")):
+        assert await scene.is_served()
 
 
 def _sealed(stranger: Stranger, message: bytes, count: int) -> Iterator[bytes]:
