@@ -19,8 +19,9 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
     Args:
         status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes,
             spool_limit_bytes, spool_encrypted;
-            federation: null or name, epoch, members, admin; directory: joined, contacts, records_stored, lookups,
-            lookup_ms_p50, unpublished; catalog: studies, instances; transfers: active;
+            federation: null or name, epoch, members, admin; directory: joined, carried, contacts, records_stored,
+            lookups, lookup_ms_p50, records_published, records_sending, unpublished, renewals_due;
+            catalog: studies, instances; transfers: active;
             archives: name, kind, state, studies, instances, last_ok (Unix seconds), failures, error.
             A part that is missing is shown as a dash.
         now: Unix seconds.
@@ -42,6 +43,7 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Up", f"{duration(status.get('uptime_seconds'))}, {size(status.get('memory_bytes'))} of memory"),
         ("Federation", _federation(status.get("federation"))),
         ("Directory", _directory(_part(status, "directory"))),
+        ("Publishing", _publishing(_part(status, "directory"))),
         ("Catalog", _catalog(_part(status, "catalog"))),
         ("Transfers", f"{number(_part(status, 'transfers').get('active'))} active"),
         ("Spool", _spool(status)),
@@ -70,12 +72,26 @@ def _directory(directory: Row) -> str:
     if not directory:
         return UNKNOWN
     joined = "joined" if directory.get("joined") else "NOT joined: check the bootstrap address and UDP"
+    joined += " over TCP, for no UDP gets through" if directory.get("carried") else ""
     p50 = directory.get("lookup_ms_p50")
     speed = f", lookups take {p50:.0f} ms at the median" if isinstance(p50, int | float) and p50 else ""
-    waiting = directory.get("unpublished")
-    backlog = f", {number(waiting)} studies wait to be published" if waiting else ""
     contacts, records = number(directory.get("contacts")), number(directory.get("records_stored"))
-    return f"{joined}, {contacts} contacts, {records} records stored{speed}{backlog}"
+    return f"{joined}, {contacts} contacts, {records} records stored{speed}"
+
+
+def _publishing(directory: Row) -> str:
+    """What the directory was told, is being told, and is still to be told."""
+    if not directory:
+        return UNKNOWN
+    words = [f"{number(directory.get('records_published'))} records published"]
+    for key, meaning in (
+        ("records_sending", "records being sent"),
+        ("unpublished", "studies wait to be published"),
+        ("renewals_due", "studies wait to be renewed"),
+    ):
+        if directory.get(key):
+            words.append(f"{number(directory.get(key))} {meaning}")
+    return ", ".join(words)
 
 
 def _catalog(catalog: Row) -> str:

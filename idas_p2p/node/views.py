@@ -66,6 +66,7 @@ def _directory(node: Node) -> Mapping[str, Any]:
     return {
         "joined": directory.joined,
         "server": directory.is_server,
+        "carried": directory.is_carried,
         "contacts": directory.contacts,
         "records_stored": directory.records_stored,
         "lookups": directory.lookups,

@@ -20,7 +20,15 @@ STATUS: dict[str, Any] = {
     "spool_limit_bytes": 20_000_000_000,
     "spool_encrypted": True,
     "federation": {"name": "Lake Region\x1b", "epoch": 3, "members": 4, "admin": True},
-    "directory": {"joined": True, "contacts": 12, "records_stored": 340, "lookup_ms_p50": 91.2, "unpublished": 5},
+    "directory": {
+        "joined": True,
+        "contacts": 12,
+        "records_stored": 340,
+        "lookup_ms_p50": 91.2,
+        "unpublished": 5,
+        "records_published": 1_000_000,
+        "records_sending": 250,
+    },
     "catalog": {"studies": 1_234, "instances": 98_765},
     "transfers": {"active": 2},
     "archives": [
@@ -37,7 +45,7 @@ def test_a_status_tells_who_where_with_whom_and_how_much() -> None:
         "DICOM 0.0.0.0:104, network 0.0.0.0:7400",
         "4 min 10 s, 81 MB of memory",
         "Lake Region\\x1b, 4 members, epoch 3, this node administers it",
-        "joined, 12 contacts, 340 records stored, lookups take 91 ms at the median, 5 studies wait to be published",
+        "joined, 12 contacts, 340 records stored, lookups take 91 ms at the median",
         "1,234 studies, 98,765 images",
         "2 active",
         "1.5 MB of 20 GB, encrypted",
@@ -60,3 +68,14 @@ def test_a_node_alone_is_told_the_next_step() -> None:
 
 def test_a_status_with_parts_missing_is_shown_with_dashes() -> None:
     assert "–" in drawn(status_view({}, now=0.0))
+
+
+def test_how_far_publishing_has_come_is_shown() -> None:
+    shown = " ".join(drawn(status_view(STATUS, now=0.0)).split())
+    assert "1,000,000 records published, 250 records being sent, 5 studies wait to be published" in shown
+    assert "wait to be renewed" not in shown
+
+
+def test_a_node_that_is_carried_over_tcp_says_so() -> None:
+    carried = {**STATUS, "directory": {"joined": True, "carried": True}}
+    assert "joined over TCP, for no UDP gets through" in " ".join(drawn(status_view(carried, now=0.0)).split())
