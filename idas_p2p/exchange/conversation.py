@@ -24,7 +24,7 @@ from idas_p2p.errors import (
     UserError,
 )
 from idas_p2p.exchange.broken import Broken
-from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.gathering import Gathering
 from idas_p2p.exchange.interfaces import Channel, FetchWatcher
 from idas_p2p.exchange.link import SILENCE_TIMEOUT, FetchLink, Question

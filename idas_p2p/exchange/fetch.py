@@ -15,7 +15,7 @@ from typing import Final
 from idas_p2p.clock import Clock
 from idas_p2p.errors import LocalError
 from idas_p2p.events import log_failure
-from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.conversation import Conversation, Holder
 from idas_p2p.exchange.gathering import Gathering
 from idas_p2p.exchange.interfaces import Channel, FetchWatcher, TransferSpool

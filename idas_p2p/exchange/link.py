@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idas_p2p.errors import BadQuery, PeerUnreachable
-from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import Channel, TransferSpool
 from idas_p2p.exchange.receiver import Receiver, ReceiverEvent
 from idas_p2p.exchange.signed_manifest import Evidence, TransferManifest

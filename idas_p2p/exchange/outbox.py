@@ -16,8 +16,8 @@ from typing import Any, Final
 from idas_p2p.blob import Blob
 from idas_p2p.clock import Clock
 from idas_p2p.exchange.codec.choice import Effort, Line, choose
+from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.codec.pieces import Coded
-from idas_p2p.exchange.codec.workshop import Coders
 from idas_p2p.exchange.coding import Encoder, Piece, chunk_of
 from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.limits import CHUNK_SIZE

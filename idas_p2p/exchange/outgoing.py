@@ -18,7 +18,7 @@ from idas_p2p.clock import Clock, SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import AccessDenied, ArchiveFailed, ChannelClosed, InstanceChanged, MalformedInstance
 from idas_p2p.events import log_failure
-from idas_p2p.exchange.codec.workshop import Coders, InPlace
+from idas_p2p.exchange.codec.coders import Coders, InPlace
 from idas_p2p.exchange.coding import cuts
 from idas_p2p.exchange.digests import Digests, digests_of
 from idas_p2p.exchange.interfaces import Channel, PixelLayout

@@ -15,7 +15,7 @@ from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import IdasError, LocalError
 from idas_p2p.events import log_failure
-from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.given import Given
 from idas_p2p.exchange.interfaces import Channel, StudySource
 from idas_p2p.exchange.listing import send_listed

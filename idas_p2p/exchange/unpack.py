@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
 from idas_p2p.errors import WireError
-from idas_p2p.exchange.codec.workshop import Coders, InPlace
+from idas_p2p.exchange.codec.coders import Coders, InPlace
 from idas_p2p.exchange.coding import Decoder
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.tasks import TaskOwner

@@ -25,7 +25,7 @@ from idas_p2p.errors import (
     Unreachable,
 )
 from idas_p2p.events import log_event
-from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.conversation import Holder
 from idas_p2p.exchange.fetch import Fetch
 from idas_p2p.exchange.link import Question

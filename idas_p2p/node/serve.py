@@ -19,7 +19,7 @@ from idas_p2p.dicom.layout import NATIVE, native_pixels
 from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.answer import ControlServer
-from idas_p2p.exchange.codec.workshop import Coders
+from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import PixelLayout, StudyLease
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.exchange.turns import Uplink

@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from idas_p2p.clock import Clock
-from idas_p2p.errors import Busy, IdasError, NodeStopping, WireError
+from idas_p2p.errors import Busy, IdasError, WireError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.codec.choice import Lanes
-from idas_p2p.exchange.codec.jobs import Encode, Job, Outcome, perform_all
+from idas_p2p.exchange.codec.jobs import Encode, Job, perform_all
 from idas_p2p.exchange.codec.pieces import LIGHT
 from idas_p2p.exchange.codec.processes import Worker, WorkerDied, start_worker
+from idas_p2p.exchange.codec.queueing import Batch, Queue, settle, settle_all
 from idas_p2p.tasks import TaskOwner
 
 MAX_WORKERS: Final = 4  # processes; ours: 35 MB each
-BATCH_SIZE: Final = 1_048_576  # bytes of pieces handed over at once; ours: small ones share the cost
 IN_PLACE_SIZE: Final = 16_384  # bytes; ours: lighter work than handing it over and back, about 50 microseconds
 IDLE_TIMEOUT: Final = 60.0  # seconds until a worker without work ends; ours
 START_SECONDS: Final = 0.25  # until a started worker works; measured
@@ -32,49 +31,6 @@ BROKEN_PAUSE: Final = 60.0  # seconds without processes after one could not be s
 
 Run = Callable[..., Awaitable[Any]]
 """Runs a function with its arguments in a thread."""
-
-
-class Coders(Protocol):
-    """Whoever codes and decodes pieces."""
-
-    @property
-    def light(self) -> Lanes:
-        """How fast light work is done."""
-        ...
-
-    @property
-    def heavy(self) -> Lanes:
-        """How fast heavy work is done."""
-        ...
-
-    def start(self, job: Job) -> asyncio.Future[Any]:
-        """Begin a job; its future gives a Coded, or a Decode's bytes.
-
-        Raises (the future):
-            WireError: a Decode is not what it says, or no worker survives it.
-            Busy: no worker can be started.
-            NodeStopping: the workshop is closed.
-        """
-        ...
-
-    def warm(self) -> None:
-        """Heavy work will come: be ready."""
-        ...
-
-
-class InPlace:
-    """Codes where it is called: for tests and tools, where no loop waits for anything else."""
-
-    light = heavy = Lanes(count=1, speed=1e9)
-
-    def start(self, job: Job) -> asyncio.Future[Any]:
-        """As Coders.start."""
-        future = asyncio.get_running_loop().create_future()
-        _settle(future, perform_all([job])[0])
-        return future
-
-    def warm(self) -> None:
-        """Nothing to do."""
 
 
 class StartsWorkers(Protocol):
@@ -100,10 +56,11 @@ class Workshop:
     ) -> None:
         cores = cores or len(os.sched_getaffinity(0))
         self._run, self._clock, self._start = run, clock, start
-        self._light = _Queue(lanes=cores, speed=200e6)  # speeds in bytes/s of a lane, until measured
-        self._heavy = _Queue(lanes=min(cores, MAX_WORKERS), speed=40e6)
+        self._light = Queue(lanes=cores, speed=200e6)  # speeds in bytes/s of a lane, until measured
+        self._heavy = Queue(lanes=min(cores, MAX_WORKERS), speed=40e6)
         self._workers = set[Worker]()
         self._broken_until = float("-inf")
+        self._closed = False
         self._tasks = TaskOwner(limit=cores + MAX_WORKERS)
 
     @property
@@ -133,7 +90,7 @@ class Workshop:
         """As Coders.start."""
         future = asyncio.get_running_loop().create_future()
         if not job.is_heavy and job.size <= IN_PLACE_SIZE:
-            _settle(future, perform_all([job])[0])
+            settle(future, perform_all([job])[0])
             return future
         queue, work = (self._heavy, self._work_heavily) if job.is_heavy else (self._light, self._work_lightly)
         queue.put(job, future)
@@ -143,13 +100,14 @@ class Workshop:
 
     async def close(self) -> None:
         """End all work and every worker."""
+        self._closed = True
         await self._tasks.stop()
         for queue in (self._light, self._heavy):
             queue.give_up()
         for worker in list(self._workers):
             self._end(worker)
 
-    def _begin(self, queue: _Queue, work: Callable[[], Any]) -> None:
+    def _begin(self, queue: Queue, work: Callable[[], Any]) -> None:
         queue.running += 1
         self._tasks.start("coding", work())
 
@@ -160,7 +118,7 @@ class Workshop:
                 begun = self._clock.monotonic()
                 outcomes = await self._run(perform_all, [job for job, _ in batch])
                 self._light.did(batch, self._clock.monotonic() - begun)
-                _settle_all(batch, outcomes)
+                settle_all(batch, outcomes)
         finally:
             self._light.running -= 1
 
@@ -178,7 +136,7 @@ class Workshop:
             if worker is not None:
                 self._end(worker)
 
-    async def _do(self, batch: _Batch, worker: Worker | None) -> Worker | None:
+    async def _do(self, batch: Batch, worker: Worker | None) -> Worker | None:
         """Have a batch done; the worker to go on with."""
         if worker is None:
             for one in batch:
@@ -201,7 +159,7 @@ class Workshop:
             self._heavy.put_back(batch)
             raise
         self._heavy.did(batch, self._clock.monotonic() - begun)
-        _settle_all(batch, outcomes)
+        settle_all(batch, outcomes)
         return worker
 
     def _do_without(self, one: tuple[Job, asyncio.Future[Any]], reason: IdasError) -> None:
@@ -212,105 +170,28 @@ class Workshop:
             if self._light.running < self._light.lanes:
                 self._begin(self._light, self._work_lightly)
         else:
-            _settle(future, reason)
+            settle(future, reason)
 
     async def _new_worker(self) -> Worker | None:
         if self._clock.monotonic() < self._broken_until:
             return None
         try:
-            worker: Worker = await self._run(self._start)
+            worker: Worker = await self._run(self._start_worker)
         except OSError as error:
             log_event("coding_worker_not_started", reason=error.strerror or "")
             self._broken_until = self._clock.monotonic() + BROKEN_PAUSE
             return None
+        return worker
+
+    def _start_worker(self) -> Worker:
+        """In a thread, which nobody may wait for any more when the workshop has closed meanwhile."""
+        worker = self._start()
         self._workers.add(worker)
+        if self._closed:
+            self._end(worker)
         return worker
 
     def _end(self, worker: Worker | None) -> None:
         if worker is not None:
             self._workers.discard(worker)
             worker.end()
-
-
-_Batch = list[tuple[Any, asyncio.Future[Any]]]
-
-
-class _Queue:
-    """Jobs that wait for the lanes of one kind."""
-
-    def __init__(self, *, lanes: int, speed: float) -> None:
-        self.lanes, self.speed = lanes, speed  # bytes/s of one lane
-        self.running = 0  # lanes at work
-        self.waiting = 0  # bytes of pieces not done
-        self._jobs = deque[tuple[Any, asyncio.Future[Any]]]()
-        self._queued = 0  # bytes of pieces not begun
-        self._idle = deque[asyncio.Future[None]]()
-
-    def put(self, job: Job, future: asyncio.Future[Any]) -> None:
-        """Let a job wait."""
-        self._jobs.append((job, future))
-        self._queued += job.size
-        self.waiting += job.size
-        future.add_done_callback(lambda _: self._done(job.size))
-        while self._idle and not (waker := self._idle.popleft()).done():
-            waker.set_result(None)
-            break
-
-    def _done(self, size: int) -> None:
-        self.waiting -= size
-
-    def put_back(self, batch: _Batch) -> None:
-        """Let jobs that were begun wait again."""
-        self._jobs.extendleft(reversed(batch))
-        self._queued += sum(job.size for job, _ in batch)
-
-    def take(self) -> _Batch:
-        """This lane's share of what waits, up to BATCH_SIZE; what nobody waits for any more is left out."""
-        share, batch, size = min(BATCH_SIZE, self._queued / self.lanes), _Batch(), 0
-        while self._jobs and (not batch or size + self._jobs[0][0].size <= share):
-            job, future = self._jobs.popleft()
-            self._queued -= job.size
-            if not future.done():
-                batch.append((job, future))
-                size += job.size
-        return batch
-
-    async def wait(self, timeout: float) -> _Batch:
-        """The same when there is something; none after `timeout` seconds."""
-        waker = asyncio.get_running_loop().create_future()
-        self._idle.append(waker)
-        try:
-            async with asyncio.timeout(timeout):
-                await waker
-        except TimeoutError:
-            return _Batch()
-        finally:
-            waker.cancel()
-        return self.take() or await self.wait(timeout)
-
-    def did(self, batch: _Batch, seconds: float) -> None:
-        """Learn how fast coding is; decoding is told apart by nobody who asks."""
-        if (size := sum(job.size for job, _ in batch if isinstance(job, Encode))) and seconds > 0:
-            weight = min(1.0, size / (4 * BATCH_SIZE))
-            self.speed += weight * (size / seconds - self.speed)
-
-    def give_up(self) -> None:
-        """Nothing more is done."""
-        for _, future in self._jobs:
-            _settle(future, NodeStopping())
-        self._jobs.clear()
-
-
-def _settle_all(batch: _Batch, outcomes: Sequence[Outcome]) -> None:
-    for (_, future), outcome in zip(batch, outcomes, strict=True):
-        _settle(future, outcome)
-
-
-def _settle(future: asyncio.Future[Any], outcome: Outcome | IdasError) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-        future.exception()  # seen, also when nobody waits for it any more
-    else:
-        future.set_result(outcome)
