@@ -102,6 +102,35 @@ class Spool:
 
     def remove(self, key: bytes) -> None:
         """Drop a transfer nobody reads or writes any more; nothing happens when there is none."""
+        folder = self._forget(key)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def expire(self, older_than: float) -> int:
+        """Drop the closed transfers last opened before a moment, one by one: whoever writes meanwhile hardly waits.
+
+        Args:
+            older_than: Unix time in seconds.
+
+        Returns:
+            How many were dropped.
+        """
+        old, count = spool_transfers.c.used_at < older_than, 0
+        with self._lock:
+            keys = self._closed(old)
+        for key in keys:
+            with self._lock:
+                is_open = key in {transfer.key for transfer in self._open}
+                folder = None if is_open else self._forget(key)
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                count += 1
+        if count:
+            log_event("spool_aged", count=count, bytes=self._used)
+        return count
+
+    def _forget(self, key: bytes) -> Path | None:
+        """Give back the space of a transfer; return its folder, which is to be removed."""
         with self._lock:
             with self._database.write(durable=False) as connection:
                 query = select(spool_transfers.c.folder).where(spool_transfers.c.key == key)
@@ -114,23 +143,7 @@ class Spool:
                 place.is_removed = True
                 freed += sum(begun.kept for begun in place.unfinished.values())
             self._release(freed)
-        if folder is not None:
-            shutil.rmtree(self._root / folder, ignore_errors=True)
-
-    def expire(self, older_than: float) -> int:
-        """Drop the closed transfers last opened before a moment.
-
-        Args:
-            older_than: Unix time in seconds.
-
-        Returns:
-            How many were dropped.
-        """
-        with self._lock:
-            keys = self._closed(spool_transfers.c.used_at < older_than)
-            for key in keys:
-                self.remove(key)
-        return len(keys)
+        return None if folder is None else self._root / folder
 
     def _folder_of(self, key: bytes, *, now: float) -> str:
         with self._database.write(durable=False) as connection:
