@@ -118,6 +118,10 @@ class _Source(Protocol):
         """Whether at least `offset` bytes exist."""
         ...
 
+    def near(self, offset: int) -> tuple[bytes, int]:
+        """Bytes at hand without reading, and where `offset` is in them; none when it is not."""
+        ...
+
 
 class _Window:
     """A blob read in large pieces."""
@@ -136,6 +140,10 @@ class _Window:
     def reaches(self, offset: int) -> bool:
         return offset <= self._blob.size
 
+    def near(self, offset: int) -> tuple[bytes, int]:
+        begin = offset - self._start
+        return (self._bytes, begin) if begin >= 0 else (b"", 0)
+
 
 class _Walk:
     """One pass over the elements of a data set."""
@@ -152,6 +160,7 @@ class _Walk:
     ) -> None:
         order = ">" if big_endian else "<"
         self._tag, self._short, self._long = (struct.Struct(order + code) for code in ("HH", "H", "L"))
+        self._explicit = struct.Struct(order + "HH2sHL")  # group, number, VR, and the length in either place
         self._source = source
         self._wanted = wanted
         self._max_value_size = max_value_size
@@ -164,7 +173,8 @@ class _Walk:
 
     def run(self) -> None:
         """Walk to the pixel data or the end."""
-        for _ in range(MAX_ELEMENTS):
+        count = 0
+        while (count := count + 1 + self._glide()) <= MAX_ELEMENTS:
             if not self._levels and not self._source.reaches(self._offset + 1):
                 return
             tag, vr, value, length = self._element()
@@ -173,6 +183,30 @@ class _Walk:
             elif self._plain(tag, vr, value, length):
                 return
         raise MalformedInstance("too many elements before the pixel data")
+
+    def _glide(self) -> int:
+        """Step over the elements ahead that need no thought: explicit, of a known length, at hand; how many they were.
+
+        Only a faster way over what `_element` and `_plain` step over too: most of a header is not asked for.
+        """
+        if self._implicit or (self._levels and not self._levels[-1] & _IN_ITEM):
+            return 0
+        data, begin = self._source.near(self._offset)
+        unpack, last, is_top = self._explicit.unpack_from, len(data) - self._explicit.size, not self._levels
+        offset, count = begin, 0
+        while offset <= last:
+            group, number, vr, short, long = unpack(data, offset)
+            if vr in SHORT_VRS:
+                after = offset + 8 + short
+            elif vr in LONG_VRS and long != _UNDEFINED:
+                after = offset + 12 + long
+            else:
+                break
+            if after > len(data) or group >= 0x7FE0 or (is_top and group << 16 | number in self._wanted):
+                break
+            offset, count = after, count + 1
+        self._offset += offset - begin
+        return count
 
     def _element(self) -> tuple[int, bytes, int, int]:
         """Tag, VR (empty when implicit), offset of the value, its length."""

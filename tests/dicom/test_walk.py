@@ -1,14 +1,18 @@
 import struct
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
 
 from idas_p2p.blob import MemoryBlob
-from idas_p2p.dicom.walk import MAX_ELEMENTS, PixelData, read_elements
+from idas_p2p.dicom.part10 import read_part10
+from idas_p2p.dicom.walk import MAX_ELEMENTS, PixelData, _Walk, read_elements
 from idas_p2p.errors import MalformedInstance
+from idas_p2p.wire.study import KEYWORDS
 from tests.dicom.encoded import (
     BIG_ENDIAN,
     DEFLATED,
@@ -160,3 +164,26 @@ def test_any_bytes_give_elements_or_are_malformed(data: bytes, syntax: str) -> N
     except MalformedInstance:
         return
     assert isinstance(read.reader()("PatientName"), str)
+
+
+def outcome(data: bytes, syntax: str) -> object:
+    try:
+        return read_elements(MemoryBlob(data), syntax, KEYS)
+    except MalformedInstance as error:
+        return str(error)
+
+
+@given(pieces, st.sampled_from([EXPLICIT, IMPLICIT, BIG_ENDIAN]))
+def test_what_is_stepped_over_quickly_is_what_would_be_stepped_over_slowly(data: bytes, syntax: str) -> None:
+    quick = outcome(data, syntax)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Walk, "_glide", lambda _: 0)
+        assert outcome(data, syntax) == quick
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_bigendian.dcm", "rtplan.dcm", "liver.dcm", "reportsi.dcm"])
+def test_real_headers_read_quickly_are_as_read_slowly(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = read_part10(Path(str(get_testdata_file(name, download=False))))
+    quick = read_elements(instance.data, instance.transfer_syntax_uid, KEYWORDS)
+    monkeypatch.setattr(_Walk, "_glide", lambda _: 0)
+    assert read_elements(instance.data, instance.transfer_syntax_uid, KEYWORDS) == quick
