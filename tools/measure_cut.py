@@ -33,7 +33,7 @@ from tools.idas import Node, fetch
 from tools.images import StudyFiles, set_of_files, study_of
 from tools.lab import Lab, Site, Wan, why_not
 from tools.noisy_ct import write_noisy_ct
-from tools.pair import start_cold, wait_for_all
+from tools.pair import start_cold, wait_for_all, wait_idle
 from tools.region import Region
 
 MOST = 1.0  # seconds lost; what was to be reached
@@ -80,6 +80,7 @@ class Far:
             with site.inside():
                 start_cold(node)
         wait_for_all(self.berg, self.study)
+        wait_idle((self.anna, self.berg))
 
     def line_bytes(self) -> int:
         """Bytes that the line has carried so far, both directions."""

@@ -24,7 +24,7 @@ from tools.idas import Node, fetch
 from tools.images import StudyFiles, set_of_files, study_of
 from tools.lab import Lab, Site, Wan, why_not
 from tools.noisy_ct import write_noisy_ct
-from tools.pair import start_cold, wait_for_all
+from tools.pair import start_cold, wait_for_all, wait_idle
 from tools.region import Region
 
 ENOUGH = 1.8  # times as fast; what was to be reached
@@ -46,6 +46,7 @@ class Three:
                 start_cold(node)
         with tempfile.TemporaryDirectory(dir=self.folder) as out:
             wait_for_all(self.nodes["berg"], study, holders=holders)
+            wait_idle(self.nodes.values())
             seconds, told = fetch(self.nodes["berg"], study.study_uid, Path(out))
             if set_of_files(sorted(Path(out).iterdir())) != study.encoded():
                 raise SystemExit("not every data set arrived as it was")

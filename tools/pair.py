@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from tools.idas import Node
 from tools.images import StudyFiles
 from tools.region import Region, wait_for_study
 
+IDLE_TIMEOUT = 15.0  # seconds
+IDLE_WINDOW = 0.3  # seconds for which each node is watched
+IDLE_PERCENT = 10.0  # of one processor, all nodes together
 FIND_TIMEOUT = 900.0  # seconds; a study of gigabytes must be read once before it is offered
 
 
@@ -29,6 +35,7 @@ class Pair:
         for node in (self.anna, self.berg):
             start_cold(node)
         wait_for_all(self.berg, self.study)
+        wait_idle((self.anna, self.berg))
 
 
 @contextmanager
@@ -56,6 +63,18 @@ def start_cold(node: Node) -> None:
     node.stop()
     shutil.rmtree(node.folder / "spool", ignore_errors=True)
     node.start()
+
+
+def wait_idle(nodes: Iterable[Node]) -> None:
+    """Wait until nodes that have just started have done what follows a start, or until IDLE_TIMEOUT.
+
+    A start reads the archive and publishes what it holds; the one who runs right after it would pay for that.
+    """
+    deadline = time.monotonic() + IDLE_TIMEOUT
+    processes = [psutil.Process(node.program.pid) for node in nodes]
+    while time.monotonic() < deadline:
+        if sum(process.cpu_percent(IDLE_WINDOW) for process in processes) < IDLE_PERCENT:
+            return
 
 
 def wait_for_all(node: Node, study: StudyFiles, *, holders: int = 1) -> None:

@@ -18,7 +18,7 @@ from tools.idas import Node
 from tools.images import Encoded, StudyFiles
 from tools.lab import Lab, Wan, why_not
 from tools.orthanc import DICOMWEB_PLUGIN, Orthanc, find_orthanc
-from tools.pair import start_cold
+from tools.pair import start_cold, wait_idle
 from tools.programs import LOOPBACK
 from tools.region import Region, wait_for_study
 
@@ -75,6 +75,7 @@ class Course:
                 start_cold(node)
         with self.practice.inside():
             wait_for_study(self.berg, self.study.study_uid)
+        wait_idle((self.anna, self.berg))
 
     def check(self, received: Mapping[str, Encoded]) -> None:
         """See that the study came, every data set as the hospital's archive has it or as it sends it.

@@ -71,6 +71,11 @@ def test_a_line_without_ratio_goals_still_has_the_bounds_that_hold_for_any() -> 
     assert [goal["reached"] for goal in found["goals"]] == [False]
 
 
+def test_on_a_line_faster_than_its_ends_the_line_is_no_goal() -> None:
+    found = report(Line(rate=1000, rtt=20, loss=0), idas_node=result(1.0, coded=1), dicomweb=result(2.0))
+    assert [goal["what"] for goal in found["goals"]] == ["idas-node / dicomweb"]
+
+
 def test_lines_name_themselves_as_people_do() -> None:
     assert Line(rate=200, rtt=80, loss=0.1).words == "200 Mbit/s, 80 ms, 0.1 % loss"
     assert Line(rate=1000, rtt=20, loss=0).words == "1 Gbit/s, 20 ms"
