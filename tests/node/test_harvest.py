@@ -213,4 +213,21 @@ async def test_the_studies_of_an_archive_that_was_removed_are_forgotten(
     await until(lambda: bool(catalog.harvest_state("pacs").last_ok))
     sources.configure([])
     harvester.configure()
-    assert held(catalog) == set()
+    await until(lambda: held(catalog) == set() and not catalog.harvest_state("pacs").last_ok)
+
+
+async def test_an_archive_that_comes_back_while_it_is_being_forgotten_is_read_anew(
+    harvester: Harvester, sources: Sources, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harvest, "FORGOTTEN_AT_ONCE", 1)
+    shelf = Shelf(*STUDIES)
+    monkeypatch.setattr(sources, "_make", lambda archive: shelf)
+    sources.configure([PACS])
+    harvester.configure()
+    await until(lambda: bool(catalog.harvest_state("pacs").last_ok))
+    sources.configure([])
+    harvester.configure()
+    sources.configure([PACS])
+    harvester.configure()
+    await until(lambda: len(held(catalog)) == len(STUDIES) and bool(catalog.harvest_state("pacs").last_ok))
+    assert len(shelf.asked) >= 2

@@ -138,3 +138,12 @@ def test_a_forgotten_archive_leaves_no_studies_and_no_harvest_state(catalog: Cat
     catalog.set_harvest_state("pacs", HarvestState(cursor="x"))
     assert catalog.forget_archive("pacs", now=2.0) == 2
     assert (catalog.counts(), catalog.harvest_state("pacs")) == ([], HarvestState())
+
+
+def test_a_large_archive_is_forgotten_in_parts(catalog: Catalog) -> None:
+    catalog.record("pacs", [make_study(str(number)) for number in range(5)], now=1.0)
+    catalog.set_harvest_state("pacs", HarvestState(cursor="x"))
+    assert [catalog.forget_archive("pacs", now=2.0, limit=2) for _ in range(2)] == [2, 2]
+    assert catalog.harvest_state("pacs").cursor == "x"
+    assert [catalog.forget_archive("pacs", now=2.0, limit=2) for _ in range(2)] == [1, 0]
+    assert (catalog.counts(), catalog.harvest_state("pacs")) == ([], HarvestState())
