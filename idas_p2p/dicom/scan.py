@@ -14,6 +14,7 @@ from idas_p2p.dicom.walk import PixelData, read_elements
 from idas_p2p.wire.instance import Instance
 from idas_p2p.wire.study import KEYWORDS, Study
 
+_NAMES: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
 _KEYWORDS: Final = (*KEYWORDS, "Modality", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
 
 
@@ -68,3 +69,14 @@ def header_of(data: Blob, transfer_syntax_uid: str) -> InstanceHeader:
         sop_instance_uid=checked_uid(text("SOPInstanceUID")),
         pixel_data=elements.pixel_data,
     )
+
+
+def bears_its_names(instance: Instance) -> bool:
+    """Whether the data set itself holds the UIDs that the instance goes by; reads nothing else of it.
+
+    Raises:
+        MalformedInstance: as of `header_of`.
+    """
+    text = read_elements(instance.data, instance.transfer_syntax_uid, _NAMES).reader()
+    names = (instance.study_uid, instance.series_uid, instance.sop_class_uid, instance.sop_instance_uid)
+    return tuple(checked_uid(text(keyword)) for keyword in _NAMES) == names

@@ -1,4 +1,5 @@
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -9,7 +10,7 @@ from pydicom.data import get_testdata_file
 
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.part10 import scan_part10
-from idas_p2p.dicom.scan import header_of
+from idas_p2p.dicom.scan import bears_its_names, header_of
 from idas_p2p.errors import MalformedInstance
 from tests.dicom.encoded import DEFLATED, EXPLICIT, header, nested, text
 
@@ -73,3 +74,13 @@ def test_a_damaged_instance_gives_a_header_or_is_malformed(place: int, damage: b
     except MalformedInstance:
         return
     assert 0 < len(found.sop_instance_uid) <= 64
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_implicit.dcm", "image_dfl.dcm"])
+def test_an_instance_bears_its_own_names_and_no_others(name: str) -> None:
+    instance = scan_part10(Path(str(get_testdata_file(name, download=False))))[0]
+    assert bears_its_names(instance)
+    for field in ("study_uid", "series_uid", "sop_class_uid", "sop_instance_uid"):
+        assert not bears_its_names(replace(instance, **{field: "1.2.3"}))
+    with pytest.raises(MalformedInstance):
+        bears_its_names(replace(instance, data=MemoryBlob(b"no data set")))
