@@ -23,6 +23,7 @@ from idas_p2p.access.policy import Level, Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.exchange.codec.choice import Effort
 from idas_p2p.exchange.coding import Coding, Encoder
 from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.wire.address import Address, Contact
@@ -188,9 +189,20 @@ def tickets() -> list[Vector]:
 def chunks() -> list[Vector]:
     """The chunks of one data set after another of one series, and what they decode to; section 5."""
     head = bytes(range(128))
-    pixels = b"".join((1_000 + n // 2).to_bytes(2, "little") for n in range(512))
+    noise = b"".join(counted(number, 64) for number in range(30, 38))
+    pixels = b"".join((1_000 + n // 2 + noise[n] % 64).to_bytes(2, "little") for n in range(512))
+    rows = {"rows": 16, "columns": 32, "bits_allocated": 16}
+    flipped = b"".join(pixels[place : place + 2][::-1] for place in range(0, 1_024, 2))
+    colours = b"".join(bytes((n // 3 + 5 + noise[n] % 16, n // 3 + noise[n] % 16, n // 4)) for n in range(192))
     sets = {
-        "head, 16-bit pixels, tail": (head + pixels + b"tail", PixelLayout(128, 1_024)),
+        "head, 16-bit pixels, tail": (head + pixels + b"tail", PixelLayout(128, 1_024, **rows)),
+        "big-endian pixels": (head + flipped, PixelLayout(128, 1_024, **rows, is_big_endian=True)),
+        "32-bit pixels": (head + pixels, PixelLayout(128, 1_024, rows=8, columns=32, bits_allocated=32)),
+        "RGB": (head + colours, PixelLayout(128, 576, rows=12, columns=16, samples=3, bits_allocated=8)),
+        "RGB in planes": (
+            head + b"".join(colours[place::3] for place in range(3)),
+            PixelLayout(128, 576, rows=12, columns=16, samples=3, bits_allocated=8, is_planar=True),
+        ),
         "noise": (counted(14, 64) + counted(15, 64), None),
         "one byte": (b"\0", None),
     }
@@ -199,27 +211,43 @@ def chunks() -> list[Vector]:
         plain = [{"coding": int(c.coding), "size": c.size, "data": c.data.hex()} for c in coded]
         return {"comment": comment, "chunks": plain, "data": data.hex(), "outcome": outcome}
 
-    def coded(data: bytes, layout: PixelLayout | None, encoder: Encoder) -> list[Chunk]:
-        return list(encoder.chunks("1", MemoryBlob(data), layout, packed=False))
+    def coded(data: bytes, layout: PixelLayout | None, encoder: Encoder, effort: Effort = Effort.DENSE) -> list[Chunk]:
+        return list(encoder.chunks("1", MemoryBlob(data), layout, packed=False, effort=effort))
 
-    vectors = [vector(why, coded(data, layout, Encoder()), data) for why, (data, layout) in sets.items()]
+    vectors = [
+        vector(f"{why}, {effort.name.lower()}", coded(data, layout, Encoder(), effort), data)
+        for why, (data, layout) in sets.items()
+        for effort in (Effort.LIGHT, Effort.DENSE)
+    ]
     encoder = Encoder()
     again = head[:-1] + b"x"
     two = [*coded(head, None, encoder), *coded(again, None, encoder)]
-    good = coded(*sets["head, 16-bit pixels, tail"], Encoder())[1]
+    light = coded(*sets["head, 16-bit pixels, tail"], Encoder(), Effort.LIGHT)[1]
+    dense = coded(*sets["head, 16-bit pixels, tail"], Encoder())[1]
+    rgb = coded(*sets["RGB"], Encoder())[1]
+    scan = b"\xff\xda\x00\x08\x01\x01\x00"
     refused = {
-        "larger than announced": replace(good, size=good.size - 2),
-        "smaller than announced": replace(good, size=good.size + 2),
-        "cut short": replace(good, data=good.data[:-1]),
-        "something behind": replace(good, data=good.data + b"\0"),
-        "unknown coding": replace(good, coding=99),
-        "a dictionary that has not come": replace(good, coding=int(Coding.ZSTD_SERIES)),
+        "unknown coding": replace(light, coding=99),
+        "a dictionary that has not come": replace(light, coding=int(Coding.ZSTD_SERIES)),
         "raw, of another size": Chunk(coding=0, size=3, data=b"four"),
+        "differences to something unknown": replace(light, data=b"\x04" + light.data[1:]),
+        "a lossy scan": replace(dense, data=dense.data.replace(scan + b"\0", scan + b"\1")),
+        "a scan that is cut short": replace(dense, data=dense.data[:-9] + dense.data[-2:]),
+        "an image larger than its chunk": replace(dense, data=dense.data.replace(b"\0\x10\0\x20", b"\xff\xff\xff\xff")),
     }
+    for name, good in (("differences", light), ("JPEG-LS", dense), ("colours", rgb)):
+        refused |= {
+            f"{name}, larger than announced": replace(good, size=good.size // 2),
+            f"{name}, smaller than announced": replace(good, size=good.size * 2),
+            f"{name}, cut short": replace(good, data=good.data[:-1]),
+            f"{name}, something behind": replace(good, data=good.data + b"\0"),
+        }
+    head_chunk = Chunk(coding=0, size=4, data=b"head")
     return [
         *vectors,
         vector("the second head of a series", two, head + again),
-        *(vector(why, [chunk], b"", "refused") for why, chunk in refused.items()),
+        vector("a first chunk of pixels", [dense], b"", "refused"),
+        *(vector(why, [head_chunk, chunk], b"", "refused") for why, chunk in refused.items()),
     ]
 
 

@@ -92,8 +92,11 @@ class Encoder:
             piece = data.read(offset, size)
             if len(piece) != size:
                 raise OSError("a data set ended early")
-            is_regular = begin <= offset < end and offset != start  # what goes on where it was cut may be no whole rows
-            yield Piece(offset, piece, grid if is_regular else None, self._ways_of(series_uid) if is_regular else None)
+            if not begin <= offset < end or offset == start:  # what goes on where it was cut may be no whole rows
+                yield Piece(offset, piece)
+            else:
+                of_rows = grid is not None and size % grid.row_size == 0
+                yield Piece(offset, piece, grid if of_rows else None, self._ways_of(series_uid))
 
     def job(self, series_uid: str, piece: Piece, effort: Effort) -> Encode | EncodeHead | None:
         """What is to be done with the next piece; None when it goes as it is. Here heads become dictionaries."""

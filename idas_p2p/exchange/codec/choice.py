@@ -101,7 +101,8 @@ class SeriesWays:
             return (best,)
         if effort is Effort.LIGHT:
             return LIGHT
-        return (*DENSE, self._best.get(Effort.LIGHT, Way.BOTH))
+        light = self._best.get(Effort.LIGHT)
+        return (*DENSE, *(LIGHT if light is None else (light,)))
 
     def learn(self, effort: Effort, size: int, coded: Coded) -> None:
         """Take note of a coded piece."""
