@@ -3,7 +3,7 @@
 Folding (0, -1, 1, -2, ... become 0, 1, 2, 3, ...) keeps the sign out of the high bytes: they are nearly all zero.
 
 Belongs here: the bytes of this coding, and what zstd frames must look like. Pure; lets other threads run.
-Source: docs/spec/exchange.md section 5.4.
+Source: docs/spec/exchange.md section 5.3.
 """
 
 from __future__ import annotations

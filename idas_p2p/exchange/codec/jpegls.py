@@ -2,7 +2,7 @@
 
 Law: a stream reaches the library only when its header says exactly what is expected, since the library allocates what a
 header asks for. Belongs here: headers, the two calls. Not here: which samples (samples.py). The binding keeps the GIL:
-call it in a worker process (worker.py). Source: ITU-T T.87 annexes C and D; docs/spec/exchange.md section 5.
+call it in a worker process (worker.py). Source: ITU-T T.87 annexes C and D; docs/spec/exchange.md section 5.10.
 """
 
 from __future__ import annotations

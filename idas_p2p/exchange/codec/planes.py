@@ -2,7 +2,7 @@
 
 All rows of a piece make one image, of however many frames they are: small frames so share what the coder learns.
 Law: the depth is taken from the samples, whatever the header says. Pure, but keeps the GIL.
-Source: docs/spec/exchange.md sections 5.5 and 5.6.
+Source: docs/spec/exchange.md sections 5.8 and 5.9.
 """
 
 from __future__ import annotations
