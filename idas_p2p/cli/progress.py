@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from idas_p2p.dashboard.text import printable, size
+from idas_p2p.dashboard.text import duration, joined, printable, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -43,13 +43,14 @@ class TransferProgress:
         """Show one report of the node.
 
         Args:
-            report: `instances`, `total`, `bytes`, `wire_bytes`, `path`, `failed`; any may be missing.
+            report: `instances`, `total`, `bytes`, `wire_bytes`, `ratio`, `rate`, `left_seconds`, `path`, `holders`,
+                `failed`; any may be missing.
         """
         if self._bar is None or self._task is None:
             return
         failed = report.get("failed")
         failures = f", {len(failed) if isinstance(failed, list) else failed} failed" if failed else ""
-        about = f"{size(report.get('bytes'))}, {size(report.get('wire_bytes'))} on the wire{failures}"
+        about = f"{size(report.get('bytes'))}, {size(report.get('wire_bytes'))} on the wire{_pace(report)}{failures}"
         self._bar.update(
             self._task,
             completed=report.get("instances") or 0,
@@ -57,6 +58,18 @@ class TransferProgress:
             description=printable(report.get("path") or "retrieving"),
             about=about,
         )
+
+
+def _pace(report: Mapping[str, Any]) -> str:
+    """What is known of ratio, rate, time left and holders."""
+    ratio, rate, left = (report.get(name) for name in ("ratio", "rate", "left_seconds"))
+    known = [
+        f"{ratio:.1f} : 1" if ratio else "",
+        f"{size(rate)}/s" if rate else "",
+        f"{duration(left)} left" if left else "",
+        f"from {joined(report['holders'])}" if report.get("holders") else "",
+    ]
+    return "".join(f", {words}" for words in known if words)
 
 
 def _make_bar(stream: TextIO) -> Progress:

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from idas_p2p.dashboard.tables import Records, Row, counted, rows_of, state, word
-from idas_p2p.dashboard.text import duration, joined, number, size
+from idas_p2p.dashboard.text import UNKNOWN, duration, joined, number, size
 
 
 def transfers_table(result: Mapping[str, Any]) -> RenderableType:
@@ -17,7 +17,7 @@ def transfers_table(result: Mapping[str, Any]) -> RenderableType:
 
     Args:
         result: `transfers`: number, direction (in, out), study_uid, peer, state, instances, total, failed (a count),
-            bytes, wire_bytes, seconds, path.
+            bytes, wire_bytes, ratio, rate (bytes a second), seconds, left_seconds, path, reason.
     """
     rows = [
         (
@@ -28,14 +28,19 @@ def transfers_table(result: Mapping[str, Any]) -> RenderableType:
             _progress(row),
             size(row.get("bytes")),
             size(row.get("wire_bytes")),
+            _ratio(row.get("ratio")),
+            _rate(row.get("rate")),
             duration(row.get("seconds")),
+            duration(row.get("left_seconds")),
             word(row.get("path")),
+            word(row.get("reason") or ""),
             word(row.get("study_uid")),
         )
         for row in rows_of(result, "transfers")
     ]
-    headings = ("NO", "WAY", "STATE", "PEER", "IMAGES", "SIZE", "ON WIRE", "TIME", "PATH", "STUDY UID")
-    records = Records(headings, rows, numbers=("NO", "IMAGES", "SIZE", "ON WIRE", "TIME"))
+    headings = ("NO", "WAY", "STATE", "PEER", "IMAGES", "SIZE", "ON WIRE", "RATIO", "RATE", "TIME", "LEFT", "PATH")
+    numbers = ("NO", "IMAGES", "SIZE", "ON WIRE", "RATIO", "RATE", "TIME", "LEFT")
+    records = Records((*headings, "REASON", "STUDY UID"), rows, numbers=numbers)
     return counted(records, "transfers", when_empty="No transfer yet.")
 
 
@@ -43,15 +48,27 @@ def retrieved_text(result: Mapping[str, Any]) -> Text:
     """The result of `idas get` in a sentence.
 
     Args:
-        result: instances, failed (a list), bytes, wire_bytes, seconds, path, holders.
+        result: instances, failed (a list), bytes, wire_bytes, seconds, path, holders, differing.
     """
     words = (
         f"{number(result.get('instances'))} images, {size(result.get('bytes'))}"
         f" ({size(result.get('wire_bytes'))} on the wire) in {duration(result.get('seconds'))},"
         f" {word(result.get('path'))}, from {joined(result.get('holders'))}"
     )
-    failed = result.get("failed")
-    return Text(f"{words}; {len(failed)} failed" if isinstance(failed, list) and failed else words)
+    failed, differing = result.get("failed"), result.get("differing")
+    if isinstance(failed, list) and failed:
+        words += f"; {len(failed)} failed"
+    if isinstance(differing, list) and differing:
+        words += f"; another copy was left out, at {joined(differing)}"
+    return Text(words)
+
+
+def _ratio(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else UNKNOWN
+
+
+def _rate(value: object) -> str:
+    return f"{size(value)}/s" if isinstance(value, int | float) else UNKNOWN
 
 
 def _progress(row: Row) -> str:

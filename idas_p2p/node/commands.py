@@ -6,6 +6,7 @@ Source: docs/operations/commands.md section 9.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -23,6 +24,8 @@ from idas_p2p.node.export import export
 from idas_p2p.node.find import Search
 from idas_p2p.node.node import Node
 from idas_p2p.node.transfers import Transfer
+from idas_p2p.store.transfers import Counters, Direction
+from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Selection
@@ -135,11 +138,16 @@ async def _get(node: Node, arguments: Arguments, progress: Progress) -> Argument
     await node.embedded.update_catalog()
     priority = Priority[str(arguments.get("priority") or Priority.MEDIUM.name).upper()]
     events = node.retriever.retrieve(user, [Selection(study_uid=study_uid)], priority=priority)
-    if arguments.get("out"):
-        report = await export(node.bridge, Path(arguments["out"]), events, on_progress=reporter.report)
-    else:
-        workstation = destination(node.settings, str(arguments["to"]), calling_aet=node.config.aet)
-        report = await deliver(node.bridge, workstation, events, on_progress=reporter.report)
+    watching = TaskOwner(limit=1)
+    watching.start("progress", reporter.watch())
+    try:
+        if arguments.get("out"):
+            report = await export(node.bridge, Path(arguments["out"]), events, on_progress=reporter.report)
+        else:
+            workstation = destination(node.settings, str(arguments["to"]), calling_aet=node.config.aet)
+            report = await deliver(node.bridge, workstation, events, on_progress=reporter.report)
+    finally:
+        await watching.stop()
     return reporter.result(report)
 
 
@@ -147,35 +155,45 @@ class _Reporter:
     """Turns counters into progress lines, not too many, and into the result of `get`."""
 
     def __init__(self, node: Node, study_uid: str, user: str, progress: Progress) -> None:
-        self._node, self._study_uid, self._user, self._progress = node, study_uid, user, progress
+        self._node, self._asked, self._progress = node, (study_uid, user), progress
+        self._last = DeliveryReport()
         self._begun = node.clock.monotonic()
         self._told = -PROGRESS_INTERVAL
         self._transfer: Transfer | None = None
 
+    async def watch(self) -> None:
+        """Tell how far it has come, also while a large image is on its way."""
+        while True:
+            await asyncio.sleep(PROGRESS_INTERVAL)
+            self.report(self._last)
+
     def report(self, report: DeliveryReport) -> None:
         """Tell how far it has come, at most every PROGRESS_INTERVAL."""
+        self._last = report
         self._transfer = self._transfer or next(
             (
                 transfer
                 for transfer in self._node.transfers.running.values()
-                if transfer.study_uid == self._study_uid and transfer.user == self._user
+                if (transfer.direction, transfer.study_uid, transfer.user) == (Direction.IN, *self._asked)
             ),
             None,
         )
         if self._node.clock.monotonic() - self._told >= PROGRESS_INTERVAL:
             self._told = self._node.clock.monotonic()
-            self._progress({**self._counters(report), "total": report.total, "failed": report.failed})
+            told = {"total": report.total, "failed": report.failed, "holders": self._holders()}
+            self._progress({**self._counters(report, is_running=True), **told})
 
     def result(self, report: DeliveryReport) -> Arguments:
         """What was done in the end."""
         seconds = self._node.clock.monotonic() - self._begun
         unnamed = report.failed - len(report.failed_uids)
         return {
-            "study_uid": self._study_uid,
-            **self._counters(report),
+            "study_uid": self._asked[0],
+            **self._counters(report, is_running=False),
             "failed": [*report.failed_uids, *[""] * unnamed],
             "seconds": round(seconds, 3),
             "holders": self._holders(),
+            "differing": list(self._transfer.differing) if self._transfer else [],
         }
 
     def _holders(self) -> list[str]:
@@ -183,10 +201,19 @@ class _Reporter:
             return []
         return list(self._transfer.partners) or [self._node.config.institution]
 
-    def _counters(self, report: DeliveryReport) -> dict[str, Any]:
+    def _counters(self, report: DeliveryReport, *, is_running: bool) -> dict[str, Any]:
+        wire_bytes = self._transfer.wire_bytes if self._transfer else 0
+        counters = Counters(
+            instances=report.completed + report.warning,
+            total=report.total,
+            failed=report.failed,
+            bytes=report.bytes,
+            wire_bytes=wire_bytes,
+        )
         return {
-            "instances": report.completed + report.warning,
-            "bytes": report.bytes,
-            "wire_bytes": self._transfer.wire_bytes if self._transfer else 0,
+            "instances": counters.instances,
+            "bytes": counters.bytes,
+            "wire_bytes": wire_bytes,
+            **views.pace(counters, self._node.clock.monotonic() - self._begun, is_running=is_running),
             "path": self._transfer.path if self._transfer else "",
         }

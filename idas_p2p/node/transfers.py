@@ -9,15 +9,19 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from idas_p2p.clock import Clock
 from idas_p2p.errors import IdasError, LocalError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.signed_manifest import Evidence
-from idas_p2p.store.transfers import Counters, Direction, State, TransferLog
+from idas_p2p.store.transfers import Counters, Direction, SignedManifest, State, TransferLog
 from idas_p2p.transport.channel import Channel
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import InstanceFailed, RetrieveEvent, Total
+
+COPIES_DIFFER: Final = "copies_differ"
+"""Why a transfer that brought everything is still worth a look: a holder's copy is not like that of the others."""
 
 
 @dataclass(slots=True, kw_only=True, repr=False)
@@ -38,6 +42,11 @@ class Transfer:
     differing: list[str] = field(default_factory=list)  # institutions whose copies were left out
     evidence: list[tuple[NodeId, Evidence]] = field(default_factory=list)  # what holders signed
     _channels: list[Channel] = field(default_factory=list)
+
+    @property
+    def manifests(self) -> list[SignedManifest]:
+        """What holders signed, for the log."""
+        return [SignedManifest(holder.raw, one.digest, one.signature) for holder, one in self.evidence]
 
     def use(self, channel: Channel, *, partner: str = "") -> None:
         """Count the bytes of one more channel, and name who is at its other end."""
@@ -103,7 +112,7 @@ class Transfers:
         try:
             yield transfer
             lost = transfer.failed or transfer.instances < transfer.total
-            state = State.PARTIAL if lost else State.DONE
+            state, reason = State.PARTIAL if lost else State.DONE, COPIES_DIFFER if transfer.differing else ""
         except IdasError as error:
             state, reason = State.FAILED, error.code
             raise
@@ -136,6 +145,7 @@ class Transfers:
             ms=round(1000 * (now - transfer.started_at)),
         )
         try:
+            self._log.keep_manifests(transfer.number, transfer.manifests)
             self._log.update(transfer.number, transfer.counters, partner=", ".join(transfer.partners))
             self._log.finish(transfer.number, state, transfer.counters, now=now, reason=reason)
         except IdasError as error:  # the images are where they are; the next start marks it as interrupted

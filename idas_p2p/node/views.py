@@ -15,6 +15,8 @@ from idas_p2p import __version__
 from idas_p2p.node.node import Node
 from idas_p2p.node.sources import EMBEDDED
 from idas_p2p.store.totals import Count
+from idas_p2p.store.transfers import Counters, Direction
+from idas_p2p.store.transfers import Transfer as Logged
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import KEYWORDS, Study
@@ -146,29 +148,47 @@ def members(node: Node) -> Mapping[str, Any]:
 
 def transfers(node: Node) -> Mapping[str, Any]:
     """Answer of `transfers`: newest first, running ones with the counters of this moment."""
-    rows = []
-    for one in node.transfer_log.recent(MAX_TRANSFERS):
-        live = node.transfers.running.get(one.number)
-        counters = live.counters if live else one.counters
-        rows.append(
-            {
-                "number": one.number,
-                "direction": str(one.direction),
-                "study_uid": one.study_uid,
-                "peer": ", ".join(live.partners) if live else one.partner,
-                "user": one.user,
-                "state": str(one.state),
-                "reason": one.reason,
-                "instances": counters.instances,
-                "total": counters.total,
-                "failed": counters.failed,
-                "bytes": counters.bytes,
-                "wire_bytes": counters.wire_bytes,
-                "path": counters.path,
-                "seconds": round((one.ended_at or node.clock.now()) - one.started_at, 3),
-            }
-        )
-    return {"transfers": rows}
+    return {"transfers": [_transfer(node, one) for one in node.transfer_log.recent(MAX_TRANSFERS)]}
+
+
+def _transfer(node: Node, one: Logged) -> Mapping[str, Any]:
+    live = node.transfers.running.get(one.number)
+    counters = live.counters if live else one.counters
+    seconds = (one.ended_at or node.clock.now()) - one.started_at
+    partners = list(live.partners) if live else [name for name in one.partner.split(", ") if name]
+    return {
+        "number": one.number,
+        "direction": str(one.direction),
+        "study_uid": one.study_uid,
+        "peer": ", ".join(partners),
+        "holders": partners if one.direction is Direction.IN else [node.config.institution],
+        "differing": list(live.differing) if live else [],
+        "user": one.user,
+        "state": str(one.state),
+        "reason": one.reason,
+        "instances": counters.instances,
+        "total": counters.total,
+        "failed": counters.failed,
+        "bytes": counters.bytes,
+        "wire_bytes": counters.wire_bytes,
+        **pace(counters, seconds, is_running=live is not None),
+        "path": counters.path,
+        "seconds": round(seconds, 3),
+    }
+
+
+def pace(counters: Counters, seconds: float, *, is_running: bool) -> Mapping[str, float | None]:
+    """How well a transfer goes: `ratio` of bytes to bytes on the wire, `rate` in bytes a second, `left_seconds`.
+
+    None where that is not known: no bytes yet, nothing on the wire, or the transfer has ended.
+    """
+    done, rate = counters.instances + counters.failed, counters.bytes / seconds if seconds > 0 else 0.0
+    is_known = is_running and counters.instances > 0
+    return {
+        "ratio": round(counters.bytes / counters.wire_bytes, 2) if counters.wire_bytes and counters.bytes else None,
+        "rate": round(rate) if rate else None,
+        "left_seconds": round(seconds * max(0, counters.total - done) / done, 1) if is_known else None,
+    }
 
 
 def studies(node: Node) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from idas_p2p.wire.study import Study
 
-SCHEMA_VERSION: Final = 3  # a database of a higher version is refused
+SCHEMA_VERSION: Final = 4  # a database of a higher version is refused
 
 metadata = MetaData()
 
@@ -206,4 +206,13 @@ transfers = Table(
     _number("wire_bytes"),
     _text("path"),
     _text("reason"),
+)
+transfer_manifests = Table(
+    "transfer_manifests",
+    metadata,
+    Column("number", BigInteger, ForeignKey("transfers.number", ondelete="CASCADE"), primary_key=True),
+    _number("position", primary_key=True, autoincrement=False),  # 0, 1, ... within the transfer
+    Column("holder", LargeBinary, nullable=False),  # NodeId
+    Column("digest", LargeBinary, nullable=False),  # of what it said; docs/spec/exchange.md section 4.7
+    Column("signature", LargeBinary, nullable=False),
 )

@@ -5,6 +5,7 @@ Belongs here: their rows. Not here: doing them (exchange/), their bytes (spool.p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
@@ -12,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from idas_p2p.store.database import Database
-from idas_p2p.store.tables import transfers
+from idas_p2p.store.tables import transfer_manifests, transfers
 
 NO_NUMBER: Final = 0  # of a transfer the log does not know yet
 
@@ -67,6 +68,15 @@ class Transfer:
         return f"Transfer({self.number}, {self.state})"
 
 
+@dataclass(frozen=True, slots=True)
+class SignedManifest:
+    """What a holder signed about what it sent on one link; docs/spec/exchange.md section 4.7."""
+
+    holder: bytes  # NodeId
+    digest: bytes  # 32 bytes
+    signature: bytes  # 64 bytes
+
+
 class TransferLog:
     """The log in a database. Progress may be lost in a power cut, the end of a transfer is not."""
 
@@ -112,6 +122,20 @@ class TransferLog:
         values = {**asdict(counters), "state": state, "ended_at": now, "reason": reason}
         with self._database.write() as connection:
             connection.execute(transfers.update().where(transfers.c.number == number).values(values))
+
+    def keep_manifests(self, number: int, manifests: Sequence[SignedManifest]) -> None:
+        """Keep what holders signed, once, for as long as the transfer is kept."""
+        rows = [{"number": number, "position": place, **asdict(one)} for place, one in enumerate(manifests)]
+        if rows:
+            with self._database.write() as connection:
+                connection.execute(transfer_manifests.insert(), rows)
+
+    def manifests(self, number: int) -> list[SignedManifest]:
+        """What holders signed about one transfer, in the order of signing."""
+        table = transfer_manifests.c
+        query = select(table.holder, table.digest, table.signature).where(table.number == number)
+        with self._database.read() as connection:
+            return [SignedManifest(*row) for row in connection.execute(query.order_by(table.position))]
 
     def mark_interrupted(self, *, now: float) -> int:
         """Note, at start, that the node ended during the transfers still marked as running.

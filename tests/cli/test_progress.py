@@ -43,3 +43,14 @@ def test_a_report_with_nothing_known_yet_is_shown() -> None:
     with TransferProgress(stream, is_shown=True) as progress:
         progress.update({})
     assert "retrieving" in stream.getvalue()
+
+
+def test_rate_ratio_time_left_and_holders_are_shown_once_known() -> None:
+    stream = Terminal()
+    with TransferProgress(stream, is_shown=True) as progress:
+        known = {"ratio": 3.0, "rate": 25_000_000, "left_seconds": 4.2, "holders": ["Anna", "Carl\x07"]}
+        progress.update({**REPORT, **known})
+    shown = stream.getvalue().replace("\n", "")
+    for words in ("3.0 : 1", "25 MB/s", "4.2 s left"):
+        assert words in shown
+    assert "\x07" not in shown

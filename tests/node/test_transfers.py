@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from idas_p2p.errors import ArchiveFailed
-from idas_p2p.node.transfers import Transfers
+from idas_p2p.exchange.signed_manifest import Evidence
+from idas_p2p.node.transfers import COPIES_DIFFER, Transfers
 from idas_p2p.store.database import Database
-from idas_p2p.store.transfers import Direction, State, TransferLog
-from idas_p2p.transport.memory import make_pair
+from idas_p2p.store.transfers import Direction, SignedManifest, State, TransferLog
+from idas_p2p.transport.memory import OTHER, make_pair
 from idas_p2p.wire.instance import InstanceFailed, Total
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, make_instance
@@ -86,3 +87,11 @@ async def test_waiting_for_idleness_ends_with_the_last_transfer(transfers: Trans
     with transfers.transfer(Direction.IN, STUDY, ""):
         assert not await transfers.wait_idle(0.0)
     assert await transfers.wait_idle(1.0)
+
+
+def test_what_holders_signed_and_a_copy_that_differs_are_logged(transfers: Transfers, database: Database) -> None:
+    with transfers.transfer(Direction.IN, STUDY, "") as transfer:
+        transfer.evidence.append((OTHER, Evidence(bytes(32), bytes(64))))
+        transfer.differing.append("Lake Clinic")
+    assert ended(database) == (State.DONE, COPIES_DIFFER)
+    assert TransferLog(database).manifests(transfer.number) == [SignedManifest(OTHER.raw, bytes(32), bytes(64))]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from idas_p2p.store.database import Database
-from idas_p2p.store.transfers import Counters, Direction, State, TransferLog
+from idas_p2p.store.transfers import Counters, Direction, SignedManifest, State, TransferLog
 
 
 @pytest.fixture
@@ -47,3 +47,14 @@ def test_old_transfers_are_forgotten_and_running_ones_are_not(log: TransferLog) 
 def test_a_transfer_does_not_print_whose_study_it_is(log: TransferLog) -> None:
     log.begin(direction=Direction.IN, study_uid="1.2.CANARY", user="CANARY", now=1.0)
     assert "CANARY" not in repr(log.recent(1))
+
+
+def test_what_holders_signed_is_kept_as_long_as_the_transfer(log: TransferLog) -> None:
+    number = log.begin(direction=Direction.IN, study_uid="1.2", now=1.0)
+    signed = [SignedManifest(bytes((place,)) * 32, bytes(32), bytes(64)) for place in (2, 1)]
+    log.keep_manifests(number, signed)
+    log.keep_manifests(number + 1, [])
+    assert (log.manifests(number), log.manifests(number + 1)) == (signed, [])
+    log.finish(number, State.DONE, Counters(), now=2.0)
+    log.forget(3.0)
+    assert log.manifests(number) == []
