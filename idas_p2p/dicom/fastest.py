@@ -138,7 +138,8 @@ class FastestArchive:
             ArchiveUnreachable, ArchiveFailed: no way came to its end; of the first.
         """
         pull, totals = _Pull(selection), Totals()
-        for way in self._choice.order(now=self._clock.monotonic()):
+        is_part = bool(selection.sop_instance_uids)
+        for way in self._choice.order(now=self._clock.monotonic(), is_part=is_part):
             pull.begin()
             try:
                 events = self._one(way, pull)

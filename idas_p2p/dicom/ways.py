@@ -46,11 +46,17 @@ class Ways:
         self._preferred = preferred
         self._turn = 0
 
-    def order(self, *, now: float) -> list[Way]:
-        """Every way, in the order to try them for the next retrieval. `now` in seconds of any steady clock."""
-        self._turn += 1
+    def order(self, *, now: float, is_part: bool = False) -> list[Way]:
+        """Every way, in the order to try them for the next retrieval.
+
+        Args:
+            now: seconds of any steady clock.
+            is_part: single instances are asked for, perhaps again: by the way that promises most, since another may
+                give other bytes for the same values (docs/decisions/archive-ways.md).
+        """
+        self._turn += not is_part
         ways = sorted(self._records, key=self._promise)
-        if self._preferred is None and self._turn % LOOK_AGAIN == 0:
+        if self._preferred is None and self._turn % LOOK_AGAIN == 0 and not is_part:
             again = min((way for way in ways if way is not Way.WEB), key=self._last_used, default=None)
             if ways[0] is not Way.WEB and again is not None:
                 ways.sort(key=lambda way: way is not again)

@@ -40,6 +40,14 @@ def test_the_other_way_is_tried_now_and_then() -> None:
     assert first[LOOK_AGAIN - 1] is Way.GET
 
 
+def test_single_instances_are_asked_for_as_the_study_was() -> None:
+    ways = Ways(DICOM)
+    for _ in range(LOOK_AGAIN - 1):
+        ways.order(now=0.0)
+    assert {ways.order(now=0.0, is_part=True)[0] for _ in range(2 * LOOK_AGAIN)} == {Way.MOVE}
+    assert ways.order(now=0.0)[0] is Way.GET
+
+
 def test_where_dicomweb_works_the_slower_ways_are_left_alone() -> None:
     ways = Ways(ALL)
     assert {ways.order(now=0.0)[0] for _ in range(3 * LOOK_AGAIN)} == {Way.WEB}
