@@ -66,6 +66,14 @@ def test_attributes_are_read_in_big_endian() -> None:
     assert names(data, BIG_ENDIAN) == ("Doe^Jane", "")
 
 
+@pytest.mark.parametrize(("syntax", "rows"), [(EXPLICIT, b"\x00\x02"), (BIG_ENDIAN, b"\x02\x00")])
+def test_a_number_is_the_same_in_either_byte_order(syntax: str, rows: bytes) -> None:
+    order = ">" if syntax == BIG_ENDIAN else "<"
+    data = struct.pack(f"{order}HH2sH", 0x0028, 0x0010, b"US", 2) + rows
+    elements = read_elements(MemoryBlob(data), syntax, ["Rows", "Columns"])
+    assert (elements.number("Rows"), elements.number("Columns")) == (512, None)
+
+
 def test_attributes_are_read_from_a_deflated_head() -> None:
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     data = packer.compress(header() + element(PIXELS, "OW", bytes(100_000))) + packer.flush()

@@ -1,0 +1,56 @@
+"""Where native pixels lie: what the head says, in either byte order, and nothing where there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from idas_p2p.blob import MemoryBlob
+from idas_p2p.dicom.layout import NATIVE, native_pixels
+from idas_p2p.dicom.part10 import HEAD_SIZE, read_meta
+from idas_p2p.errors import MalformedInstance
+from tests.dicom.encoded import EXPLICIT, header
+
+
+def raw(name: str) -> tuple[bytes, str, Path]:
+    path = Path(str(get_testdata_file(name, download=False)))
+    data = path.read_bytes()
+    meta = read_meta(data[:HEAD_SIZE])
+    return data[meta.size :], meta.transfer_syntax_uid, path
+
+
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm", "US1_UNCR.dcm", "rtdose.dcm"]
+)
+def test_pixels_lie_where_pydicom_finds_them(name: str) -> None:
+    data, syntax, path = raw(name)
+    dataset = pydicom.dcmread(path)
+    pixels = native_pixels(MemoryBlob(data), syntax)
+    assert pixels is not None
+    assert data[pixels.offset : pixels.offset + pixels.length] == dataset.PixelData
+    assert (pixels.rows, pixels.columns, pixels.samples) == (dataset.Rows, dataset.Columns, dataset.SamplesPerPixel)
+    assert pixels.bits_allocated == dataset.BitsAllocated
+    assert pixels.is_planar == bool(dataset.get("PlanarConfiguration", 0))
+    assert pixels.is_big_endian == ("bigendian" in name)
+
+
+def test_an_instance_without_native_pixels_has_none() -> None:
+    assert native_pixels(MemoryBlob(header()), EXPLICIT) is None
+    data, syntax, _ = raw("MR_small_RLE.dcm")
+    assert syntax not in NATIVE
+    assert native_pixels(MemoryBlob(data), syntax) is None
+
+
+def test_a_head_that_says_nothing_of_its_pixels_has_zeros() -> None:
+    pixels = native_pixels(MemoryBlob(b"\xe0\x7f\x10\x00OW\0\0\x04\0\0\0four"), EXPLICIT)
+    assert pixels is not None
+    assert (pixels.offset, pixels.length, pixels.rows, pixels.bits_allocated) == (12, 4, 0, 0)
+
+
+def test_what_is_cut_short_is_malformed() -> None:
+    data, syntax, _ = raw("CT_small.dcm")
+    with pytest.raises(MalformedInstance):
+        native_pixels(MemoryBlob(data[:5_000]), syntax)
