@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from idas_p2p.limits import DIRECTORY_K
-from tools.simulate_directory.figures import Figures
+from tools.simulate_directory.figures import Figures, from_json
 from tools.simulate_directory.plan import Plan
 from tools.simulate_directory.plot import draw
 from tools.simulate_directory.report import show
@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     add("--ours", action="store_true", help="ours alone")
     add("--limit", type=float, help=f"real seconds of one run (stock: {STOCK_LIMIT:g} unless told)")
     add("--plot", type=Path, metavar="FILE.png", help="hops and messages against the number of nodes")
+    add("--draw", type=Path, metavar="RUNS.json", help="run nothing: plot what runs with --json printed")
     add("--json", action="store_true", help="one object for each run; ours alone unless --stock")
     return made
 
@@ -81,6 +82,9 @@ def plan_of(args: argparse.Namespace) -> Plan:
 def main() -> int:
     """Run what the command line asks for."""
     args = parser().parse_args()
+    if args.draw:
+        draw([from_json(json.loads(line)) for line in args.draw.read_text().splitlines()], args.plot)
+        return 0
     plan = plan_of(args)
     sizes = [int(size) for size in args.sweep.split(",")] if args.sweep else [plan.nodes]
     systems = ["stock"] if args.stock else ["ours"] if args.ours or (args.json and not args.plot) else ["ours", "stock"]

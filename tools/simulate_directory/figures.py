@@ -6,7 +6,7 @@ Belongs here: names and summaries. Not here: measuring.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -47,6 +47,12 @@ class Figures:
         plain = asdict(self)
         plain |= plain.pop("more")
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in plain.items()}
+
+
+def from_json(plain: Mapping[str, Any]) -> Figures:
+    """What `to_json` gave; what only one scenario tells is in `more`."""
+    known = {name: value for name, value in plain.items() if name in Figures.__slots__}
+    return Figures(**known, more={name: value for name, value in plain.items() if name not in known})
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

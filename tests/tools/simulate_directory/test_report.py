@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.simulate_directory.figures import Figures, percentile
+from tools.simulate_directory.figures import Figures, from_json, percentile
 from tools.simulate_directory.plot import draw
 from tools.simulate_directory.report import table_of
 
@@ -29,6 +29,12 @@ def test_the_picture_shows_what_there_is(tmp_path: Path) -> None:
     path = tmp_path / "lookups.png"
     draw([figures("ours", 10, 3.0), figures("ours", 100, 6.0), figures("stock", 10, None)], path)
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_figures_survive_being_printed() -> None:
+    one = figures("ours", 10, 3.0)
+    one.more["published"] = 7
+    assert from_json(one.to_json()) == one
 
 
 def test_a_percentile_is_a_value_that_was_seen() -> None:
