@@ -11,8 +11,7 @@
     │   └── ArchiveFailed, DestinationFailed, MalformedInstance, InstanceChanged, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration, BadCode, BadQuery, NoSuchThing
-    │   ├── NotAMember, NotAnAdmin
-    │   ├── NodeNotRunning, NodeAlreadyRunning
+    │   ├── NotAMember, NotAnAdmin, NodeNotRunning, NodeAlreadyRunning
     │   ├── UnknownDestination, UnknownCaller
     │   └── DatabaseDamaged, DatabaseTooNew, StorageRefused
     └── Unreachable         nobody's fault: try again
@@ -140,10 +139,7 @@ class InstanceChanged(RemoteError):
 
 
 class CannotConvert(RemoteError):
-    """The destination did not accept the image's own coding, and there is no lossless way to one it accepts.
-
-    Let the destination accept more transfer syntaxes, or install the decoder that is named.
-    """
+    """The destination accepts no coding the image can get without loss. Let it accept more, or install the decoder."""
 
     code = "remote.cannot_convert"
 
