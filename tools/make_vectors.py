@@ -191,12 +191,17 @@ def chunks() -> list[Vector]:
     head = bytes(range(128))
     noise = b"".join(counted(number, 64) for number in range(30, 38))
     pixels = b"".join((1_000 + n // 2 + noise[n] % 64).to_bytes(2, "little") for n in range(512))
-    rows = {"rows": 16, "columns": 32, "bits_allocated": 16}
     flipped = b"".join(pixels[place : place + 2][::-1] for place in range(0, 1_024, 2))
     colours = b"".join(bytes((n // 3 + 5 + noise[n] % 16, n // 3 + noise[n] % 16, n // 4)) for n in range(192))
     sets = {
-        "head, 16-bit pixels, tail": (head + pixels + b"tail", PixelLayout(128, 1_024, **rows)),
-        "big-endian pixels": (head + flipped, PixelLayout(128, 1_024, **rows, is_big_endian=True)),
+        "head, 16-bit pixels, tail": (
+            head + pixels + b"tail",
+            PixelLayout(128, 1_024, rows=16, columns=32, bits_allocated=16),
+        ),
+        "big-endian pixels": (
+            head + flipped,
+            PixelLayout(128, 1_024, rows=16, columns=32, bits_allocated=16, is_big_endian=True),
+        ),
         "32-bit pixels": (head + pixels, PixelLayout(128, 1_024, rows=8, columns=32, bits_allocated=32)),
         "RGB": (head + colours, PixelLayout(128, 576, rows=12, columns=16, samples=3, bits_allocated=8)),
         "RGB in planes": (
