@@ -36,6 +36,7 @@ class Prober(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._by_peer: dict[Peer, bytes] = {}
         self._by_token: dict[bytes, Peer] = {}
+        self._trials = set[bytes]()  # tokens of questions to peers whose key nobody proved
         self._answered = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -48,21 +49,27 @@ class Prober(asyncio.DatagramProtocol):
             self._transport.close()
 
     def probe(self, peer: Peer) -> None:
-        """Ask a peer, unless it is being asked already."""
+        """Ask a peer that proved its key, unless it is being asked already; it is told of when it answers."""
+        self._ask(peer)
+
+    def _ask(self, peer: Peer) -> bytes:
+        """Ask a peer; returns the token of the question, empty when none was sent."""
         if peer in self._by_peer or len(self._by_peer) >= MAX_PROBES:
-            return
+            return b""
         token = self._random_bytes(TOKEN_SIZE)
         self._by_peer[peer], self._by_token[token] = token, peer
         loop = asyncio.get_running_loop()
         loop.call_later(PROBE_AGAIN, self._send, peer, token)
         loop.call_later(PROBE_LIFETIME, self._give_up, peer, token)
         self._send(peer, token)
+        return token
 
     async def reaches(self, peers: Sequence[Peer]) -> bool:
-        """Ask some peers; returns whether any answered in time."""
+        """Ask some peers; returns whether any answered in time. An answer proves no key, so nobody is told of it."""
         self._answered.clear()
         for peer in peers:
-            self.probe(peer)
+            if token := self._ask(peer):
+                self._trials.add(token)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PROBE_LIFETIME):
                 await self._answered.wait()
@@ -80,7 +87,8 @@ class Prober(asyncio.DatagramProtocol):
         if peer is not None and normalise(addr) == peer.endpoint:
             del self._by_token[datagram.token]  # _by_peer keeps it a while, so that it is not asked again at once
             self._answered.set()
-            self._on_reachable(peer)
+            if datagram.token not in self._trials:
+                self._on_reachable(peer)
 
     def _send(self, peer: Peer, token: bytes) -> None:
         if token not in self._by_token or self._transport is None or self._transport.is_closing():
@@ -90,3 +98,4 @@ class Prober(asyncio.DatagramProtocol):
     def _give_up(self, peer: Peer, token: bytes) -> None:
         self._by_peer.pop(peer, None)
         self._by_token.pop(token, None)
+        self._trials.discard(token)

@@ -67,6 +67,14 @@ async def test_a_challenge_from_elsewhere_or_with_another_token_proves_nothing()
     assert reached == []
 
 
+async def test_whoever_answers_a_trial_of_the_network_proved_no_key_and_is_not_told_of() -> None:
+    network, reached = MemoryNetwork(), list[Peer]()
+    asking = await prober(network, reached)
+    await network.open(bare_protocol("bob"), Address(HOST, 2))
+    assert await asking.reaches([Peer(key("someone else").node_id, (HOST, 2))])
+    assert reached == []
+
+
 async def test_a_closed_prober_sends_nothing() -> None:
     network = MemoryNetwork()
     asking = await prober(network, [])
