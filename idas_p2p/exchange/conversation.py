@@ -104,9 +104,13 @@ class Conversation:
             self._watcher.interrupted(self._holder.node_id)
             gathering.tell()
             await asyncio.sleep(self._broken.delay)
-        gathering.shares.gone(self._number)
+        self.give_up(error)
+
+    def give_up(self, error: IdasError | None) -> None:
+        """Take the holder for gone, for this reason."""
+        self._gathering.shares.gone(self._number)
         if error is not None:
-            gathering.errors.append(error)
+            self._gathering.errors.append(error)
             self._watcher.failed(self._holder.node_id, error)
 
     async def _converse(self, channel: Channel, mode: Mode) -> None:
@@ -155,7 +159,7 @@ class Conversation:
         """Say what is wanted over one link, until nothing more is."""
         gathering, number = self._gathering, self._number
         try:
-            while not (gathering.is_over or self._notice_difference()):
+            while not (self.notice_difference() or gathering.is_over):
                 await link.want(gathering.wants(number, round_trip=link.round_trip))
                 await link.taken(gathering.shares.settled(number))
                 await gathering.wait()
@@ -163,8 +167,8 @@ class Conversation:
         except IdasError:
             await link.close()  # the reader learns why
 
-    def _notice_difference(self) -> bool:
-        """Whether its copy is left out; said once."""
+    def notice_difference(self) -> bool:
+        """Whether its copy is left out; the watcher is told once."""
         if self._number in self._gathering.shares.copies.differing and not self._differs:
             self._differs = True
             self._watcher.differs(self._holder.node_id)

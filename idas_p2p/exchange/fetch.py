@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from idas_p2p.clock import Clock
@@ -17,6 +17,7 @@ from idas_p2p.errors import LocalError
 from idas_p2p.events import log_failure
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.conversation import Conversation, Holder
+from idas_p2p.exchange.copies import Copy
 from idas_p2p.exchange.gathering import Gathering
 from idas_p2p.exchange.interfaces import Channel, FetchWatcher, TransferSpool
 from idas_p2p.exchange.link import SILENCE_TIMEOUT, Question
@@ -61,6 +62,10 @@ class Fetch:
         self._tasks = dict[asyncio.Task[None], Conversation]()
         self.errors = self._gathering.errors
         """Why holders were given up, in order."""
+
+    def start_with(self, delivered: Mapping[str, Copy], *, is_whole: bool) -> None:
+        """Take over what came from elsewhere before: what these holders have must agree with it, and is added to it."""
+        self._gathering.start_with(delivered, is_whole=is_whole)
 
     @property
     def failures(self) -> list[InstanceFailed]:
@@ -122,14 +127,16 @@ class Fetch:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
-        if not task.cancelled() and (error := task.exception()) is not None:  # a bug: the reader must not wait for ever
+        conversation = self._tasks.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:  # a bug costs one holder
             log_failure("conversation_failed", error)
-            self._gathering.fatal = LocalError()
+            conversation.give_up(LocalError())
         self._gathering.tell()
 
     async def _end(self) -> None:
         """Let the holders that answer sign what they said."""
+        for conversation in self._tasks.values():
+            conversation.notice_difference()
         self._gathering.is_over = True
         self._gathering.tell()
         if answering := [task for task, conversation in self._tasks.items() if conversation.is_answering]:

@@ -7,7 +7,7 @@ ending (fetch.py), decisions (shares.py).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -59,6 +59,18 @@ class Gathering:
     def is_full(self) -> bool:
         """Whether the reader has to take something first."""
         return not self._is_read and self.shares.ahead >= MAX_UNTAKEN
+
+    def start_with(self, delivered: Mapping[str, Copy], *, is_whole: bool) -> None:
+        """Take over what came from elsewhere, which gives nothing more; `is_whole` when that was all it has."""
+        number = self.shares.join(expected=len(delivered), now=self.now())
+        for uid, copy in delivered.items():
+            self.shares.listed(number, uid, copy)
+            self.shares.arrived(number, uid, copy)
+            self.shares.deliver(now=self.now())
+        if is_whole:
+            self.shares.list_ended(number, now=self.now())
+        else:
+            self.shares.gone(number)
 
     def now(self) -> float:
         """Monotonic seconds."""

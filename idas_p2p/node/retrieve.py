@@ -1,4 +1,4 @@
-"""Bring a study to one of our users: from our own archive, else from the members that hold it.
+"""Bring a study to one of our users: from our own archives, and from the members that hold more of it.
 
 Law: an instance is yielded once, after its digest was checked; what is still missing at the end is said. Belongs here:
 our own archive or others, tickets, when to give up. Not here: one or several holders (exchange/fetch.py), sharing
@@ -7,8 +7,9 @@ between workstations (fetches.py), what is said of it (fetch_log.py), delivery (
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
 from typing import Final
 
 from idas_p2p.access.federation import Federation
@@ -20,13 +21,17 @@ from idas_p2p.errors import (
     ArchiveFailed,
     IdasError,
     MalformedInstance,
+    RemoteError,
     StudyNotFound,
     TicketRefused,
     Unreachable,
 )
 from idas_p2p.events import log_event
 from idas_p2p.exchange.codec.coders import Coders
+from idas_p2p.exchange.coding import cuts
 from idas_p2p.exchange.conversation import Holder
+from idas_p2p.exchange.copies import Copy
+from idas_p2p.exchange.digests import digests_of
 from idas_p2p.exchange.fetch import Fetch
 from idas_p2p.exchange.link import Question
 from idas_p2p.node.fetch_log import FetchLog
@@ -106,43 +111,48 @@ class Retriever:
         await self._fetches.stop()
 
     async def _one(self, user: str, selection: Selection, priority: Priority) -> AsyncGenerator[RetrieveEvent, None]:
-        """From our own archive when nobody has more; from other holders when it does not give the study."""
-        sent = set[str]()
-        if self._is_ours(user, selection.study_uid):
+        """From our own archives first; what others have beside that, as far as their copies agree, from them."""
+        own, is_whole = dict[str, Copy](), False
+        if self._holdings.best_entries(selection.study_uid):
             try:
-                async with aclosing(self._local(user, selection)) as own:
-                    async for event in own:
-                        sent.add(event.sop_instance_uid if isinstance(event, Instance) else "")
+                async with aclosing(self._local(user, selection, own)) as events:
+                    async for event in events:
                         yield event
-                return
+                is_whole = True
             except (Unreachable, ArchiveFailed, StudyNotFound) as error:
                 if not await self._finder.offers_of(user, selection.study_uid):
                     raise
                 log_event("own_archive_passed_over", reason=error.code)
+        if is_whole and not self._finder.offers.valid(user, selection.study_uid, now=self._clock.now()):
+            return
         names = (user, selection.study_uid, *selection.series_uids, "/", *selection.sop_instance_uids)
-        key = derive(self._spool_key, "idas spool", *names)
-        shared = self._fetches.read(key, lambda held: self._remote(held, key, user, selection, priority))
-        async with aclosing(shared) as events:
-            async for event in events:
-                if not isinstance(event, Instance) or event.sop_instance_uid not in sent:
+        key = derive(self._spool_key, "idas spool", *names, *(["own"] if own else []))
+        ask = _Ask(user, selection, priority, own, is_whole)
+        try:
+            async with aclosing(self._fetches.read(key, lambda held: self._remote(held, key, ask))) as rest:
+                async for event in rest:
                     yield event
+        except (Unreachable, RemoteError) as error:
+            if not is_whole:
+                raise
+            log_event("others_not_compared", reason=error.code)
 
-    def _is_ours(self, user: str, study_uid: str) -> bool:
-        ours = self._holdings.best_entries(study_uid)
-        offered = self._finder.offers.valid(user, study_uid, now=self._clock.now())
-        return bool(ours) and all(offer.instance_count <= ours[0].study.instance_count for offer in offered)
-
-    async def _local(self, user: str, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
+    async def _local(
+        self, user: str, selection: Selection, given: dict[str, Copy]
+    ) -> AsyncGenerator[RetrieveEvent, None]:
+        """What our archives give; `given` gets the version of each instance."""
         with self._transfers.transfer(Direction.IN, selection.study_uid, user) as transfer:
             transfer.path = LOCAL_PATH
             async with aclosing(self._holdings.open_local(selection)) as events:
                 async for event in events:
                     transfer.count(event)
+                    if isinstance(event, Instance):
+                        digests = await digests_of(event.data, cuts(event.data.size, None))
+                        given[event.sop_instance_uid] = Copy(event.data.size, digests.whole)
                     yield event
 
-    async def _remote(
-        self, held: ExitStack, key: bytes, user: str, selection: Selection, priority: Priority
-    ) -> AsyncGenerator[RetrieveEvent, None]:
+    async def _remote(self, held: ExitStack, key: bytes, ask: _Ask) -> AsyncGenerator[RetrieveEvent, None]:
+        user, selection = ask.user, ask.selection
         with self._transfers.transfer(Direction.IN, selection.study_uid, user) as transfer:
             fetch: Fetch | None = None
             for _ in range(2):  # again with fresh tickets when a remembered one was refused
@@ -151,11 +161,11 @@ class Retriever:
                     raise self._error(fetch) or StudyNotFound()
                 if fetch is None:
                     spooled = held.enter_context(self._spool.open(key, now=self._clock.now()))
-                    fetch = self._fetch(spooled, transfer, user, selection, priority)
+                    fetch = self._fetch(spooled, transfer, ask)
                 refused = len(fetch.errors)
-                async with aclosing(fetch.events(_holder(offer, selection) for offer in offers)) as events:
+                async with aclosing(fetch.events(_holder(offer, ask) for offer in offers)) as events:
                     async for event in events:
-                        transfer.count(event)
+                        transfer.count(Total(event.count - len(ask.own)) if isinstance(event, Total) else event)
                         yield event
                 if fetch.is_complete or not any(isinstance(one, TicketRefused) for one in fetch.errors[refused:]):
                     break
@@ -166,18 +176,20 @@ class Retriever:
             if (error := self._error(fetch)) is not None:
                 raise error
 
-    def _fetch(
-        self, spooled: SpooledTransfer, transfer: Transfer, user: str, selection: Selection, priority: Priority
-    ) -> Fetch:
-        return Fetch(
-            Question(requester=self._identity.node_id, user=user, selection=selection, priority=priority),
+    def _fetch(self, spooled: SpooledTransfer, transfer: Transfer, ask: _Ask) -> Fetch:
+        selection = ask.selection
+        fetch = Fetch(
+            Question(requester=self._identity.node_id, user=ask.user, selection=selection, priority=ask.priority),
             spooled,
             dial=self._links.image,
             is_true=is_named_truly,
-            watcher=FetchLog(transfer, self._federation, self._finder.offers, user, selection.study_uid),
+            watcher=FetchLog(transfer, self._federation, self._finder.offers, ask.user, selection.study_uid),
             clock=self._clock,
             coders=self._coders,
         )
+        if ask.own:
+            fetch.start_with(ask.own, is_whole=ask.is_whole)
+        return fetch
 
     def _error(self, fetch: Fetch | None) -> IdasError | None:
         """What a retrieval that found no whole copy ends with: why the last holder was given up."""
@@ -186,9 +198,21 @@ class Retriever:
         return fetch.errors[-1]
 
 
-def _holder(offer: Offer, selection: Selection) -> Holder:
-    is_all = not (selection.series_uids or selection.sop_instance_uids)
-    return Holder(offer.holder, offer.ticket, offer.instance_count if is_all else 0)
+@dataclass(frozen=True, slots=True, repr=False)
+class _Ask:
+    """What other members are asked for."""
+
+    user: str
+    selection: Selection
+    priority: Priority
+    own: Mapping[str, Copy]  # what came from our own archives, by SOP Instance UID
+    is_whole: bool  # whether that is all they have
+
+
+def _holder(offer: Offer, ask: _Ask) -> Holder:
+    """A holder, and how many instances it has of what is asked for: more than we, as long as it has not said so."""
+    is_all = not (ask.selection.series_uids or ask.selection.sop_instance_uids)
+    return Holder(offer.holder, offer.ticket, max(offer.instance_count if is_all else 0, len(ask.own) + bool(ask.own)))
 
 
 def is_named_truly(instance: Instance) -> bool:

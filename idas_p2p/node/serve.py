@@ -28,7 +28,7 @@ from idas_p2p.node.membership import Membership
 from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
 from idas_p2p.transport.channel import Channel
-from idas_p2p.wire.fetching import FetchRequest, Priority
+from idas_p2p.wire.fetching import FetchRequest, Mode, Priority
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
@@ -129,6 +129,8 @@ class ChannelServer:
                 coders=self._coders,
                 turn=turn,
             )
+            if request.mode == Mode.LISTED:  # what was not wanted came from others
+                transfer.total = transfer.instances + transfer.failed
 
     def _may_continue(self, requester: Requester) -> bool:
         is_member = self._federation.institution(requester.node_id) is not None

@@ -89,7 +89,7 @@ def round_trip(transport: asyncio.BaseTransport) -> float | None:
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SRTT + 4)
         (microseconds,) = struct.unpack_from("=I", info, _TCP_INFO_SRTT)
-    except (OSError, AttributeError, struct.error):
+    except (OSError, ValueError, AttributeError, struct.error):  # ValueError: uvloop, of a socket that is closed
         return None
     return float(microseconds) / 1e6
 
@@ -106,7 +106,7 @@ def line_state(transport: asyncio.BaseTransport) -> LineState | None:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
         (round_trip_us,) = struct.unpack_from("=I", info, _TCP_INFO_SRTT)
         shortest_us, arriving = struct.unpack_from("=I8xQ", info, _TCP_INFO_MIN_RTT)
-    except (OSError, AttributeError, struct.error):
+    except (OSError, ValueError, AttributeError, struct.error):  # ValueError: uvloop, of a socket that is closed
         return None
     return LineState(
         round_trip=round_trip_us / 1e6,
@@ -124,5 +124,5 @@ def pace(transport: asyncio.BaseTransport, rate: float | None) -> None:
     """Let the kernel send at most `rate` bytes a second, evenly; None for no limit. Ignored where it cannot."""
     sock = transport.get_extra_info("socket")
     value = _UNPACED if rate is None else max(1, min(int(rate), _UNPACED - 1))
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         sock.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, struct.pack("=I", value))

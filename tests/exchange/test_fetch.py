@@ -16,6 +16,7 @@ from idas_p2p.errors import (
     BadQuery,
     DigestMismatch,
     HandshakeFailed,
+    LocalError,
     MalformedInstance,
     PeerUnreachable,
     RemoteError,
@@ -28,7 +29,7 @@ from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.wire.fetching import MAX_INSTANCES, MAX_SERIES, Chunk, Mode
 from idas_p2p.wire.instance import Instance, InstanceFailed, Selection, Total
 from tests.exchange.ends import Spool, Watcher, instance, turns
-from tests.exchange.holders import Node, bytes_of, fetched, lying_about, make_fetch, region
+from tests.exchange.holders import Node, bytes_of, collect, fetched, lying_about, make_fetch, region
 
 STUDY = [instance(number, b"data set %d " % number * 50, series=f"1.2.{number % 2}") for number in range(6)]
 WHOLE = bytes_of(STUDY)
@@ -314,3 +315,29 @@ async def test_while_one_honest_holder_lives_everything_comes_once(kinds: list[s
     events, fetch = await fetched(*nodes, holder(9))
     assert bytes_of(events) == WHOLE
     assert fetch.is_complete
+
+
+async def test_a_bug_on_one_link_costs_one_holder() -> None:
+    class Faulty:
+        """Knows no round trip, and not even that it knows none."""
+
+        def __init__(self, channel: object) -> None:
+            self._channel = channel
+
+        def __getattr__(self, name: str) -> object:
+            if name == "round_trip":
+                raise ValueError(name)
+            return getattr(self._channel, name)
+
+    async with region(holder(1), holder(2)) as made:
+        fetch = make_fetch(made, Spool())
+        good, faulty = made.dial, made.nodes[0].node_id
+
+        async def dial(node_id: object) -> object:
+            channel = await good(node_id)  # type: ignore[arg-type]
+            return Faulty(channel) if node_id == faulty else channel
+
+        fetch._dial = dial  # type: ignore[assignment]
+        events = await collect(fetch, made.holders())
+    assert bytes_of(events) == WHOLE
+    assert [type(error) for error in fetch.errors] == [LocalError]

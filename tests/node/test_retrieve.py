@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from idas_p2p.errors import PeerUnreachable, SpoolFull, StudyNotFound, TicketRef
 from idas_p2p.node.find import Search
 from idas_p2p.node.node import Node
 from idas_p2p.node.retrieve import is_named_truly
+from idas_p2p.node.transfers import COPIES_DIFFER
 from idas_p2p.store.transfers import State
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.query import StudyQuery
@@ -205,3 +207,94 @@ async def test_a_holder_that_does_not_answer_is_not_taken_for_a_study_that_does_
         berg.finder.offers.forget("", STUDY, anna.identity.node_id)
         with pytest.raises(PeerUnreachable):
             await retrieve(berg)
+
+
+@pytest.fixture
+async def trio(tmp_path: Path) -> AsyncIterator[tuple[Node, Node, Node]]:
+    """Anna founded a federation, Berg and Carl joined it."""
+    async with (
+        running(make_config(tmp_path, "anna")) as anna,
+        running(make_config(tmp_path, "berg")) as berg,
+        running(make_config(tmp_path, "carl")) as carl,
+    ):
+        anna.membership.create("Lake Region")
+        await join(berg, anna)
+        await join(carl, anna)
+        await until(lambda: berg.federation.epoch == anna.federation.epoch)
+        yield anna, berg, carl
+
+
+async def store(node: Node, *instances: Instance) -> None:
+    """Put these into a node's embedded archive and let everybody see them."""
+    for instance in instances:
+        await node.embedded.store(instance)
+    await node.embedded.update_catalog()
+    await share(node)
+
+
+def data(*instances: Instance) -> dict[str, bytes]:
+    return {instance.sop_instance_uid: instance.data.read() for instance in instances}
+
+
+async def test_a_study_split_over_two_members_is_united(trio: tuple[Node, Node, Node]) -> None:
+    anna, berg, carl = trio
+    images = [make_instance(number) for number in range(1, 7)]
+    await store(anna, *images[:3])
+    await store(berg, *images[3:])
+    events = await retrieve(carl)
+    assert data_of(events) == data(*images)
+    assert total_of(events) == 6
+    last = carl.transfer_log.recent(1)[0]
+    assert (last.state, sorted(last.partner.split(", "))) == (State.DONE, ["anna Hospital", "berg Hospital"])
+    assert {one.holder for one in carl.transfer_log.manifests(last.number)} == {
+        node.identity.node_id.raw for node in (anna, berg)
+    }
+
+
+async def test_what_others_have_beside_our_own_part_of_a_study_comes_too(trio: tuple[Node, Node, Node]) -> None:
+    anna, berg, _ = trio
+    images = [make_instance(number) for number in range(1, 7)]
+    await store(anna, *images[:3])
+    await store(berg, *images[3:])
+    await berg.finder.offers_of("", STUDY)
+    events = await retrieve(berg)
+    assert data_of(events) == data(*images)
+    assert total_of(events) == 6
+    assert {one.state for one in berg.transfer_log.recent(2)} == {State.DONE}
+
+
+async def test_another_copy_of_our_own_study_is_reported_and_left_out(trio: tuple[Node, Node, Node]) -> None:
+    anna, berg, _ = trio
+    ours = [make_instance(number) for number in range(1, 4)]
+    theirs = [make_instance(1, name="OTHER^NAME"), *ours[1:], make_instance(4)]
+    await store(anna, *theirs)
+    await store(berg, *ours)
+    await berg.finder.offers_of("", STUDY)
+    assert data_of(await retrieve(berg)) == data(*ours)
+    assert COPIES_DIFFER in {one.reason for one in berg.transfer_log.recent(2)}
+
+
+async def test_of_two_members_whose_copies_differ_one_is_left_out_and_named(trio: tuple[Node, Node, Node]) -> None:
+    anna, berg, carl = trio
+    images = [make_instance(number) for number in range(1, 5)]
+    other = [*images[:3], make_instance(4, name="OTHER^NAME")]
+    await store(anna, *images)
+    await store(berg, *other)
+    assert data_of(await retrieve(carl)) in (data(*images), data(*other))
+    last = carl.transfer_log.recent(1)[0]
+    assert (last.state, last.reason) == (State.DONE, COPIES_DIFFER)
+
+
+async def test_a_member_that_dies_in_the_middle_costs_only_its_share(trio: tuple[Node, Node, Node]) -> None:
+    anna, berg, carl = trio
+    images = [make_instance(number, size=400_000) for number in range(1, 17)]
+    await store(anna, *images)
+    await store(berg, *images)
+    events = []
+    async with aclosing(carl.retriever.retrieve("", [Selection(study_uid=STUDY)])) as incoming:
+        async for event in incoming:
+            events.append(event)
+            if isinstance(event, Instance) and len(events) == 4:
+                await berg.listener.stop()
+    assert data_of(events) == data(*images)
+    assert carl.transfer_log.recent(1)[0].state is State.DONE

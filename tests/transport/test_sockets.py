@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
-from idas_p2p.transport.sockets import line_state, pace, remote_address, socket_address, tune
+from idas_p2p.transport.sockets import line_state, pace, remote_address, round_trip, socket_address, tune
 from idas_p2p.wire.address import Address
 
 
@@ -58,6 +59,21 @@ async def test_what_is_no_socket_tells_nothing_and_takes_nothing() -> None:
     transport = asyncio.Transport()
     assert line_state(transport) is None
     pace(transport, 1.0)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_socket_that_is_closed_tells_nothing_and_takes_nothing(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def closed() -> None:
+        async with connected() as transport:
+            pass
+        await asyncio.sleep(0)
+        assert (round_trip(transport), line_state(transport)) == (None, None)
+        pace(transport, 1.0)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(closed())
 
 
 async def test_a_tuned_socket_does_not_hold_back_small_messages_and_notices_a_dead_peer() -> None:
