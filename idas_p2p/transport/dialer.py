@@ -1,8 +1,8 @@
 """Reach a node at one of several addresses and open a channel to it.
 
-Belongs here: addresses, names, deadlines and which failure to tell. Not here: the order of a race (race.py), the
-handshake (secure.py). The race goes on until a node has proved that it is the one dialled, so that a stranger who has
-the same private address elsewhere costs nothing; only the winner learns who dials.
+Belongs here: addresses, names and the deadline. Not here: other kinds of path (rungs.py), the order of a race
+(race.py), the handshake (secure.py). The race goes on until a node has proved that it is the one dialled, so that a
+stranger who has the same private address elsewhere costs nothing; only the winner learns who dials.
 Source: docs/spec/transport.md section 6.
 """
 
@@ -11,16 +11,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from idas_p2p.crypto.handshake import Initiator
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.noise import Psk
-from idas_p2p.errors import HandshakeFailed, IdasError, PeerUnreachable
+from idas_p2p.errors import PeerUnreachable
 from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.race import interleave, race
+from idas_p2p.transport.rungs import OnFailed, Prove, Reached, Rung, climb, verdict
 from idas_p2p.transport.secure import MAX_HANDSHAKE_FRAME, finish_dialling, prove_responder
 from idas_p2p.transport.sockets import socket_address
 from idas_p2p.wire.address import Address
@@ -28,6 +28,9 @@ from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 
 MAX_CANDIDATES: Final = 16  # addresses tried for one node, and for one host name; ours: others' records name them
+DIRECT_HEAD_START: Final = (
+    0.3  # seconds the addresses have before other kinds of path begin; ours: a round trip and more
+)
 
 
 async def dial(
@@ -38,6 +41,8 @@ async def dial(
     purpose: Purpose,
     psk: Psk,
     timeout: float,
+    rungs: Sequence[Rung] = (),
+    on_failed: OnFailed = lambda path, error: None,
 ) -> Channel:
     """Open a channel to `peer`.
 
@@ -48,17 +53,29 @@ async def dial(
         purpose: what the channel is for.
         psk: the pre-shared key both sides know.
         timeout: seconds for all of it.
+        rungs: other kinds of path, best first; they begin DIRECT_HEAD_START after the addresses.
+        on_failed: told of each kind of path that did not reach the node, and why.
 
     Raises:
         PeerUnreachable: no connection to any address, or no answer in time.
         HandshakeFailed: another node answers there, or this one does not accept us.
     """
-    attempts = _Attempts(identity, peer, purpose, psk)
+
+    async def prove(connection: Connection) -> Reached:
+        try:
+            initiator = Initiator(identity, peer, purpose, psk, random_bytes=random_bytes)
+            await prove_responder(connection, initiator)
+        except BaseException:
+            connection.abort()
+            raise
+        return Reached(connection, initiator)
+
     try:
         async with asyncio.timeout(timeout):
-            reached = await attempts.reach_any(addresses)
+            direct = direct_rung(peer, addresses, timeout=timeout)
+            rung, reached = await climb((direct, *rungs), prove, on_failed=on_failed)
             try:
-                return await finish_dialling(reached.connection, reached.initiator, path="direct")
+                return await finish_dialling(reached.connection, reached.initiator, path=rung.path)
             except BaseException:
                 reached.abort()
                 raise
@@ -66,50 +83,38 @@ async def dial(
         raise PeerUnreachable(f"{peer.short} did not answer within {timeout:g} seconds") from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """A connection whose other end is the node dialled."""
+def direct_rung(peer: NodeId, addresses: Sequence[Address], *, timeout: float) -> Rung:
+    """The node's own addresses, raced as RFC 8305 has it."""
+    usable = [address for address in addresses if address.port and not address.is_wildcard]
 
-    connection: Connection
-    initiator: Initiator
-
-    def abort(self) -> None:
-        self.connection.abort()
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempts:
-    identity: SigningKey
-    peer: NodeId
-    purpose: Purpose
-    psk: Psk = field(repr=False)
-
-    async def reach_any(self, addresses: Sequence[Address]) -> _Reached:
-        """Race the addresses until one has proved to be the peer."""
-        usable = [address for address in addresses if address.port and not address.is_wildcard]
+    async def reach(prove: Prove) -> Reached:
         if not usable:
-            raise PeerUnreachable(f"no address of {self.peer.short} is known")
-        try:
-            return await race(interleave(usable)[:MAX_CANDIDATES], self._reach, discard=_Reached.abort)
-        except ExceptionGroup as group:
-            if any(not isinstance(error, IdasError) for error in group.exceptions):
-                raise
-            raise _verdict(group.exceptions) from None
+            raise PeerUnreachable(f"no address of {peer.short} is known")
+        return await _reach_any(usable, prove)
 
-    async def _reach(self, address: Address) -> _Reached:
+    return Rung(path="direct", reach=reach, head_start=DIRECT_HEAD_START, timeout=timeout)
+
+
+async def _reach_any(addresses: Sequence[Address], prove: Prove) -> Reached:
+    """Race the addresses until the peer has proved itself at one."""
+
+    async def attempt(address: Address) -> Reached:
         if not address.is_ip:
-            return await self.reach_any(await _resolve(address))
-        initiator = Initiator(self.identity, self.peer, self.purpose, self.psk, random_bytes=random_bytes)
-        connection = await _connect(address)
-        try:
-            await prove_responder(connection, initiator)
-        except BaseException:
-            connection.abort()
-            raise
-        return _Reached(connection, initiator)
+            return await _reach_any(await _resolve(address), prove)
+        return await prove(await connect(address))
+
+    try:
+        return await race(interleave(addresses)[:MAX_CANDIDATES], attempt, discard=Reached.abort)
+    except ExceptionGroup as group:
+        raise verdict(group) from None
 
 
-async def _connect(address: Address) -> Connection:
+async def connect(address: Address) -> Connection:
+    """Open a TCP connection to an IP address or host name; for the rungs.
+
+    Raises:
+        PeerUnreachable: it does not come about.
+    """
     loop = asyncio.get_running_loop()
     try:
         _, connection = await loop.create_connection(
@@ -128,8 +133,3 @@ async def _resolve(address: Address) -> list[Address]:
     except (OSError, UnicodeError):
         raise PeerUnreachable(f"{address}: no such host name") from None
     return [socket_address(name) for _, _, _, _, name in found]
-
-
-def _verdict(failures: Sequence[Exception]) -> Exception:
-    """The failure that tells most: a handshake that failed got further than a connection that did not come about."""
-    return next((error for error in failures if isinstance(error, HandshakeFailed)), failures[0])

@@ -90,15 +90,16 @@ class Listener:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _new_connection(self) -> Connection:
-        return Connection(max_frame=MAX_HANDSHAKE_FRAME, on_made=self._accepted)
+        return Connection(max_frame=MAX_HANDSHAKE_FRAME, on_made=lambda made: self.take(made, path="direct"))
 
-    def _accepted(self, connection: Connection) -> None:
+    def take(self, connection: Connection, *, path: str) -> None:
+        """Serve a connection on which another node dials us, whichever way it came about; `path` names the way."""
         refusal = self.gate.enter(connection.remote.host)
         if refusal:
             self._refuse(connection, refusal, level=logging.DEBUG)
             return
         try:
-            task = self._owner.start("channel", self._serve(connection))
+            task = self._owner.start("channel", self._serve(connection, path))
         except Busy:
             self.gate.leave(connection.remote.host)
             self._refuse(connection, Refusal.TOO_MANY_CHANNELS, level=logging.DEBUG)
@@ -118,8 +119,8 @@ class Listener:
             self._unproved.remove(connection)
             self.gate.leave(connection.remote.host)
 
-    async def _serve(self, connection: Connection) -> None:
-        channel = await self._shake_hands(connection)
+    async def _serve(self, connection: Connection, path: str) -> None:
+        channel = await self._shake_hands(connection, path)
         if channel is None:
             return
         self.gate.open_channel(channel.peer)
@@ -129,11 +130,11 @@ class Listener:
             self.gate.end_channel(channel.peer)
             await channel.close()
 
-    async def _shake_hands(self, connection: Connection) -> SecureChannel | None:
+    async def _shake_hands(self, connection: Connection, path: str) -> SecureChannel | None:
         responder = Responder(self._identity, find_psk=self._find_psk, admits=self._admit, random_bytes=random_bytes)
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                return await accept(connection, responder, path="direct")
+                return await accept(connection, responder, path=path)
         except TimeoutError:
             self._refuse(connection, Refusal.TIMED_OUT)
         except HandshakeFailed as error:

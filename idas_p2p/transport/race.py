@@ -36,7 +36,7 @@ async def race(
     attempt: Callable[[C], Awaitable[T]],
     *,
     discard: Callable[[T], None],
-    delay: float = ATTEMPT_DELAY,
+    delay: Callable[[C], float] = lambda _: ATTEMPT_DELAY,
 ) -> T:
     """Return the first success; the next candidate begins `delay` seconds after the last, or once one has failed.
 
@@ -44,7 +44,7 @@ async def race(
         candidates: best first.
         attempt: raises IdasError when the candidate is of no use.
         discard: ends a success that came too late.
-        delay: seconds.
+        delay: seconds that a candidate has until the next begins.
 
     Raises:
         ExceptionGroup: the IdasError of every attempt.
@@ -67,7 +67,7 @@ async def race(
                 progress.clear()
                 tasks.append(group.create_task(run(candidate)))
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(progress.wait(), delay)
+                    await asyncio.wait_for(progress.wait(), delay(candidate))
                 if successes:
                     break
             while not successes and len(failures) < len(tasks):

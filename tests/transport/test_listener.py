@@ -168,7 +168,7 @@ async def test_stopping_ends_channels_and_half_open_connections() -> None:
 
 async def test_a_connection_whose_task_never_began_is_not_left_open() -> None:
     async with listening() as (listener, _), raw_pair() as (one, other):
-        listener._accepted(other)
+        listener.take(other, path="direct")
         await listener.stop()
         with pytest.raises(ChannelClosed):
             await one.receive()

@@ -54,7 +54,7 @@ class Course:
         return name
 
     async def run(self, names: str, *, delay: float = LONG) -> str:
-        return await race(names, self.attempt, discard=self.discarded.append, delay=delay)
+        return await race(names, self.attempt, discard=self.discarded.append, delay=lambda _: delay)
 
 
 async def test_the_first_candidate_wins_alone_when_it_is_quick() -> None:
@@ -88,7 +88,7 @@ async def test_a_second_winner_of_the_same_moment_is_discarded() -> None:
         await both.wait()
         return name
 
-    winner = await race("ab", attempt, discard=discarded.append, delay=0.0)
+    winner = await race("ab", attempt, discard=discarded.append, delay=lambda _: 0.0)
     assert sorted([winner, *discarded]) == ["a", "b"]
 
 
