@@ -21,7 +21,7 @@ from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.fetching import Chunk, InstanceHead
 from idas_p2p.wire.messages import decode_message
 
-WINDOW: Final = 8 * CHUNK_SIZE  # bytes read ahead, as they are once decoded; ours
+WINDOW: Final = 4 * CHUNK_SIZE  # bytes read ahead, as they are once decoded; ours: lost when this node is killed
 MESSAGE_COST: Final = 256  # bytes that any message counts for; ours
 
 Receive = Callable[[], Awaitable[bytes]]
