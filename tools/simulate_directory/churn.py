@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from typing import Protocol
 
 from idas_p2p.limits import REPUBLISH_INTERVAL
@@ -71,7 +72,8 @@ class Churn(Deaths):
             self._figures.more["came_and_went"] = number - self._plan.nodes + 1
 
     async def _republish(self) -> None:
-        while True:
+        """Renew all records when it is time, unless the end comes first."""
+        for _ in range(math.ceil(self._plan.hours * 3_600 / REPUBLISH_INTERVAL) - 1):
             await asyncio.sleep(REPUBLISH_INTERVAL)
             self._living_federation.version += 1
             await self.store()

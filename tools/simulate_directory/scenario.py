@@ -136,7 +136,7 @@ class Deaths:
         figures = self._figures
         figures.reads = len(self._reads)
         figures.found = mean([came is Read.FOUND for came in self._reads])
-        if self._plan.hostile:
+        if self._plan.hostile or self._plan.churn:
             figures.forged = self._reads.count(Read.FORGED)
             figures.stale = self._reads.count(Read.STALE)
         figures.p50_s, figures.p95_s = percentile(self._seconds, 0.5), percentile(self._seconds, 0.95)
