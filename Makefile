@@ -11,7 +11,7 @@ NODES ?= 1000
 DEAD ?= 0.3
 SEED ?= 1
 
-.PHONY: demo test check lab bench simulate fuzz clean
+.PHONY: demo test check lab natlab bench simulate fuzz clean
 
 demo: $(VENV)/.demo ## the main job on real images, told as it happens
 	$(BIN)/python -m tools.demo
@@ -36,6 +36,9 @@ tools-of-the-system:
 
 lab: $(VENV)/.test tools-of-the-system ## a shell between two hospitals with a WAN link: make lab RATE=200 RTT=80 LOSS=0
 	$(BIN)/python -m tools.lab --rate $(RATE) --rtt $(RTT) --loss $(LOSS)
+
+natlab: $(VENV)/.test tools-of-the-system ## which path nodes find through NATs and firewalls, for every pair of kinds
+	$(BIN)/python -m tools.natlab
 
 bench: $(VENV)/.test tools-of-the-system ## the standard lines, beside what others reach: make bench DATA=FOLDER WRITE=1
 	$(BIN)/python -m tools.bench.standard $(if $(DATA),--data $(DATA)) --runs $(RUNS) $(if $(WRITE),--write)

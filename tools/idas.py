@@ -29,6 +29,7 @@ class Node:
         folder: its DIR; made by `init`.
         aet: its AE title on the local network.
         host: the address for DICOM and for other nodes.
+        network: HOST:PORT for other nodes, when it is another one.
         log_level: of `idas run`.
     """
 
@@ -39,6 +40,7 @@ class Node:
         institution: str,
         aet: str,
         host: str = LOOPBACK,
+        network: str = "",
         bootstrap: Sequence[str] = (),
         log_level: str = "debug",
     ) -> None:
@@ -46,7 +48,7 @@ class Node:
         self.dicom_port, self.network_port = free_port(), free_port()
         self.idas(
             "init", str(folder), "--institution", institution, "--aet", aet,
-            "--dicom", f"{host}:{self.dicom_port}", "--network", f"{host}:{self.network_port}",
+            "--dicom", f"{host}:{self.dicom_port}", "--network", network or f"{host}:{self.network_port}",
             *(word for contact in bootstrap for word in ("--bootstrap", contact)),
         )  # fmt: skip
         command = [*IDAS, "run", str(folder), "--log-level", log_level]
@@ -117,8 +119,8 @@ def fetch(
 class Bootstrap:
     """A bootstrap node: first contact for the nodes, without DICOM."""
 
-    def __init__(self, folder: Path, *, host: str = LOOPBACK) -> None:
-        self.folder, self.port = folder, free_port()
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, port: int = 0) -> None:
+        self.folder, self.port = folder, port or free_port()
         init = [*BOOTSTRAP, "init", str(folder), "--listen", f"{host}:{self.port}"]
         done = subprocess.run(init, capture_output=True, text=True, timeout=STOP_GRACE, check=False)
         if done.returncode:

@@ -23,6 +23,7 @@ _PREFIX = "idas-"
 _SPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000  # <sched.h>
 _MTU = 1_500  # bytes
+_BLOCK = "10.99"  # of addresses, where nobody asks for another
 
 
 @dataclass(slots=True)
@@ -87,17 +88,28 @@ class Lab:
         _ip("-n", site.namespace, "link", "set", "lo", "up")
         return site
 
-    def connect(self, near: Site, far: Site, *, wan: Wan) -> None:
-        """Join two sites by one link; each gets an address in a network of their own."""
+    def connect(self, near: Site, far: Site, *, wan: Wan, block: str = _BLOCK) -> tuple[str, str, int]:
+        """Join two sites by one link; each gets an address in a network of their own.
+
+        Args:
+            near: gets BLOCK.NUMBER.1.
+            far: gets BLOCK.NUMBER.2.
+            wan: what the link does.
+            block: the first two numbers of the addresses.
+
+        Returns:
+            The devices at either end, and NUMBER.
+        """
         self._networks += 1
         network = self._networks
         devices = (f"wan{network}n", f"wan{network}f")
         self._links.append(start_link(((near.namespace, devices[0]), (far.namespace, devices[1])), wan))
-        ends = ((near, devices[0], f"10.99.{network}.1"), (far, devices[1], f"10.99.{network}.2"))
+        ends = ((near, devices[0], f"{block}.{network}.1"), (far, devices[1], f"{block}.{network}.2"))
         for site, device, address in ends:
             _ip("-n", site.namespace, "address", "add", f"{address}/24", "dev", device)
             _ip("-n", site.namespace, "link", "set", device, "mtu", str(_MTU), "up")
             site.addresses.append(address)
+        return *devices, network
 
     def internet(self, sites: Sequence[Site], *, wan: Wan) -> Site:
         """Join any number of sites through one router in their middle, where a bootstrap node may live.
