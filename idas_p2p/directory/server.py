@@ -239,11 +239,11 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         return found
 
     def _start(self, target: bytes) -> list[Peer]:
-        """Members nearest to the target; silent ones only when there are no others."""
+        """Members nearest to the target; silent ones only when there are no others, those who left when nobody is."""
         now = self._clock.monotonic()
         near = self.protocol.router.find_neighbors(Node(target), 2 * self.replicas)
         awake = [peer for peer in near if not self.protocol.liveness.is_silent(peer, now=now)]
-        return awake or near
+        return awake or near or self.protocol.router.last_left()
 
     def is_close(self, key: bytes, others: Sequence[Peer]) -> bool:
         """Whether we are among the nodes that hold a key's records, `others` being the nearest without us."""

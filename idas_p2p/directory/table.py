@@ -6,7 +6,7 @@ Source: Maymounkov & Mazières 2002 section 2.2 and 2.4; limits 8, 9, 10, 27; do
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -80,6 +80,7 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         self._monotonic = monotonic
         self._members: dict[bytes, Peer] = {}
         self._nearest = Nearest()
+        self._left = deque[Peer](maxlen=ksize)
         self.on_removed: Callable[[Peer], None] = lambda peer: None
         self.on_vacancy: Callable[[Peer], None] = lambda peer: None  # told whom to give a place that fell free
         super().__init__(protocol, ksize, node)
@@ -156,9 +157,14 @@ class ContactTable(RoutingTable):  # type: ignore[misc]  # kademlia carries no t
         bucket.remove_node(node)
         self._members.pop(node.id, None)
         self._nearest.discard(node)
+        self._left.append(node)
         self.on_removed(node)
         for peer in bucket.next_waiting():
             self.on_vacancy(peer)
+
+    def last_left(self) -> list[Peer]:
+        """The last to leave, newest first: where to ask when nobody is left, for the silence may have been ours."""
+        return list(reversed(self._left))
 
     def note_failure(self, node: Peer, failures: int) -> None:
         """A question went unanswered; one lost packet costs nobody the place."""

@@ -73,6 +73,16 @@ def test_limit_10_one_failure_costs_nobody_the_place_and_two_do() -> None:
     assert (known.get(peer(1).id), left) == (None, [peer(1)])
 
 
+def test_whoever_left_is_remembered_newest_first_for_a_node_that_has_nobody_left() -> None:
+    known = table()
+    for number in (1, 2):
+        known.add_contact(peer(number))
+    for number in (1, 2):
+        known.remove_contact(peer(number))
+    assert len(known) == 0
+    assert known.last_left() == [peer(2), peer(1)]
+
+
 def test_those_who_waited_are_called_up_when_a_contact_leaves_and_one_of_them_gets_its_place() -> None:
     known, called_up = table(k=2), []
     known.on_vacancy = called_up.append
