@@ -77,7 +77,7 @@ class Queue:
     def did(self, batch: Batch, seconds: float) -> None:
         """Learn how fast coding is; decoding is told apart by nobody who asks."""
         if (size := sum(job.size for job, _ in batch if isinstance(job, Encode))) and seconds > 0:
-            weight = min(1.0, size / (4 * BATCH_SIZE))
+            weight = min(1.0, size / (2 * BATCH_SIZE))
             self.speed += weight * (size / seconds - self.speed)
 
     def give_up(self) -> None:
