@@ -24,6 +24,8 @@ from idas_p2p.wire.canonical import pack, unpack
 from idas_p2p.wire.datagrams import Challenge, Hello
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.rpc import (
+    DialBack,
+    Dialling,
     FindNode,
     FindValue,
     Nodes,
@@ -187,13 +189,16 @@ def rpc() -> list[Vector]:
         (FindValue(key=counted(8, 20), after=b""), Values(records=(record,), more=True, contacts=contacts[:1])),
         (FindValue(key=counted(8, 20), after=counted(9)), Values(records=(), more=False, contacts=())),
         (Store(records=(record, record)), Stored(outcomes=(0, 7))),
+        (DialBack(port=7_000, nonce=counted(3, 8)), Dialling(at=sockets[0], accepted=True)),
     ]
     ping, pong = encode_request(counted(0, 8), Ping(), is_server=True), encode_reply(counted(0, 8), pairs[0][1])
     broken = [
         ("nothing", b""),
         ("neither request nor reply", b"\x93\x02" + pong[2:]),
         ("a kind that is a truth", pack([False, counted(0, 8), True, 1, []])),
-        ("an unknown method", pack([0, counted(0, 8), True, 5, []])),
+        ("an unknown method", pack([0, counted(0, 8), True, 6, []])),
+        ("a dial-back to port 0", pack([0, counted(0, 8), True, 5, [0, counted(3, 8)]])),
+        ("a dial-back with a nonce of seven bytes", pack([0, counted(0, 8), True, 5, [7_000, counted(3, 7)]])),
         ("a method that is a truth", pack([0, counted(0, 8), True, True, []])),
         ("an id of seven bytes", pack([0, counted(0, 7), True, 1, []])),
         ("a field too many", pack([0, counted(0, 8), True, 1, [0]])),

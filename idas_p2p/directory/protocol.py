@@ -22,10 +22,13 @@ from idas_p2p.directory.sealed import SealedProtocol
 from idas_p2p.directory.storage import RecordStore
 from idas_p2p.directory.table import ContactTable
 from idas_p2p.limits import MAX_CONTACTS_PER_REPLY, WORK_HANDSHAKE, WORK_RECORD, WORK_REQUEST
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.rpc import (
     REQUEST_ID_SIZE,
+    DialBack,
+    Dialling,
     Endpoint,
     FindNode,
     FindValue,
@@ -45,6 +48,7 @@ OUTCOMES: tuple[Refusal | None, ...] = (None, *Refusal)  # the number of an outc
 CONTACT_SIZE = 52  # bytes of a contact in a reply, at most
 VALUES_FRAMING = 24  # bytes of a reply with neither records nor contacts, at most
 MAX_VOTES = 16  # nodes whose word about our address is remembered
+OnDialBack = Callable[[NodeId, Address, bytes], bool]  # dial this node there with this nonce; False: not now
 K = TypeVar("K")
 V = TypeVar("V")
 R = TypeVar("R")
@@ -86,6 +90,7 @@ class DirectoryProtocol(SealedProtocol):
         self.router = ContactTable(self, ksize, me, policy=policy, monotonic=clock.monotonic)
         self.probe: Callable[[Peer], None] = self.admit  # the server puts its prober here
         self.on_admitted: Callable[[Peer], None] = lambda peer: None
+        self.on_dial_back: OnDialBack = lambda node_id, at, nonce: False
         self.refusals: Counter[str] = Counter()
         self._votes: OrderedDict[NodeId, Endpoint] = OrderedDict()
         self.router.on_vacancy = lambda peer: self.probe(peer)
@@ -126,6 +131,8 @@ class DirectoryProtocol(SealedProtocol):
                 return self.rpc_find_value(sender, request)
             case Store():
                 return self.rpc_store(sender, request)
+            case DialBack():
+                return self.rpc_dial_back(sender, request)
 
     def rpc_ping(self, sender: Peer, request: Ping) -> Pong:
         """Tell the sender where it is seen."""
@@ -158,6 +165,11 @@ class DirectoryProtocol(SealedProtocol):
         self.refusals.update(refusal.value for refusal in outcomes if refusal)
         return Stored(outcomes=tuple(OUTCOMES.index(outcome) for outcome in outcomes))
 
+    def rpc_dial_back(self, sender: Peer, request: DialBack) -> Dialling:
+        """Have the sender dialled at the address it asks from and no other, so that nobody else is pestered."""
+        at = Socket(ip=Socket.of(sender.endpoint).ip, port=request.port)
+        return Dialling(at=at, accepted=self.on_dial_back(sender.node_id, Address(*at.endpoint), request.nonce))
+
     # Asking
 
     async def call_ping(self, node_to_ask: Peer) -> Pong | None:
@@ -175,6 +187,10 @@ class DirectoryProtocol(SealedProtocol):
     async def call_store(self, node_to_ask: Peer, records: tuple[bytes, ...]) -> Stored | None:
         """Ask the peer to hold records that fit one datagram (storing.py packs them)."""
         return await _expect(Stored, self.ask(node_to_ask, Store(records=records)))
+
+    async def call_dial_back(self, node_to_ask: Peer, port: int, nonce: bytes) -> Dialling | None:
+        """Ask the peer to dial us at a TCP port."""
+        return await _expect(Dialling, self.ask(node_to_ask, DialBack(port=port, nonce=nonce)))
 
     # Learning
 

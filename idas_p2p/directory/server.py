@@ -123,6 +123,11 @@ class DirectoryServer(Server):  # type: ignore[misc]  # kademlia carries no type
         if self._prober is not None:  # its socket is as deaf as ours; who answers a carrier can be reached
             self.protocol.probe = self._prober.probe if carriage is None else self.protocol.admit
 
+    def serve(self, serves: bool) -> None:
+        """Answer requests and hold records from now on, or be a client."""
+        self._serves = serves
+        self.is_server = self.protocol.is_server = serves and self.protocol.carriage is None
+
     async def reaches_by_udp(self, peers: Sequence[Peer]) -> bool:
         """Whether any of these answers a datagram, also while ours are carried."""
         return self._prober is not None and await self._prober.reaches(peers)

@@ -20,6 +20,7 @@ from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.bridging import Bridge
 from idas_p2p.directory.carried import Carried
+from idas_p2p.directory.dial_backs import DialBacks
 from idas_p2p.directory.keeping import Keeper
 from idas_p2p.directory.merging import newest
 from idas_p2p.directory.overlay import Overlay
@@ -118,6 +119,7 @@ class Directory:
         )
         self._overlays = [self._make(contacts=contacts)]  # one for each IP family that the address has
         self._bridge: Bridge | None = None
+        self.dial_backs = DialBacks(lambda: [overlay.server for overlay in self._overlays], random_bytes=random_bytes)
 
     async def start(self, address: Address) -> Address:
         """Open the sockets and join in the background; returns the bound address.

@@ -26,7 +26,6 @@ from idas_p2p.exchange.codec.workshop import Workshop
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
 from idas_p2p.node.accepted import Accepted
-from idas_p2p.node.addresses import advertised, interface_addresses
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.embedded import EmbeddedStore
@@ -46,6 +45,7 @@ from idas_p2p.node.services import NodeServices
 from idas_p2p.node.shelves import Shelves
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.transfers import Transfers
+from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
@@ -118,6 +118,7 @@ class Node:
         self.links = Links(
             self.identity, self.federation, self.directory, self.settings, clock=clock, tasks=self.channels
         )
+        self.whereabouts = Whereabouts(config.advertise, self.directory, clock=clock)
         self.node_record = NodeRecord(
             self.identity, config.institution, config.aet, self.directory, own_addresses=self.addresses, clock=clock
         )
@@ -174,7 +175,7 @@ class Node:
         self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
         self.listener = Listener(
             self.identity,
-            find_psk=self.membership.find_psk,
+            find_psk=self.whereabouts.reachability.watching(self.membership.find_psk),
             on_channel=self.accepted.serve,
             admits=self.membership.admits,
             owner=self.channels,
@@ -204,6 +205,7 @@ class Node:
             await self.directory.start(udp)
         except OSError as error:
             raise BadConfiguration(f"network.listen {udp}: {error.strerror or error}") from None
+        self.whereabouts.start(self.network_address, self.identity, tasks=self.tasks)
         self.dicom_address = await self.dicom.start(self.config.dicom)
         self.configure()
         for name, turn in (
@@ -213,6 +215,7 @@ class Node:
             ("links", self.links.ping_all),
             ("embedded", self.embedded.turn),
             ("sweep", self._sweep),
+            *self.whereabouts.turns(),
         ):
             self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
 
@@ -256,12 +259,7 @@ class Node:
 
     def addresses(self) -> tuple[Address, ...]:
         """Where other nodes can dial this one."""
-        return advertised(
-            configured=self.config.advertise,
-            bound=self.network_address,
-            interfaces=interface_addresses(),
-            observed=self.directory.observed_address(),
-        )
+        return self.whereabouts.addresses()
 
     def _contact_for_others(self) -> Contact:
         """Whom a machine that knows nobody should call first: a bootstrap node, else this node."""

@@ -53,7 +53,11 @@ class NodeRecord:
         addresses, now = self._own_addresses(), self._clock.monotonic()
         if addresses != self._published or now - self._published_at >= INTERVAL:
             info = NodeInfo(
-                version=1, institution=self._institution, aet=self._aet, addresses=addresses, is_server=True
+                version=1,
+                institution=self._institution,
+                aet=self._aet,
+                addresses=addresses,
+                is_server=self._directory.status().is_server,
             )
             record = sign_record(self._identity, self._identity, encode(info), now=self._clock.now())
             (replicas,) = await self._directory.put([record])

@@ -19,6 +19,7 @@ from idas_p2p.wire.ids import KADEMLIA_ID_SIZE, NODE_ID_SIZE, NodeId
 from idas_p2p.wire.schema import Limit, Packed, exactly, from_plain, to_plain
 
 REQUEST_ID_SIZE: Final = 8  # bytes
+NONCE_SIZE: Final = 8  # bytes of a dial-back's nonce, which is the psk_id of the handshake that brings it
 Bytes20 = Annotated[bytes, exactly(KADEMLIA_ID_SIZE)]
 RecordBytes = Annotated[bytes, Limit(1, MAX_RECORD_SIZE)]
 Endpoint = tuple[str, int]  # IP address as text, UDP port
@@ -149,11 +150,33 @@ class Stored:
     outcomes: Annotated[tuple[Annotated[int, Limit(0, 255)], ...], Limit(1, MAX_RECORDS_PER_DATAGRAM)]
 
 
-Request = Ping | FindNode | FindValue | Store
-Reply = Pong | Nodes | Values | Stored
-METHODS: Final[dict[int, type[Request]]] = {1: Ping, 2: FindNode, 3: FindValue, 4: Store}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialBack:
+    """Please dial this TCP port at the address you see me at, with this nonce; docs/spec/transport.md section 8."""
+
+    port: Annotated[int, Limit(1, 65_535)]
+    nonce: Annotated[bytes, exactly(NONCE_SIZE)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialling:
+    """Where I dial you, or would have if `accepted` is false."""
+
+    at: Socket
+    accepted: bool
+
+
+Request = Ping | FindNode | FindValue | Store | DialBack
+Reply = Pong | Nodes | Values | Stored | Dialling
+METHODS: Final[dict[int, type[Request]]] = {1: Ping, 2: FindNode, 3: FindValue, 4: Store, 5: DialBack}
 NUMBERS: Final = {kind: number for number, kind in METHODS.items()}
-REPLIES: Final[dict[type[Request], type[Reply]]] = {Ping: Pong, FindNode: Nodes, FindValue: Values, Store: Stored}
+REPLIES: Final[dict[type[Request], type[Reply]]] = {
+    Ping: Pong,
+    FindNode: Nodes,
+    FindValue: Values,
+    Store: Stored,
+    DialBack: Dialling,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from idas_p2p.wire.canonical import pack
 from idas_p2p.wire.datagrams import MAX_REPLY_SIZE, MAX_REQUEST_SIZE
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.rpc import (
+    DialBack,
+    Dialling,
     FindNode,
     FindValue,
     Nodes,
@@ -34,6 +36,7 @@ ID = b"question"
 V6 = WireContact(node_id=NodeId(b"n" * 32), socket=Socket.of(("2001:db8::1", 65_535)))
 PAIRS: list[tuple[Request, Reply]] = [
     (Ping(), Pong(observed=Socket.of(("192.0.2.1", 7000)))),
+    (DialBack(port=7_000, nonce=bytes(8)), Dialling(at=Socket.of(("192.0.2.1", 7_000)), accepted=False)),
     (FindNode(target=b"t" * 20), Nodes(contacts=(V6,) * 8)),
     (FindValue(key=b"k" * 20, after=b""), Values(records=(b"r",), more=True, contacts=(V6,))),
     (Store(records=(b"one", b"two")), Stored(outcomes=(0, 3))),

@@ -1,0 +1,46 @@
+"""Where a node says it can be dialled, with real directories that dial back on loopback."""
+
+from __future__ import annotations
+
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.node.whereabouts import Whereabouts
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.listener import Listener
+from idas_p2p.wire.address import Address
+from tests.directory.network import key, nodes
+
+OPERATORS = Address("clinic.example", 443)
+
+
+async def test_a_node_that_others_can_dial_learns_so_and_tells_its_address() -> None:
+    tasks = TaskOwner(limit=16)
+    async with nodes() as group:
+        helper, directory = await group.start_many(2)
+        helping = Whereabouts((), helper, clock=group.clock)
+        helping.start(Address("127.0.0.1", 1), SigningKey.generate(), tasks=tasks)
+        whereabouts = Whereabouts((), directory, clock=group.clock)
+        listener = Listener(
+            key(1),
+            find_psk=whereabouts.reachability.watching(lambda purpose, psk_id: None),
+            on_channel=_serve_nobody,
+            admits=lambda *_: False,
+            owner=tasks,
+        )
+        bound = await listener.start(Address("127.0.0.1", 0))
+        whereabouts.start(bound, key(1), tasks=tasks)
+        assert await whereabouts.reachability.test()
+        assert whereabouts.reachability.verdicts == {bound: True}
+        assert whereabouts.addresses() == (bound,)
+        await listener.stop()
+        await tasks.stop()
+
+
+async def test_what_the_operator_says_is_told_as_it_is() -> None:
+    async with nodes() as group:
+        whereabouts = Whereabouts((OPERATORS,), await group.start(0), clock=group.clock)
+        whereabouts.reachability.verdicts[OPERATORS] = False
+        assert whereabouts.addresses() == (OPERATORS,)
+
+
+async def _serve_nobody(channel: object) -> None:
+    raise AssertionError("nobody is admitted")
