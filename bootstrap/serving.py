@@ -17,6 +17,7 @@ from idas_p2p.directory.carrier import Carrier
 from idas_p2p.directory.service import Directory
 from idas_p2p.events import log_failure
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.dial_back import DialBackServer
 from idas_p2p.wire.address import Address
 
 MAX_TASKS = 64
@@ -52,6 +53,7 @@ async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, Signing
         settings=config.directory,
     )
     bound = await directory.start(config.listen)
+    directory.dial_backs.offer(DialBackServer(identity, tasks=tasks).accept)
     carrier = Carrier(policy=AddressPolicy(allow_private=config.allow_private), clock=SystemClock())
     try:
         await _carry(carrier, bound)
