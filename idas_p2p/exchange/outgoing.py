@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from idas_p2p.blob import BlobChanged
+from idas_p2p.blob import BlobChanged, MemoryBlob
 from idas_p2p.clock import Clock, SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import AccessDenied, ArchiveFailed, ChannelClosed, InstanceChanged, MalformedInstance
@@ -24,7 +24,7 @@ from idas_p2p.exchange.digests import Digests, digests_of
 from idas_p2p.exchange.interfaces import Channel, PixelLayout
 from idas_p2p.exchange.outbox import Outbox
 from idas_p2p.exchange.signed_manifest import TransferManifest
-from idas_p2p.limits import MAX_INSTANCE_SIZE
+from idas_p2p.limits import CHUNK_SIZE, MAX_INSTANCE_SIZE
 from idas_p2p.wire.fetching import FetchEnd, InstanceHead, InstanceListed, InstanceLost
 from idas_p2p.wire.instance import Instance
 from idas_p2p.wire.messages import encode_message
@@ -117,12 +117,23 @@ class Outgoing:
             await self.lose(instance.sop_instance_uid, MalformedInstance.code)
             return None
         try:
+            instance = _at_hand(instance)
             layout, packed = self._layout_of(instance)
             digests = await digests_of(instance.data, cuts(instance.data.size, layout))
         except OSError as error:
             await self._lose_unreadable(instance, error)
             return None
         return Measured(digests, layout, packed)
+
+    async def send_whole(self, instance: Instance) -> None:
+        """Measure an instance and send it, or say that it is lost; errors as for `send`."""
+        try:
+            instance = _at_hand(instance)
+        except OSError as error:
+            await self._lose_unreadable(instance, error)
+            return
+        if (measured := await self.measure(instance)) is not None:
+            await self.send_instance(instance, measured)
 
     async def list_instance(self, instance: Instance, measured: Measured) -> None:
         """Say that an instance can be had; errors as for `send`."""
@@ -142,6 +153,7 @@ class Outgoing:
         await self.lose(instance.sop_instance_uid, InstanceChanged.code if is_changed else ArchiveFailed.code)
 
     async def _send_instance(self, instance: Instance, measured: Measured, start: int) -> None:
+        instance = _at_hand(instance)
         size, digests = instance.data.size, measured.digests
         await self.send(InstanceHead(**_names(instance), size=size, digest=digests.whole, start=start))
         await self.outbox.put_data(
@@ -167,6 +179,21 @@ class Outgoing:
         except TimeoutError:
             await self._channel.close()
             raise ChannelClosed("the requester takes nothing") from None
+
+
+def _at_hand(instance: Instance) -> Instance:
+    """The same with its bytes in memory when they are few: opening a file for each chunk costs more than they do.
+
+    Raises:
+        OSError: it cannot be read, or has become shorter.
+    """
+    data = instance.data
+    if isinstance(data, MemoryBlob) or data.size > CHUNK_SIZE:
+        return instance
+    held = MemoryBlob(data.read())
+    if held.size != data.size:
+        raise OSError("a data set ended early")
+    return replace(instance, data=held)
 
 
 def _at_once(_size: int) -> AbstractAsyncContextManager[None]:

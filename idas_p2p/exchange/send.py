@@ -21,7 +21,7 @@ from idas_p2p.exchange.interfaces import Channel, StudySource
 from idas_p2p.exchange.listing import send_listed
 from idas_p2p.exchange.outgoing import SEND_PATIENCE, LayoutReader, Outgoing, TakesTurn
 from idas_p2p.wire.fetching import FetchEnd, FetchRequest, Mode
-from idas_p2p.wire.instance import Instance, Selection
+from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.messages import encode_message
 
 
@@ -100,11 +100,7 @@ async def refuse(channel: Channel, code: str) -> None:
 
 
 async def _send_all(outgoing: Outgoing, source: StudySource, requester: Requester, selection: Selection) -> None:
-    async def send(instance: Instance) -> None:
-        if (measured := await outgoing.measure(instance)) is not None:
-            await outgoing.send_instance(instance, measured)
-
-    given = Given(outgoing, selection, send)
+    given = Given(outgoing, selection, outgoing.send_whole)
     async with aclosing(source.open_study(requester, selection)) as events:  # type: ignore[type-var]
         async for event in events:
             await given.take(event)

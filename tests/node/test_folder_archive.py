@@ -147,6 +147,24 @@ async def test_a_file_whose_place_another_took_fails_alone(archive: FolderArchiv
     assert [type(event.reason) for event in failed] == [InstanceChanged]
 
 
+async def test_another_instance_in_a_file_that_was_left_alone_for_long_is_noticed(folder: Path, bridge: Bridge) -> None:
+    class Clock(SystemClock):
+        """An hour later."""
+
+        def now(self) -> float:
+            return super().now() + 3_600
+
+    archive = FolderArchive(str(folder), bridge=bridge, clock=Clock())
+    put(folder, 1, name="a.dcm")
+    stored = put(folder, 3, name="b.dcm")
+    await find(archive)
+    put(folder, 2, name="c.dcm")
+    os.replace(folder / "c.dcm", folder / "a.dcm")  # of the same size and time
+    events = await fetch(archive)
+    assert data_of(events) == {stored.sop_instance_uid: stored.data.read()}
+    assert [type(event.reason) for event in events if isinstance(event, InstanceFailed)] == [InstanceChanged]
+
+
 @pytest.mark.parametrize("change", ["grown", "cut", "replaced", "rewritten", "removed"])
 async def test_a_file_that_changes_while_it_is_sent_is_noticed(
     archive: FolderArchive, folder: Path, change: str
