@@ -1,6 +1,6 @@
 """The command line of a bootstrap node: `init` makes its folder, `run` serves.
 
-    python -m bootstrap init DIR --listen HOST:PORT
+    python -m bootstrap init DIR --listen HOST:PORT [--relay]
     python -m bootstrap run DIR
 
 Both print HOST:PORT/ID, the text to give to nodes as `--bootstrap`.
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
         if options.command == "init":
-            return _init(options.folder, options.listen)
+            return _init(options.folder, options.listen, relay=options.relay)
         return _run(options.folder)
     except IdasError as error:
         print(f"{error.detail}. {error.explanation()}" if error.detail else error.explanation(), file=sys.stderr)
@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILURE
 
 
-def _init(folder: Path, listen: Address) -> int:
-    node_id = BootstrapConfig.create(folder, listen).node_id
+def _init(folder: Path, listen: Address, *, relay: bool) -> int:
+    node_id = BootstrapConfig.create(folder, listen, relay=relay).node_id
     _print_contacts(listen, Contact(listen, node_id))
     return 0
 
@@ -86,7 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     init = commands.add_parser("init", help="make a folder with a new key")
     init.add_argument("folder", metavar="DIR", type=Path)
-    init.add_argument("--listen", metavar="HOST:PORT", type=_address, required=True, help="UDP address to serve on")
+    init.add_argument(
+        "--listen", metavar="HOST:PORT", type=_address, required=True, help="UDP and TCP address to serve on"
+    )
+    init.add_argument("--relay", action="store_true", help="also carry sealed streams to nodes nobody can reach")
     run = commands.add_parser("run", help="serve until SIGTERM or Ctrl-C")
     run.add_argument("folder", metavar="DIR", type=Path)
     return parser

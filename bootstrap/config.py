@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from bootstrap.relay_settings import TABLE as RELAY_TABLE
+from bootstrap.relay_settings import RelaySettings
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.settings import TABLE, DirectorySettings
 from idas_p2p.errors import BadConfiguration
@@ -24,11 +26,12 @@ CONFIG_FILE = "bootstrap.toml"
 
 TEMPLATE = """\
 # A bootstrap node of idas_p2p. Give the text that `python -m bootstrap run` prints to nodes.
-listen = "{listen}"     # UDP address to serve on
+listen = "{listen}"     # UDP and TCP address to serve on
 contacts = []           # other bootstrap nodes of the same network, as HOST:PORT/ID
 allow_private = true    # also serve nodes with private addresses; false on the open Internet
 
-{directory}"""
+{directory}
+{relay}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +43,11 @@ class BootstrapConfig:
     contacts: tuple[Contact, ...] = ()
     allow_private: bool = True
     directory: DirectorySettings = field(default_factory=DirectorySettings)
+    relay: RelaySettings = field(default_factory=RelaySettings)
 
     @classmethod
-    def create(cls, folder: Path, listen: Address) -> SigningKey:
-        """Make the folder and a key; returns the key.
+    def create(cls, folder: Path, listen: Address, *, relay: bool = False) -> SigningKey:
+        """Make the folder and a key; returns the key. `relay` says whether it also relays.
 
         Raises:
             BadConfiguration: there is one already.
@@ -53,7 +57,9 @@ class BootstrapConfig:
             raise BadConfiguration(f"{folder} already holds a bootstrap node; use `run`, or another folder")
         identity = SigningKey.generate()
         identity.save(folder / KEY_FILE)
-        (folder / CONFIG_FILE).write_text(TEMPLATE.format(listen=listen, directory=TABLE), encoding="utf-8")
+        table = RELAY_TABLE.format(enabled=str(relay).lower())
+        text = TEMPLATE.format(listen=listen, directory=TABLE, relay=table)
+        (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
         return identity
 
     @classmethod
@@ -77,6 +83,7 @@ class BootstrapConfig:
             contacts=root.parsed_list("contacts", Contact.parse),
             allow_private=root.flag("allow_private", default=True),
             directory=DirectorySettings.read(root.table("directory")),
+            relay=RelaySettings.read(root.table("relay")),
         )
         root.refuse_unknown()
         return config

@@ -10,6 +10,8 @@ import signal
 from collections.abc import Callable
 
 from bootstrap.config import BootstrapConfig
+from bootstrap.door import Door
+from bootstrap.relay import Relay
 from idas_p2p.clock import SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.addresses import AddressPolicy
@@ -54,20 +56,35 @@ async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, Signing
     )
     bound = await directory.start(config.listen)
     directory.dial_backs.offer(DialBackServer(identity, tasks=tasks).accept)
-    carrier = Carrier(policy=AddressPolicy(allow_private=config.allow_private), clock=SystemClock())
+    policy = AddressPolicy(allow_private=config.allow_private)
+    carrier = Carrier(policy=policy, clock=SystemClock(), host=bound.host)
+    relay = _relay(config, identity, policy) if config.relay.enabled else None
+    door = Door(carrier, relay)
     try:
-        await _carry(carrier, bound)
+        await _open(door, bound, needed=relay is not None)
+        if relay is not None:
+            tasks.start("relay", relay.run())
         on_ready(bound, identity)
         await stopped.wait()
+        if relay is not None:
+            await relay.drain()
     finally:
+        door.stop()
         await carrier.stop()
         await directory.stop()
         await tasks.stop()
 
 
-async def _carry(carrier: Carrier, address: Address) -> None:
-    """Serve carriage beside UDP; where another program has the TCP port, nodes without UDP must do without us."""
+def _relay(config: BootstrapConfig, identity: SigningKey, policy: AddressPolicy) -> Relay:
+    others = frozenset(contact.node_id for contact in config.contacts)
+    return Relay(identity, config.relay, policy=policy, relays=others, clock=SystemClock())
+
+
+async def _open(door: Door, address: Address, *, needed: bool) -> None:
+    """Serve TCP beside UDP; where another program has the port, nodes without UDP do without us; a relay cannot."""
     try:
-        await carrier.start(address)
+        await door.start(address)
     except OSError as error:
+        if needed:
+            raise
         log_failure("carriage_not_served", error)

@@ -40,9 +40,10 @@ class Carrier:
     Args:
         policy: which endpoints may be sent to.
         clock: the time.
+        host: where datagrams are sent from; `start` sets it.
     """
 
-    def __init__(self, *, policy: AddressPolicy, clock: Clock) -> None:
+    def __init__(self, *, policy: AddressPolicy, clock: Clock, host: str = "") -> None:
         self._policy = policy
         self._clock = clock
         self._budgets = Budgets()
@@ -50,7 +51,7 @@ class Carrier:
         self._writers: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[Any]] = set()  # the server's own tasks, one per connection
         self._server: asyncio.Server | None = None
-        self._host = ""
+        self._host = host
 
     def __len__(self) -> int:
         return self._sites.total()
@@ -63,7 +64,7 @@ class Carrier:
         """
         self._host = address.host
         hosts = ("0.0.0.0", "::") if address.host == "::" else (address.host,)  # noqa: S104  # asyncio parts the families
-        self._server = await asyncio.start_server(self._serve, hosts, address.port, limit=MAX_WAITING)
+        self._server = await asyncio.start_server(self.serve, hosts, address.port, limit=MAX_WAITING)
         host, port = self._server.sockets[0].getsockname()[:2]
         return Address(host, port)
 
@@ -76,7 +77,8 @@ class Carrier:
         if self._serving:
             await asyncio.wait(self._serving)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection, from its greeting to its end."""
         if (task := asyncio.current_task()) is not None:
             self._serving.add(task)
             task.add_done_callback(self._serving.discard)

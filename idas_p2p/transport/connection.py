@@ -151,6 +151,17 @@ class Connection(asyncio.BufferedProtocol):
         if self.bytes_sent - self._looked_at >= BULK:
             self._steer_sending()
 
+    def write_raw(self, data: bytes) -> None:
+        """Send bytes that are no frame: what a relay's port is greeted with.
+
+        Raises:
+            ChannelClosed: there is no connection any more.
+        """
+        if self.is_closed:
+            raise self._closed_error()
+        self._transport.write(data)
+        self.bytes_sent += len(data)
+
     @property
     def is_closed(self) -> bool:
         """Whether nothing can be sent any more."""

@@ -66,6 +66,7 @@ async def climb(rungs: Sequence[Rung], prove: Prove, *, on_failed: OnFailed) -> 
         PeerUnreachable: nobody answered.
     """
     begun: dict[str, Rung] = {}
+    failed: dict[str, IdasError] = {}
 
     async def attempt(rung: Rung) -> tuple[Rung, Reached]:
         begun[rung.path] = rung
@@ -76,15 +77,18 @@ async def climb(rungs: Sequence[Rung], prove: Prove, *, on_failed: OnFailed) -> 
             error: IdasError = PeerUnreachable(f"no answer within {rung.timeout:g} seconds")
         except IdasError as failure:
             error = failure
-        del begun[rung.path]
+        failed[rung.path] = error
         on_failed(rung.path, error)
         raise error
 
     try:
         won = await race(rungs, attempt, discard=lambda late: late[1].abort(), delay=lambda rung: rung.head_start)
     except ExceptionGroup as group:
-        raise verdict(group) from None
-    for path in begun.keys() - {won[0].path}:
+        last = verdict(group)
+        if len(failed) > 1 and not isinstance(last, HandshakeFailed):
+            last = PeerUnreachable("; ".join(f"{path}: {error.detail}" for path, error in failed.items()))
+        raise last from None
+    for path in begun.keys() - failed.keys() - {won[0].path}:
         on_failed(path, PeerUnreachable("no answer yet when another path had one"))
     return won
 

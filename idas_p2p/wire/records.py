@@ -15,6 +15,7 @@ from idas_p2p.limits import MAX_RECORD_SIZE
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.canonical import pack
 from idas_p2p.wire.ids import location_id
+from idas_p2p.wire.relay import MAX_OFFERS, RelayOffer
 from idas_p2p.wire.schema import U64, Bytes32, Bytes64, Limit, decode, encode
 
 RECORD_CONTEXT = b"idas record 1"  # domain separation of signatures; protocol
@@ -76,3 +77,4 @@ class NodeInfo:
     aet: Annotated[str, Limit(0, 16)]
     addresses: Annotated[tuple[Address, ...], Limit(0, 8)]  # where its channels can be dialled, best first
     is_server: bool  # whether it answers directory requests from anyone
+    relays: Annotated[tuple[RelayOffer, ...], Limit(0, MAX_OFFERS)] = ()  # through which it can be reached, best first

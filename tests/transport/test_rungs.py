@@ -93,7 +93,7 @@ async def test_the_failure_that_got_furthest_is_told_when_no_rung_reaches_the_no
     async with another_node() as wrong:
         with pytest.raises(HandshakeFailed):
             await dial_bob(closed_port(), rungs=(rung_to(wrong),))
-    with pytest.raises(PeerUnreachable):
+    with pytest.raises(PeerUnreachable, match=r"direct: .*; ladder: "):
         await dial_bob(closed_port(), rungs=(rung_to(closed_port()),))
 
 

@@ -1,0 +1,138 @@
+"""One relay kept ready for us: asked for, prolonged, and answered when somebody comes.
+
+Belongs here: the life of one reservation. Not here: which relays, how many (node/relays.py).
+Source: docs/spec/relay.md section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from idas_p2p.clock import Clock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.crypto.relaying import is_voucher
+from idas_p2p.errors import Busy, ChannelClosed, IdasError, PeerUnreachable
+from idas_p2p.events import log_event
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.connection import Connection
+from idas_p2p.transport.relay_link import LINK_TIMEOUT, RelayLink, open_link
+from idas_p2p.transport.relayed import RELAY_PATH, answer
+from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.relay import Incoming, Move, Ping, Pong, Refused, RelayMessage, RelayOffer, Reserve, Reserved
+
+PING_INTERVAL: Final = 25.0  # seconds; ours: keeps a NAT's entry
+PING_TIMEOUT: Final = 10.0  # seconds the relay may take for anything; ours: then another is used
+MAX_ANSWERS: Final = 32  # connections being opened for dialers of one relay at once; ours: a relay cannot flood us
+ANSWER_TIMEOUT: Final = 4.0  # seconds for one; ours
+
+Take = Callable[[Connection, str], None]
+
+
+class Reservation:
+    """A reservation at one relay.
+
+    Args:
+        identity: ours.
+        relay: where it is.
+        take: serves a connection, given the kind of its path.
+        on_changed: told when `offer` has changed.
+        clock: the time.
+    """
+
+    def __init__(
+        self, identity: SigningKey, relay: Contact, *, take: Take, on_changed: Callable[[], None], clock: Clock
+    ) -> None:
+        self._identity, self.relay, self._take, self._on_changed = identity, relay, take, on_changed
+        self._clock = clock
+        self._answers = TaskOwner(limit=MAX_ANSWERS)
+        self._given_at = 0.0  # Unix seconds; of the offer
+        self.offer: RelayOffer | None = None
+        self.observed: Address | None = None  # where the relay sees this node's connections come from
+        self.round_trip: float | None = None  # seconds, of the last request
+        self.refusal = ""  # the last one's name
+
+    async def hold(self) -> None:
+        """Keep the reservation until the relay ends it, asks us to move, or is silent.
+
+        Raises:
+            PeerUnreachable, HandshakeFailed, ChannelClosed, WireError, BadSignature: it cannot be had, or is over.
+        """
+        link: RelayLink | None = None
+        try:
+            async with asyncio.timeout(LINK_TIMEOUT):
+                link = await open_link(self._identity, self.relay.node_id, self.relay.address)
+                await self._ask(link, Reserve())
+            await self._serve(link)
+        except TimeoutError:
+            raise PeerUnreachable(f"relay {self.relay}: silent") from None
+        finally:
+            self._set(None)
+            if link is not None:
+                link.abort()
+            await self._answers.stop()
+
+    async def _serve(self, link: RelayLink) -> None:
+        """Wait for dialers; ask now and then, so that silence is noticed and the voucher stays good."""
+        while True:
+            try:
+                async with asyncio.timeout(PING_INTERVAL):
+                    message = await link.receive()
+            except TimeoutError:
+                async with asyncio.timeout(PING_TIMEOUT):
+                    await self._ask(link, Reserve() if self._is_ageing() else Ping())
+            else:
+                self._hear(message)
+
+    async def _ask(self, link: RelayLink, request: RelayMessage) -> None:
+        """Send a request and hear everything until its answer has come."""
+        asked = self._clock.monotonic()
+        link.send(request)
+        while True:
+            message = await link.receive()
+            self._hear(message)
+            if isinstance(message, Pong | Reserved):
+                self.round_trip = self._clock.monotonic() - asked
+                return
+
+    def _hear(self, message: RelayMessage) -> None:
+        if isinstance(message, Reserved):
+            self._keep(message)
+        elif isinstance(message, Incoming):
+            try:
+                self._answers.start("relay_answer", self._answer(message.nonce))
+            except Busy:
+                log_event("relay_answer_refused", peer=self.relay.node_id.short, reason=Busy.code)
+        elif isinstance(message, Refused):
+            self.refusal = str(message.reason)
+            raise PeerUnreachable(f"relay {self.relay.node_id.short}: {message.reason}")
+        elif isinstance(message, Move):
+            raise ChannelClosed(f"relay {self.relay.node_id.short} stops")
+
+    def _keep(self, reserved: Reserved) -> None:
+        relay, expires = self.relay.node_id, reserved.expires
+        if not is_voucher(reserved.signature, node=self._identity.node_id, relay=relay, expires=expires):
+            raise PeerUnreachable(f"relay {relay.short}: its voucher is not signed")
+        self.observed, self.refusal = reserved.observed, ""
+        self._set(
+            RelayOffer(address=self.relay.address, relay=relay, expires=expires, signature=reserved.signature),
+        )
+
+    def _set(self, offer: RelayOffer | None) -> None:
+        if offer != self.offer:
+            self._given_at = self._clock.now()
+            self.offer = offer
+            self._on_changed()
+
+    def _is_ageing(self) -> bool:
+        """Whether half of the voucher's time is over."""
+        return self.offer is not None and self._clock.now() >= (self._given_at + self.offer.expires) / 2
+
+    async def _answer(self, nonce: bytes) -> None:
+        try:
+            connection = await answer(self.relay.address, nonce, timeout=ANSWER_TIMEOUT)
+        except IdasError as error:
+            log_event("relay_not_answered", peer=self.relay.node_id.short, reason=error.code)
+            return
+        self._take(connection, RELAY_PATH)

@@ -1,0 +1,92 @@
+"""The life of one reservation: had, prolonged, refused, lost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bootstrap.relay_settings import RelaySettings
+from idas_p2p.clock import SystemClock
+from idas_p2p.errors import ChannelClosed, IdasError, PeerUnreachable
+from idas_p2p.transport import reservation as module
+from idas_p2p.transport.reservation import Reservation
+from idas_p2p.wire.address import Contact
+from tests.bootstrap.relaying import RELAY, relaying, until, waiting
+from tests.transport.pairs import BOB
+from tests.transport.test_dialer import closed_port, silent_host
+
+ON = RelaySettings(enabled=True)
+
+
+class Later(SystemClock):
+    """A clock that can be put forward."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
+
+
+def make(contact: Contact, *, clock: SystemClock | None = None) -> Reservation:
+    return Reservation(BOB, contact, take=lambda *_: None, on_changed=lambda: None, clock=clock or SystemClock())
+
+
+async def test_it_tells_its_offer_and_how_far_the_relay_is() -> None:
+    async with relaying() as relay, waiting(relay.contact) as one:
+        assert one.offer is not None
+        assert (one.offer.relay, one.offer.address) == (relay.contact.node_id, relay.address)
+        await until(lambda: one.round_trip is not None)
+        assert one.observed is not None
+
+
+async def test_a_refusal_is_told_by_its_name() -> None:
+    async with relaying(replace(ON, reservations=0)) as relay:
+        one = make(relay.contact)
+        with pytest.raises(PeerUnreachable, match="full"):
+            await one.hold()
+        assert (one.refusal, one.offer) == ("full", None)
+
+
+async def test_a_silent_host_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINK_TIMEOUT", 0.02)
+    async with silent_host() as address:
+        with pytest.raises(PeerUnreachable, match="silent"):
+            await make(Contact(address, RELAY.node_id)).hold()
+
+
+async def test_an_ageing_voucher_is_replaced_on_the_same_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PING_INTERVAL", 0.01)
+    clock = Later()
+    async with relaying() as relay, asyncio.TaskGroup() as group:
+        one = make(relay.contact, clock=clock)
+        holding = group.create_task(one.hold())
+        await until(lambda: one.offer is not None)
+        first = one.offer
+        monkeypatch.setattr(relay.relay, "_clock", clock)
+        clock.ahead = 5_000.0
+        await until(lambda: one.offer is not None and one.offer != first)
+        assert len(relay.relay.reservations) == 1
+        holding.cancel()
+
+
+async def test_a_relay_that_is_gone_ends_it() -> None:
+    async with relaying() as relay:
+        one = make(relay.contact)
+
+        async def hold() -> None:
+            with pytest.raises(ChannelClosed):
+                await one.hold()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(hold())
+            await until(lambda: one.offer is not None)
+            for link in relay.relay.reservations.links():
+                link.transport.abort()
+        assert one.offer is None
+
+
+async def test_a_port_that_is_closed_ends_it_at_once() -> None:
+    with pytest.raises(IdasError):
+        await make(Contact(closed_port(), RELAY.node_id)).hold()
