@@ -2,8 +2,8 @@
 
 Law: what was delivered is at every moment part of one copy, or of copies that agree in every instance that both list,
 now and for ever. Of two holders that list an instance differently one is left out whole: the one from which nothing
-came yet, else the one that was asked later. Belongs here: agreement. Not here: who sends what (shares.py). Pure.
-Source: docs/spec/exchange.md section 6.
+came yet, else the one that is gone, else the one that was asked later. Belongs here: agreement. Not here: who sends
+what (shares.py). Pure. Source: docs/spec/exchange.md section 6.
 """
 
 from __future__ import annotations
@@ -106,13 +106,16 @@ class Copies:
 
     def _accept(self) -> tuple[int, ...]:
         accepted: list[int] = []
-        for number in sorted(range(len(self._holders)), key=lambda one: (one not in self._bound, one)):
+        for number in sorted(range(len(self._holders)), key=self._precedence):
             holder = self._holders[number]
-            is_bound = number in self._bound
-            is_of_use = is_bound or not (holder.is_gone or holder.contradicts)
+            is_of_use = number in self._bound or not holder.contradicts
             if is_of_use and not holder.conflicts.intersection(accepted):
                 accepted.append(number)
         return tuple(accepted)
+
+    def _precedence(self, number: int) -> tuple[bool, bool, int]:
+        """Those of which something was delivered go first, those that are gone last."""
+        return number not in self._bound, self._holders[number].is_gone, number
 
     def is_open(self, number: int) -> bool:
         """Whether a holder may still list something."""

@@ -9,6 +9,7 @@ is (pace.py), links (conversation.py). Pure: reads no clock. Source: docs/spec/e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 from idas_p2p.errors import ArchiveFailed, IdasError
@@ -48,9 +49,8 @@ class Shares:
 
     def opened(self, number: int, *, now: float) -> None:
         """A link to a holder is open; it lists everything anew."""
-        share = self._shares[number]
-        share.is_up = True
-        share.pace.heard(0, busy=False, now=now)
+        self._shares[number].is_up = True
+        self._shares[number].pace.heard(0, busy=False, now=now)
 
     def announced(self, number: int, count: int) -> None:
         """A holder says how many instances it has."""
@@ -84,7 +84,7 @@ class Shares:
     def wanted(self, number: int, uid: str) -> None:
         """An instance was wanted of a holder, or comes from it unasked."""
         copy = self.copies.copy_of(uid)
-        if self._kept.pop(uid, None) is not None:
+        if uid not in self.copies.delivered and self._kept.pop(uid, None) is not None:
             self._stale.append(uid)
         self._shares[number].owes[uid] = copy.size if copy else 0
         self._owners.setdefault(uid, set()).add(number)
@@ -130,7 +130,7 @@ class Shares:
     def wants(self, number: int, *, round_trip: float, now: float) -> list[str]:
         """What to want of a holder now, most urgent first; it is `round_trip` seconds away and back."""
         share = self._shares[number]
-        if not self._is_useful(number) or share.is_silent(is_listing=False, now=now):
+        if number not in self.copies.accepted or not share.is_up or share.is_silent(is_listing=False, now=now):
             return []
         chosen: list[str] = []
         window = share.pace.window(round_trip)
@@ -138,10 +138,10 @@ class Shares:
             uid = self._next(number, now=now)
             if uid is None:
                 break
-            share.queue.popleft()
+            share.queue.remove(uid)
             self.wanted(number, uid)
             chosen.append(uid)
-        if not share.owes and not share.queue and (late := self._late(number, round_trip)):
+        if not share.owes and not share.queue and not share.has_lied and (late := self._late(number, round_trip)):
             self.wanted(number, late)
             chosen.append(late)
         return chosen
@@ -186,7 +186,8 @@ class Shares:
     @property
     def total(self) -> int:
         """Instances there are, as far as is known."""
-        said = (share.expected for number, share in enumerate(self._shares) if number in self.copies.accepted)
+        accepted = (self._shares[number] for number in self.copies.accepted)
+        said = (share.expected for share in accepted if not share.is_gone)
         known = len(self._known)
         if self.copies.differing:
             known = sum(not self.copies.is_left_out(uid) for uid in self._known)
@@ -210,7 +211,7 @@ class Shares:
 
     def is_answering(self, number: int, *, now: float) -> bool:
         """Whether a holder's link is open and it says what it owes."""
-        return not self._shares[number].is_gone and number not in self._silent(now)
+        return number not in self._silent(now)
 
     def is_over(self, *, now: float) -> bool:
         """Whether nothing more can come of this."""
@@ -221,7 +222,7 @@ class Shares:
             waits = self.copies.is_open(number) and not share.is_gone
             if waits and not (number in silent and self.was_whole and share.expected <= known):
                 return False
-        return not any(uid in self._ready or self._can_come(uid) for uid in self._pending)
+        return not any(self._can_come(uid) for uid in self._pending)
 
     def _is_right(self, uid: str) -> bool:
         copy = self.copies.copy_of(uid)
@@ -251,17 +252,25 @@ class Shares:
     def _next(self, number: int, *, now: float) -> str | None:
         """The first in a holder's queue that is still to be had and may be had now; it stays there."""
         share = self._shares[number]
-        while share.queue:
-            uid = share.queue[0]
-            is_done = uid in self.copies.delivered or uid in self._ready
-            if is_done or self._owners.get(uid) or uid in share.failed or uid in share.owes:
-                share.queue.popleft()
+        while share.queue and self._is_settled(number, share.queue[0]):
+            share.queue.popleft()
+        for uid in islice(share.queue, None if share.has_lied else 1):
+            if share.has_lied and (self._is_settled(number, uid) or self._has_better(number, uid)):
                 continue
             is_ahead = len(self._ready) + len(share.owes) >= MAX_AHEAD or self._ahead >= MAX_AHEAD_SIZE
-            if is_ahead and not self.copies.may_deliver(uid, silent=self._silent(now), now=now):
-                return None
-            return uid
+            is_right = not is_ahead or self.copies.may_deliver(uid, silent=self._silent(now), now=now)
+            return uid if is_right else None
         return None
+
+    def _is_settled(self, number: int, uid: str) -> bool:
+        """Whether an instance need not, or cannot, be wanted of a holder now."""
+        share, is_owed = self._shares[number], bool(self._owners.get(uid))
+        return is_owed or uid in self.copies.delivered or uid in self._ready or uid in share.failed or uid in share.owes
+
+    def _has_better(self, number: int, uid: str) -> bool:
+        """Whether a holder that has not lied can give what this one, which has, lists too."""
+        others = (self._shares[other] for other in self.copies.holders_of(uid) if other != number)
+        return any(other.is_up and not other.has_lied and uid not in other.failed for other in others)
 
     def _late(self, number: int, round_trip: float) -> str | None:
         """What an idle holder would give sooner than the one that owes it."""
@@ -270,24 +279,17 @@ class Shares:
             left = share.owed
             for uid, size in reversed(share.owes.items()):
                 may_give = uid not in self._shares[number].failed and number in self.copies.holders_of(uid)
-                if other == number or not may_give or len(self._owners.get(uid, ())) > 1 or uid in self._ready:
+                is_here = uid in self._ready or uid in self.copies.delivered
+                if other == number or not may_give or is_here or len(self._owners.get(uid, ())) > 1:
                     continue
                 if mine.seconds(size) + round_trip < share.pace.seconds(left):
                     return uid
                 left -= size
         return None
 
-    def _is_useful(self, number: int) -> bool:
-        """Whether a holder may be asked for anything: its copy is taken, and it has not lied while others have not."""
-        share = self._shares[number]
-        if not share.is_up or share.is_gone or number not in self.copies.accepted:
-            return False
-        others = (o for n, o in enumerate(self._shares) if n != number and n in self.copies.accepted)
-        return not share.has_lied or not any(other.is_up and not other.has_lied for other in others)
-
     def _can_come(self, uid: str) -> bool:
-        holders = (self._shares[number] for number in self.copies.holders_of(uid))
-        return any(not share.is_gone and uid not in share.failed for share in holders)
+        holders = [self._shares[number] for number in self.copies.holders_of(uid)]
+        return any(uid in self._ready or (not one.is_gone and uid not in one.failed) for one in holders)
 
     def _silent(self, now: float) -> frozenset[int]:
         """Holders that owe us something and say nothing."""

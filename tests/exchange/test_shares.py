@@ -86,6 +86,10 @@ class World:
         self.holders[number].is_dead = True
         self.shares.gone(number)
 
+    def drop_stale(self) -> None:
+        """What is dropped was not delivered: its reader may still be at it."""
+        assert not set(self.shares.stale()) & set(self.delivered)
+
     def give(self, number: int, uid: str) -> None:
         holder = self.holders[number]
         if uid in holder.lacks:
@@ -104,12 +108,13 @@ class World:
             self.shares.arrived(number, uid, copy_of(uid, holder.versions.get(uid, 0)))
 
     def turn(self) -> None:
-        self.shares.stale()
+        self.drop_stale()
         self.shares.release(self.now)
         while (uid := self.shares.deliver(now=self.now)) is not None:
             self.delivered.append(uid)
         for number in range(len(self.holders)):
             for uid in self.shares.wants(number, round_trip=ROUND_TRIP, now=self.now):
+                assert uid not in self.delivered
                 self.at(self.now + ROUND_TRIP / 2, self.give, number, uid)
             self.shares.settled(number)
 
@@ -307,3 +312,21 @@ def test_whatever_holders_do_it_ends_and_everything_known_is_delivered_or_named(
     whole = {uid for holder in holders if not holder.is_dead for uid in holder.has if holder.stalls_at == float("inf")}
     assert whole <= {*world.delivered, *world.shares.failures}
     assert not {*world.delivered} & {*world.shares.failures}
+
+
+def test_what_a_silent_holder_owes_and_another_gave_is_not_wanted_again() -> None:
+    shares = Shares()
+    for number in (0, 1):
+        shares.join(expected=1, now=0.0)
+        shares.opened(number, now=0.0)
+        shares.listed(number, "1", copy_of("1"))
+        shares.list_ended(number, now=0.0)
+    assert shares.wants(0, round_trip=0.0, now=0.0) == ["1"]
+    late = MIN_SILENCE + 1.0
+    shares.came(1, 0, now=late)
+    shares.release(late)
+    assert shares.wants(1, round_trip=0.0, now=late) == ["1"]
+    shares.arrived(1, "1", copy_of("1"))
+    assert shares.deliver(now=late) == "1"
+    assert shares.wants(1, round_trip=0.0, now=late) == []
+    assert shares.stale() == []
