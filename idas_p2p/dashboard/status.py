@@ -19,6 +19,7 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
     Args:
         status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes,
             spool_limit_bytes, spool_encrypted;
+            reachability: reachable, published, mapped (way, external);
             federation: null or name, epoch, members, admin; directory: joined, carried, contacts, records_stored,
             lookups, lookup_ms_p50, records_published, records_sending, unpublished, renewals_due;
             catalog: studies, instances; transfers: active;
@@ -40,6 +41,7 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Institution", f"{word(status.get('institution'))} (AE title {word(status.get('aet'))})"),
         ("Node", f"{word(status.get('node_id'))}, version {word(status.get('version'))}"),
         ("Listens", f"DICOM {word(status.get('dicom'))}, network {word(status.get('network'))}"),
+        ("Reachable", _reachability(_part(status, "reachability"))),
         ("Up", f"{duration(status.get('uptime_seconds'))}, {size(status.get('memory_bytes'))} of memory"),
         ("Federation", _federation(status.get("federation"))),
         ("Directory", _directory(_part(status, "directory"))),
@@ -58,6 +60,16 @@ def _part(status: Mapping[str, Any], key: str) -> Row:
 def _spool(status: Mapping[str, Any]) -> str:
     sealed = ", encrypted" if status.get("spool_encrypted") else ""
     return f"{size(status.get('spool_bytes'))} of {size(status.get('spool_limit_bytes'))}{sealed}"
+
+
+def _reachability(reachability: Row) -> str:
+    """Whether others can dial this node, and thanks to what."""
+    if not reachability:
+        return UNKNOWN
+    reachable = reachability.get("reachable")
+    words = "not yet tested" if reachable is None else "yes" if reachable else "no, this node must dial the others"
+    ports = [f"{word(one.get('external'))} by {word(one.get('way'))}" for one in rows_of(reachability, "mapped")]
+    return f"{words}; the router opened {', '.join(dict.fromkeys(ports))}" if ports else words
 
 
 def _federation(federation: object) -> str:

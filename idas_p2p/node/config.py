@@ -38,6 +38,7 @@ listen = {dicom}    # where workstations and archives connect
 listen = {network}    # TCP and UDP port for other nodes
 advertise = []    # addresses others should use instead, e.g. ["203.0.113.7:7000"]; empty: found out by itself
 bootstrap = {bootstrap}    # HOST:PORT/ID of the operators' nodes
+map_port = true    # ask the router to open the port (PCP, NAT-PMP, UPnP); it is closed again at the end
 
 [storage]
 database = ""    # empty: node.db in this folder; or postgresql+psycopg://USER@HOST/NAME, with psycopg installed
@@ -59,11 +60,13 @@ class NodeConfig:
     network: Address
     advertise: tuple[Address, ...]
     bootstrap: tuple[Contact, ...]
+    relay: bool
     database_url: str
     spool_bytes: int
     spool_seconds: float
     encrypt_spool: bool
     directory: DirectorySettings
+    maps_ports: bool = True
 
     @property
     def key_path(self) -> Path:
@@ -140,6 +143,7 @@ class NodeConfig:
             network=network.address("listen"),
             advertise=network.parsed_list("advertise", Address.parse),
             bootstrap=network.parsed_list("bootstrap", Contact.parse),
+            relay=network.flag("relay", default=True),
             database_url=storage.string("database", 0, 1_024, default="")
             or f"sqlite:///{folder.absolute() / 'node.db'}",
             spool_bytes=int(storage.number("spool_gb", default=DEFAULT_SPOOL_GB, low=0.01, high=MAX_NUMBER) * 1e9),
@@ -147,6 +151,7 @@ class NodeConfig:
             * storage.number("spool_hours", default=DEFAULT_SPOOL_HOURS, low=0.01, high=MAX_SPOOL_HOURS),
             encrypt_spool=storage.flag("encrypt_spool", default=False),
             directory=DirectorySettings.read(root.table("directory")),
+            maps_ports=network.flag("map_port", default=True),
         )
         for table in (node, dicom, network, storage, root):
             table.refuse_unknown()

@@ -6,12 +6,11 @@ Belongs here: which part is given to which, the order of starting and stopping. 
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import AsyncExitStack
 from typing import Final
 
 from idas_p2p.access.federation import Federation
-from idas_p2p.access.policy import Level, Rule, parse_subject
+from idas_p2p.access.policy import Rule
 from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
@@ -28,6 +27,7 @@ from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
 from idas_p2p.node.accepted import Accepted
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.config import NodeConfig
+from idas_p2p.node.contacts import Contacts
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder
 from idas_p2p.node.harvest import Harvester
@@ -38,8 +38,10 @@ from idas_p2p.node.manifests import Manifests
 from idas_p2p.node.membership import Membership
 from idas_p2p.node.node_record import NodeRecord
 from idas_p2p.node.publish import Publisher
+from idas_p2p.node.relays import Relays
 from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
+from idas_p2p.node.rules import as_rule
 from idas_p2p.node.serve import ChannelServer
 from idas_p2p.node.services import NodeServices
 from idas_p2p.node.shelves import Shelves
@@ -49,7 +51,7 @@ from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
-from idas_p2p.store.settings import Grant, Settings
+from idas_p2p.store.settings import Settings
 from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
 from idas_p2p.tasks import TaskOwner
@@ -61,8 +63,6 @@ FAILURE_PAUSE: Final = 5.0  # seconds until work that failed is tried again; our
 SWEEP_INTERVAL: Final = 300.0  # seconds; ours
 LOG_AGE: Final = 90 * 86_400.0  # seconds finished transfers stay in the list; ours
 SPARE_THREADS: Final = 32  # beside one for each association: archives, deliveries, files
-
-_JOIN_CONTACT: Final = "join.contact"
 
 
 class Node:
@@ -106,21 +106,40 @@ class Node:
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
 
         self.federation = Federation(self.identity, self.settings, random_bytes=random_bytes)
+        self.contacts = Contacts(config.bootstrap, self.settings)
         self.directory = Directory(
             self.identity,
             clock=clock,
-            contacts=(*config.bootstrap, *self._joined_contacts()),
+            contacts=self.contacts.known(),
             storage_path=config.folder / "directory.records",
             known_contacts_path=config.folder / "directory.contacts",
             tasks=self.tasks,
             settings=config.directory,
         )
         self.links = Links(
-            self.identity, self.federation, self.directory, self.settings, clock=clock, tasks=self.channels
+            self.identity,
+            self.federation,
+            self.directory,
+            self.settings,
+            clock=clock,
+            tasks=self.channels,
+            use_relays=config.relay,
         )
-        self.whereabouts = Whereabouts(config.advertise, self.directory, clock=clock)
+        self.relays = Relays(
+            self.identity,
+            lambda: self.contacts.known() if config.relay else (),
+            take=lambda connection, path: self.listener.take(connection, path=path),
+            clock=clock,
+        )
+        self.whereabouts = Whereabouts(config.advertise, self.directory, clock=clock, maps_ports=config.maps_ports)
         self.node_record = NodeRecord(
-            self.identity, config.institution, config.aet, self.directory, own_addresses=self.addresses, clock=clock
+            self.identity,
+            config.institution,
+            config.aet,
+            self.directory,
+            own_addresses=self.addresses,
+            own_relays=self.relays.offers,
+            clock=clock,
         )
         self._rules: list[Rule] = []
         self.shelves = Shelves(self.spool.scratch, self.bridge)
@@ -153,7 +172,13 @@ class Node:
             on_new_secrets=self._shut_out,
         )
         self.membership = Membership(
-            self.identity, config.institution, self.federation, self.manifests, self.invitations, clock=clock
+            self.identity,
+            config.institution,
+            self.federation,
+            self.manifests,
+            self.invitations,
+            other_paths=self.links.rungs,
+            clock=clock,
         )
         self.finder = Finder(self.identity, self.federation, self.directory, self.links, self.holdings, clock=clock)
         self.retriever = Retriever(
@@ -215,6 +240,7 @@ class Node:
             ("links", self.links.ping_all),
             ("embedded", self.embedded.turn),
             ("sweep", self._sweep),
+            ("relays", self.relays.turn),
             *self.whereabouts.turns(),
         ):
             self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
@@ -242,6 +268,8 @@ class Node:
             stack.push_async_callback(self.links.close)
             stack.push_async_callback(self.shelves.stop)
             stack.push_async_callback(self.retriever.stop)
+            stack.push_async_callback(self.whereabouts.stop)
+            stack.push_async_callback(self.relays.stop)
             stack.push_async_callback(self.tasks.stop)
             stack.push_async_callback(self._stop_serving)
 
@@ -262,19 +290,7 @@ class Node:
         return self.whereabouts.addresses()
 
     def _contact_for_others(self) -> Contact:
-        """Whom a machine that knows nobody should call first: a bootstrap node, else this node."""
-        if self.config.bootstrap:
-            return self.config.bootstrap[0]
-        return Contact(self.addresses()[0], self.identity.node_id)
-
-    def remember_contact(self, contact: Contact) -> None:
-        """Call this node of the directory at every start from now on."""
-        self.settings.set_value(_JOIN_CONTACT, str(contact).encode())
-
-    def _joined_contacts(self) -> list[Contact]:
-        """The contact that came with the invitation this node joined by."""
-        stored = self.settings.value(_JOIN_CONTACT)
-        return [Contact.parse(stored.decode())] if stored else []
+        return self.contacts.for_others(self.identity.node_id, self.addresses())
 
     async def _sweep(self) -> float:
         """Let old transfers go; return seconds until the next turn."""
@@ -282,14 +298,3 @@ class Node:
         await self.bridge.run(self.spool.expire, now - self.config.spool_seconds)
         await self.bridge.run(self.transfer_log.forget, now - LOG_AGE)
         return SWEEP_INTERVAL
-
-
-def as_rule(grant: Grant) -> Rule:
-    """A grant as the policy understands it.
-
-    Raises:
-        BadConfiguration: it says something this version does not know; to leave that out would share too much.
-    """
-    if json.loads(grant.conditions or "{}"):
-        raise BadConfiguration(f"grant {grant.number} has conditions this version does not know; revoke it")
-    return Rule(subject=parse_subject(grant.subject), level=Level.parse(grant.level), expires=grant.expires)

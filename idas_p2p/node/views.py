@@ -35,6 +35,7 @@ def status(node: Node) -> Mapping[str, Any]:
         "version": __version__,
         "dicom": str(node.dicom_address),
         "network": str(node.network_address),
+        "reachability": _reachability(node),
         "uptime_seconds": round(node.clock.monotonic() - node.started_at, 1),
         "memory_bytes": psutil.Process().memory_info().rss,
         "spool_bytes": node.spool.used_bytes,
@@ -48,6 +49,20 @@ def status(node: Node) -> Mapping[str, Any]:
         },
         "transfers": {"active": len(node.transfers.running)},
         "archives": _archives(node, counts),
+    }
+
+
+def _reachability(node: Node) -> Mapping[str, Any]:
+    """What others found when they dialled us, and what the router opened."""
+    whereabouts = node.whereabouts
+    return {
+        "reachable": whereabouts.reachability.is_reachable,
+        "addresses": {str(address): reached for address, reached in whereabouts.reachability.verdicts.items()},
+        "published": [str(address) for address in node.addresses()],
+        "mapped": [
+            {"way": one.way, "transport": str(one.transport), "port": one.port, "external": str(one.external)}
+            for one in whereabouts.port_mapping.mappings.values()
+        ],
     }
 
 
@@ -123,6 +138,7 @@ def _peer(node: Node, node_id: NodeId) -> Mapping[str, Any]:
         "address": address,
         "state": "connected" if link else (peer.last_error if peer else "") or "idle",
         "path": link.path if link else "",
+        "detours": dict(peer.detours) if peer else {},
         "rtt_ms": round(peer.round_trip * 1000, 1) if peer and peer.round_trip is not None else None,
         "last_seen": peer.last_seen if peer else None,
     }

@@ -1,20 +1,23 @@
 """Where this node can be dialled: its own addresses, those others see, and what they found when they dialled back.
 
 Belongs here: joining what the parts know into one list. Not here: which addresses a machine has (addresses.py), the
-testing (reachability.py).
+testing (reachability.py), the asking for ports (port_mapping.py).
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Awaitable, Callable, Iterator
 
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
 from idas_p2p.node.addresses import MAX_ADVERTISED, advertised, interface_addresses
+from idas_p2p.node.port_mapping import PortMapping
 from idas_p2p.node.reachability import Reachability
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
+from idas_p2p.transport.mapping import Transport
 from idas_p2p.wire.address import Address
 
 
@@ -25,10 +28,14 @@ class Whereabouts:
         configured: addresses by the operator; told as they are.
         directory: shows how others see us, and has them dial back.
         clock: the time.
+        maps_ports: whether to ask the router for a port.
     """
 
-    def __init__(self, configured: tuple[Address, ...], directory: Directory, *, clock: Clock) -> None:
+    def __init__(
+        self, configured: tuple[Address, ...], directory: Directory, *, clock: Clock, maps_ports: bool = True
+    ) -> None:
         self._configured, self._directory = configured, directory
+        self.port_mapping = PortMapping(enabled=maps_ports, interfaces=interface_addresses, clock=clock)
         self._bound = Address("0.0.0.0", 0)  # noqa: S104  # until started
         self.reachability = Reachability(
             directory.dial_backs.choose,
@@ -47,11 +54,18 @@ class Whereabouts:
             tasks: owns the dials.
         """
         self._bound = bound
+        if bound.is_wildcard or not ipaddress.ip_address(bound.host).is_loopback:
+            self.port_mapping.port = bound.port
         self._directory.dial_backs.offer(DialBackServer(identity, tasks=tasks).accept)
 
     def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
         """What is to be repeated while the node runs, by name."""
+        yield "port_mapping", self.port_mapping.turn
         yield "reachability", self.reachability.turn
+
+    async def stop(self) -> None:
+        """Give back what the router granted; the turns have ended."""
+        await self.port_mapping.stop()
 
     def addresses(self) -> tuple[Address, ...]:
         """Where other nodes can dial this one, best first."""
@@ -60,12 +74,18 @@ class Whereabouts:
         return self.reachability.publishable(self._candidates())[:MAX_ADVERTISED]
 
     def _candidates(self) -> tuple[Address, ...]:
-        return advertised(
+        own = advertised(
             configured=self._configured,
             bound=self._bound,
             interfaces=interface_addresses(),
             observed=self._directory.observed_address(),
         )
+        mapped = self.port_mapping.mappings.get(Transport.TCP)
+        if mapped is None or self._configured:
+            return own
+        return tuple(dict.fromkeys((mapped.external, *own)))
 
     def _ports(self) -> tuple[int, ...]:
-        return (self._bound.port,)
+        """The ports others may try: ours, and the router's that leads to it."""
+        mapped = self.port_mapping.mappings.get(Transport.TCP)
+        return tuple(dict.fromkeys((self._bound.port, *([mapped.external.port] if mapped else []))))

@@ -14,6 +14,7 @@ STATUS: dict[str, Any] = {
     "version": "0.1.0",
     "dicom": "0.0.0.0:104",
     "network": "0.0.0.0:7400",
+    "reachability": {"reachable": True, "mapped": [{"way": "upnp", "external": "203.0.113.7:7400"}]},
     "uptime_seconds": 250.0,
     "memory_bytes": 81_000_000,
     "spool_bytes": 1_500_000,
@@ -43,6 +44,7 @@ def test_a_status_tells_who_where_with_whom_and_how_much() -> None:
     for words in (
         "City Hospital (AE title IDAS)",
         "DICOM 0.0.0.0:104, network 0.0.0.0:7400",
+        "yes; the router opened 203.0.113.7:7400 by upnp",
         "4 min 10 s, 81 MB of memory",
         "Lake Region\\x1b, 4 members, epoch 3, this node administers it",
         "joined, 12 contacts, 340 records stored, lookups take 91 ms at the median",

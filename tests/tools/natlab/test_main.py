@@ -5,15 +5,31 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tools.lab import why_not
-from tools.natlab.networks import missing
+from tools.lab import Lab, Wan, why_not
+from tools.natlab.kinds import Kind
+from tools.natlab.networks import Builder, missing
 
 ROOT = Path(__file__).parents[3]
 REASON = why_not() or missing()
+ASKS = """
+import asyncio, sys
+from idas_p2p.transport import router_port, upnp
+from idas_p2p.transport.mapping import Transport, find_router
+
+async def main():
+    mapper = getattr(upnp if sys.argv[1] == "UpnpMapper" else router_port, sys.argv[1])(find_router())
+    for lifetime in (3_600, 0):
+        for transport in Transport:
+            mapping = await mapper.map(transport, 7_000, external_port=7_000, lifetime=lifetime)
+            print(mapping and mapping.external)
+
+asyncio.run(main())
+"""
 
 
 def run(*pairs: tuple[str, str]) -> list[dict[str, object]]:
@@ -30,3 +46,20 @@ def run(*pairs: tuple[str, str]) -> list[dict[str, object]]:
 def test_a_study_arrives_directly_where_the_holder_can_be_reached() -> None:
     cells = run(("open", "nat"), ("lan", "lan"), ("ipv6", "open"))
     assert [(cell["arrived"], cell["path"]) for cell in cells] == [(True, "direct")] * 3
+
+
+@pytest.mark.nat
+@pytest.mark.skipif(bool(REASON), reason=f"no laboratory: {REASON}")
+@pytest.mark.parametrize("way", ["PcpMapper", "NatPmpMapper", "UpnpMapper"])
+def test_a_real_router_opens_a_port_by_every_way_of_asking_and_closes_it_again(way: str, tmp_path: Path) -> None:
+    with Lab() as lab, ExitStack() as stack:
+        networks = Builder(lab, stack, tmp_path, wan=Wan()).build(Kind.UPNP, Kind.OPEN)
+        done = subprocess.run(
+            networks.holder.command([sys.executable, "-c", ASKS, way]),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.stdout.split() == [*["11.99.2.1:7000"] * 2, "None", "None"], done.stderr
