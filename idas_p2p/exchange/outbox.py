@@ -73,6 +73,8 @@ class Outbox:
 
     async def __aenter__(self) -> Outbox:
         self._tasks.start("outbox", self._work())
+        if not self._is_near():
+            self._coders.warm()  # while the archive is asked
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -18,6 +18,7 @@ from idas_p2p.clock import Clock, SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import AccessDenied, ArchiveFailed, ChannelClosed, InstanceChanged, MalformedInstance
 from idas_p2p.events import log_failure
+from idas_p2p.exchange.codec.choice import is_near
 from idas_p2p.exchange.codec.coders import Coders, InPlace
 from idas_p2p.exchange.coding import cuts
 from idas_p2p.exchange.digests import Digests, digests_of
@@ -29,7 +30,6 @@ from idas_p2p.wire.fetching import FetchEnd, InstanceHead, InstanceListed, Insta
 from idas_p2p.wire.instance import Instance
 from idas_p2p.wire.messages import encode_message
 
-NEAR_ROUND_TRIP: Final = 0.002  # seconds; ours: a LAN or one machine, where bytes travel faster than they are coded
 SEND_PATIENCE: Final = 600.0  # seconds for one message; ours: a requester whose workstation waits keeps its place
 MAX_UID_SIZE: Final = 64  # characters; PS3.5 section 9.1
 
@@ -80,7 +80,10 @@ class Outgoing:
         self._channel, self._identity, self._turn = channel, identity, turn or _at_once
         self._still_allowed, self._layout_of, self.patience = still_allowed, layout_of, patience
         self.outbox = Outbox(
-            self._send_allowed, coders or InPlace(), clock=clock or SystemClock(), is_near=lambda: _is_near(channel)
+            self._send_allowed,
+            coders or InPlace(),
+            clock=clock or SystemClock(),
+            is_near=lambda: is_near(channel.round_trip),
         )
         self._manifest = TransferManifest(holder=identity.node_id, requester=channel.peer, study_uid=study_uid)
 
@@ -207,11 +210,6 @@ def _names(instance: Instance) -> dict[str, Any]:
         "sop_instance_uid": instance.sop_instance_uid,
         "transfer_syntax_uid": instance.transfer_syntax_uid,
     }
-
-
-def _is_near(channel: Channel) -> bool:
-    """Whether the link is so fast that coding pixels would only slow it; a queue on it shows in the round trip."""
-    return channel.round_trip is not None and channel.round_trip < NEAR_ROUND_TRIP
 
 
 def is_uid(text: str) -> bool:

@@ -16,11 +16,17 @@ from typing import Final
 
 from idas_p2p.exchange.codec.pieces import DENSE, LIGHT, Coded, Way
 
+NEAR_ROUND_TRIP: Final = 0.002  # seconds; ours: a LAN or one machine, where bytes travel faster than they are coded
 UNKNOWN_LINE: Final = 12.5e6  # bytes/s; ours: a line of 100 Mbit/s, until its own speed shows
 RECONSIDER: Final = 32  # pieces of a series after which all ways are tried again; ours
 WINDOW: Final = 0.2  # seconds over which the line is measured; ours: some round trips of most lines
 RISE: Final = 1.5  # times faster the line is thought to be for each window in which it kept nobody waiting; ours
 BLOCKED: Final = 0.5  # share of a window spent waiting for the line from which on that is its speed; ours
+
+
+def is_near(round_trip: float | None) -> bool:
+    """Whether a path of this round trip (seconds) is so fast that coding only slows it; a queue on it shows there."""
+    return round_trip is not None and round_trip < NEAR_ROUND_TRIP
 
 
 class Effort(IntEnum):

@@ -1,7 +1,7 @@
 """Where pieces are coded and decoded: threads for light work, worker processes for JPEG-LS, nothing on the event loop.
 
 Law: jobs are begun in order and every one has an outcome; a worker that dies costs the one piece that kills it; memory
-is bounded by those who bring jobs (outbox.py, unpack.py). Workers start with the first heavy job and end when idle.
+is bounded by those who bring jobs (outbox.py, unpack.py). Workers start when warmed or needed, and end when idle.
 Belongs here: lanes, their speed. Not here: a worker's socket (processes.py), the work itself (jobs.py).
 Source: docs/decisions/worker-processes.md.
 """
@@ -47,7 +47,7 @@ class Workshop:
     Args:
         run: runs a function in a thread.
         clock: the time.
-        cores: of this machine; as many threads work at once, and as many workers, up to MAX_WORKERS.
+        cores: of this machine; so many threads, and workers on all but one, up to MAX_WORKERS.
         start: starts a worker.
     """
 
@@ -57,7 +57,7 @@ class Workshop:
         cores = cores or len(os.sched_getaffinity(0))
         self._run, self._clock, self._start = run, clock, start
         self._light = Queue(lanes=cores, speed=200e6)  # speeds in bytes/s of a lane, until measured
-        self._heavy = Queue(lanes=min(cores, MAX_WORKERS), speed=40e6)
+        self._heavy = Queue(lanes=max(1, min(cores - 1, MAX_WORKERS)), speed=40e6)
         self._workers = set[Worker]()
         self._broken_until = float("-inf")
         self._closed = False

@@ -61,7 +61,7 @@ class Staff:
 
 @asynccontextmanager
 async def workshop(**options: Any) -> AsyncIterator[Workshop]:
-    made = Workshop(asyncio.to_thread, clock=SystemClock(), cores=2, **options)
+    made = Workshop(asyncio.to_thread, clock=SystemClock(), cores=3, **options)
     try:
         async with asyncio.timeout(50):
             yield made
