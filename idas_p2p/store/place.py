@@ -17,7 +17,9 @@ from idas_p2p.blob import Blob, pieces
 from idas_p2p.events import log_event
 from idas_p2p.store.files import disk_errors, part_of
 from idas_p2p.store.forms import SUFFIX, Form
+from idas_p2p.store.gathered import Gathered
 from idas_p2p.store.sidecar import KEPT, PREFIX_DIGEST_SIZE, Mark, read_sidecar, sidecar_of
+from idas_p2p.wire.instance import Instance
 
 DIGEST_SIZE: Final = 32  # bytes; BLAKE2b-256
 PIECE: Final = 1_048_576  # bytes read at a time; ours
@@ -86,6 +88,10 @@ class Place:
     unchecked: set[str] = field(default_factory=set)  # SOP Instance UIDs found at start and not compared since
     unfinished: dict[str, Beginning] = field(default_factory=dict)  # by SOP Instance UID
     is_removed: bool = False
+    gathered: Gathered = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gathered = Gathered(self.folder, form=self.forms.of, new=self.forms.new, random_bytes=self.random_bytes)
 
     def path(self, row: Any) -> Path:
         """Of an instance's data."""
@@ -93,6 +99,8 @@ class Place:
 
     def blob(self, row: Any, *, size: int | None = None) -> Blob:
         """An instance's data; with a size, the beginning of one that is not whole."""
+        if size is None and "start" in row:
+            return self.gathered.blob(row)
         form = self.forms.of(row["file"]) or Form()
         if size is None:
             return form.blob(self.path(row), row["size"])
@@ -107,8 +115,8 @@ class Place:
         right = [
             row for row in rows if (form := self.forms.of(row.file)) and sizes.get(row.file) == form.disk_size(row.size)
         ]
-        self.unchecked = {row.sop_instance_uid for row in right}
-        files = {row.file for row in right}
+        files = {row.file for row in right} | self.gathered.find(sizes)
+        self.unchecked = {row.sop_instance_uid for row in right} | self.gathered.rows.keys()
         for name in [name.removesuffix(KEPT) for name in sizes if name.endswith(KEPT)]:
             found = None if name in files else self._found(name, sizes)
             if found is not None and found.row["sop_instance_uid"] not in self.unchecked:
@@ -209,6 +217,18 @@ def _right_part(begun: Beginning, blob: Blob) -> Beginning | None:
             return right
         right = Beginning(begun.row, begun.marks[:number], hasher.copy())
     return right
+
+
+def instance_of(row: Any, place: Place) -> Instance:
+    """The whole instance of a row."""
+    return Instance(
+        study_uid=row["study_uid"],
+        series_uid=row["series_uid"],
+        sop_class_uid=row["sop_class_uid"],
+        sop_instance_uid=row["sop_instance_uid"],
+        transfer_syntax_uid=row["transfer_syntax_uid"],
+        data=place.blob(row),
+    )
 
 
 def is_right(blob: Blob, digest: bytes) -> bool:

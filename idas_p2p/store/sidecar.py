@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +67,7 @@ class Sidecar:
             SpoolFull, StorageRefused: the disk is full or failed.
         """
         before, offset = (self.last.number, self.last.offset) if self.last else (0, 0)
-        records = b"" if self.last else self._framed(0, _packed(self._announced))
+        records = b"" if self.last else self._framed(0, pack_names(self._announced))
         records += self._framed(before + 1, end.to_bytes(8, "big") + digest)
         with disk_errors():
             if self._file is None:
@@ -103,11 +103,11 @@ def read_sidecar(path: Path, form: Form) -> Recorded | None:
     """What the sidecar of an instance's data says, as far as it is readable; None when that is nothing."""
     name, marks = file_name(path), list[Mark]()
     announced: dict[str, Any] | None = None
-    for number, (wrapped, offset) in enumerate(_records(sidecar_of(path).read_bytes())):
+    for number, (wrapped, offset) in enumerate(records(sidecar_of(path).read_bytes())):
         try:
             record = form.unwrap(name, number, wrapped)
             if number == 0:
-                announced = _unpacked(record)
+                announced = unpack_names(record)
                 continue
         except (BadSignature, WireError):
             break
@@ -119,7 +119,7 @@ def read_sidecar(path: Path, form: Form) -> Recorded | None:
     return Recorded(announced, tuple(marks)) if announced is not None and marks else None
 
 
-def _records(data: bytes) -> Iterator[tuple[bytes, int]]:
+def records(data: bytes) -> Iterator[tuple[bytes, int]]:
     """Each complete record and the offset of its end."""
     offset = 0
     while offset + 2 <= len(data):
@@ -130,12 +130,13 @@ def _records(data: bytes) -> Iterator[tuple[bytes, int]]:
         offset = end
 
 
-def _packed(announced: dict[str, Any]) -> bytes:
+def pack_names(announced: Mapping[str, Any]) -> bytes:
+    """The record of an instance's names, size and digest."""
     return pack([*(announced[name] for name in _NAMES), announced["size"], announced["digest"]])
 
 
-def _unpacked(record: bytes) -> dict[str, Any]:
-    """The names, size and digest in the first record.
+def unpack_names(record: bytes) -> dict[str, Any]:
+    """The names, size and digest in such a record.
 
     Raises:
         WireError: they are not there.

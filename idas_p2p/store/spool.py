@@ -1,7 +1,7 @@
 """Images on their way, kept in files so that a transfer goes on where it stopped after a restart.
 
 What is here can be fetched again, so nothing waits for the disk: `kill -9` of the node loses no instance that was
-finished and no verified chunk of another, and a power cut costs at most fetching some again, because everything found
+finished and no verified chunk of a longer one than a chunk may be; a power cut costs at most fetching some again, because everything found
 at start is checked against its digests before it is used. The folder never grows over its bound. File names are random
 and identify nobody; with `encrypt`, the files themselves tell nothing either.
 
@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from idas_p2p.errors import SpoolFull
 from idas_p2p.events import log_event
+from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.store.database import Database, upsert
 from idas_p2p.store.files import NAME_SIZE, disk_errors, make_folder
 from idas_p2p.store.place import Forms, Place
@@ -38,6 +39,7 @@ class Spool:
         max_bytes: of data sets, finished, announced and begun together.
         seal_key: 32 secret bytes, the same at each start; opens and makes sealed files.
         encrypt: seal all files; plain ones of earlier are dropped. Without it, sealed ones of earlier stay in use.
+        gathered_size: bytes up to which instances of a transfer share files; 0: each has its own.
         random_bytes: gives that many unpredictable bytes.
 
     Raises:
@@ -52,11 +54,12 @@ class Spool:
         max_bytes: int,
         seal_key: bytes = b"",
         encrypt: bool = False,
+        gathered_size: int = CHUNK_SIZE,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._root = root
         self._database = database
-        self._max_bytes = max_bytes
+        self._max_bytes, self._gathered_size = max_bytes, gathered_size
         self._random_bytes = random_bytes
         self._lock = threading.RLock()
         self._open: set[SpooledTransfer] = set()
@@ -87,7 +90,7 @@ class Spool:
             place = self._place(key, self._folder_of(key, now=now))
             with disk_errors():
                 make_folder(place.folder)
-            transfer = SpooledTransfer(place, self._database, on_close=self._close)
+            transfer = SpooledTransfer(place, self._database, gathered_size=self._gathered_size, on_close=self._close)
             self._open.add(transfer)
             return transfer
 
@@ -141,7 +144,8 @@ class Spool:
             place = self._places.pop(key, None)
             if place is not None:
                 place.is_removed = True
-                freed += sum(begun.kept for begun in place.unfinished.values())
+                place.gathered.close()
+                freed += place.gathered.size + sum(begun.kept for begun in place.unfinished.values())
             self._release(freed)
         return None if folder is None else self._root / folder
 
@@ -163,6 +167,9 @@ class Spool:
     def _close(self, transfer: SpooledTransfer) -> None:
         with self._lock:
             self._open.discard(transfer)
+            place = self._places.get(transfer.key)
+            if place is not None and all(other.key != transfer.key for other in self._open):
+                place.gathered.close()
 
     def _reserve(self, size: int) -> None:
         """Take space, dropping closed transfers, the longest unused first, when there is too little."""
@@ -196,7 +203,8 @@ class Spool:
                 shutil.rmtree(path)
             for folder, key in kept.items():
                 place = self._place(key, folder)
-                self._used += _found(place, connection) + sum(begun.kept for begun in place.unfinished.values())
+                self._used += _found(place, connection) + place.gathered.size
+                self._used += sum(begun.kept for begun in place.unfinished.values())
         log_event("spool_opened", count=len(kept), bytes=self._used)
 
 

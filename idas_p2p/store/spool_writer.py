@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from idas_p2p.errors import DigestMismatch, IdasError
 from idas_p2p.store.database import Database, insert_missing
-from idas_p2p.store.place import DIGEST_SIZE, Beginning, Place
+from idas_p2p.store.place import DIGEST_SIZE, Beginning, Place, instance_of
 from idas_p2p.store.sidecar import PREFIX_DIGEST_SIZE, Mark, Sidecar
 from idas_p2p.store.tables import spool_instances
 from idas_p2p.wire.instance import Instance
@@ -149,15 +149,3 @@ def record(row: dict[str, Any], database: Database) -> Any:
             return row
         same = (table.c.key == row["key"]) & (table.c.sop_instance_uid == row["sop_instance_uid"])
         return connection.execute(select(table).where(same)).mappings().one()
-
-
-def instance_of(row: Any, place: Place) -> Instance:
-    """The whole instance of a row."""
-    return Instance(
-        study_uid=row["study_uid"],
-        series_uid=row["series_uid"],
-        sop_class_uid=row["sop_class_uid"],
-        sop_instance_uid=row["sop_instance_uid"],
-        transfer_syntax_uid=row["transfer_syntax_uid"],
-        data=place.blob(row),
-    )

@@ -16,9 +16,10 @@ from idas_p2p.errors import DigestMismatch
 from idas_p2p.events import log_event
 from idas_p2p.store.database import Database
 from idas_p2p.store.files import NAME_SIZE, part_of
-from idas_p2p.store.place import Beginning, PartialInstance, Place, is_right
+from idas_p2p.store.gathered_writer import GatheredWriter
+from idas_p2p.store.place import Beginning, PartialInstance, Place, instance_of, is_right
 from idas_p2p.store.sidecar import sidecar_of
-from idas_p2p.store.spool_writer import SpoolWriter, instance_of, record
+from idas_p2p.store.spool_writer import SpoolWriter, record
 from idas_p2p.store.tables import spool_instances
 from idas_p2p.wire.instance import Instance
 
@@ -29,13 +30,21 @@ class SpooledTransfer:
     Args:
         place: where it lies.
         database: knows what is whole.
+        gathered_size: bytes up to which an instance is kept with others in one file; 0: each in its own.
         on_close: called once.
     """
 
-    def __init__(self, place: Place, database: Database, *, on_close: Callable[[SpooledTransfer], None]) -> None:
+    def __init__(
+        self,
+        place: Place,
+        database: Database,
+        *,
+        gathered_size: int,
+        on_close: Callable[[SpooledTransfer], None],
+    ) -> None:
         self.key = place.key
         self._place, self._database = place, database
-        self._on_close = on_close
+        self._gathered_size, self._on_close = gathered_size, on_close
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +74,11 @@ class SpooledTransfer:
         query = select(spool_instances).where(self._is(sop_instance_uid))
         with self._database.read() as connection:
             row = connection.execute(query).mappings().one_or_none()
+        self._place.unchecked.discard(sop_instance_uid)
         if row is not None:
-            self._place.unchecked.discard(sop_instance_uid)
             self._remove(row)
+        with self._place.lock:
+            self._place.gathered.drop(sop_instance_uid)
 
     def partial(self) -> list[PartialInstance]:
         """The verified beginnings of instances nobody writes now, at most MAX_BEGINNINGS, the longest first.
@@ -88,7 +99,7 @@ class SpooledTransfer:
         size: int,
         digest: bytes,
         start: int = 0,
-    ) -> SpoolWriter:
+    ) -> SpoolWriter | GatheredWriter:
         """Begin to write an instance, or go on with one.
 
         Args:
@@ -123,6 +134,8 @@ class SpooledTransfer:
             if begun:
                 self._place.park(begun)
             raise
+        if begun is None and 0 < size <= self._gathered_size:
+            return GatheredWriter(row, self._place)
         try:
             return SpoolWriter({**row, "file": name}, self._place, self._database, begun=begun)
         except BaseException:
@@ -159,6 +172,10 @@ class SpooledTransfer:
         return (table.c.key == self.key) & (table.c.sop_instance_uid == sop_instance_uid)
 
     def _remove(self, row: Any) -> None:
+        if "start" in row:
+            with self._place.lock:
+                self._place.gathered.drop(row["sop_instance_uid"])
+            return
         with self._database.write(durable=False) as connection:
             connection.execute(spool_instances.delete().where(self._is(row["sop_instance_uid"])))
         self._place.path(row).unlink(missing_ok=True)
@@ -168,10 +185,12 @@ class SpooledTransfer:
         """The rows of the instances that are right, in order."""
         self._compare()
         table = spool_instances
-        query = select(table).where(table.c.key == self.key).order_by(table.c.series_uid, table.c.sop_instance_uid)
         with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [row for row in rows if self._is_right(row)]
+            found = connection.execute(select(table).where(table.c.key == self.key)).mappings().all()
+        with self._place.lock:
+            rows: dict[str, Any] = {**self._place.gathered.rows, **{row["sop_instance_uid"]: row for row in found}}
+        ordered = sorted(rows.values(), key=lambda row: (row["series_uid"], row["sop_instance_uid"]))
+        return [row for row in ordered if self._is_right(row)]
 
     def _compare(self) -> None:
         """Compare the beginnings found at start, and finish those of which all had come."""

@@ -6,10 +6,13 @@ import hashlib
 from typing import Any
 
 from idas_p2p.blob import MemoryBlob
+from idas_p2p.store.gathered_writer import GatheredWriter
 from idas_p2p.store.spool_writer import SpoolWriter
 from idas_p2p.store.spooled import SpooledTransfer
 from idas_p2p.wire.instance import Instance
 from idas_p2p.wire.study import Study
+
+AnyWriter = SpoolWriter | GatheredWriter
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -41,7 +44,7 @@ def make_instance(
     )
 
 
-def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = None, start: int = 0) -> SpoolWriter:
+def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = None, start: int = 0) -> AnyWriter:
     data = instance.data.read()
     return transfer.begin(
         study_uid=instance.study_uid,
@@ -55,7 +58,7 @@ def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = N
     )
 
 
-def write_chunks(writer: SpoolWriter, data: bytes, *, start: int = 0, stop: int | None = None, chunk: int = 10) -> None:
+def write_chunks(writer: AnyWriter, data: bytes, *, start: int = 0, stop: int | None = None, chunk: int = 10) -> None:
     """Write a part of an instance as exchange does: chunk by chunk, each with the digest of all up to its end."""
     for offset in range(start, len(data) if stop is None else stop, chunk):
         end = min(offset + chunk, len(data))

@@ -24,7 +24,9 @@ OpenSpool = Callable[[], Spool]
 @pytest.fixture(params=[False, True], ids=["plain", "sealed"])
 def open_spool(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> OpenSpool:
     """Opens the same spool, as a node does at each start."""
-    return lambda: Spool(tmp_path / "spool", database, max_bytes=10**7, seal_key=bytes(32), encrypt=request.param)
+    return lambda: Spool(
+        tmp_path / "spool", database, max_bytes=10**7, gathered_size=0, seal_key=bytes(32), encrypt=request.param
+    )
 
 
 def file(tmp_path: Path, ending: str) -> Path:
@@ -165,7 +167,7 @@ from tests.store.makers import begin, make_instance, write_chunks
 folder, encrypt = Path(sys.argv[1]), sys.argv[2] == "sealed"
 data = bytes(range(250)) * 80_000
 database = Database.open(f"sqlite:///{folder}/node.db")
-opened = Spool(folder / "spool", database, max_bytes=10**9, seal_key=bytes(32), encrypt=encrypt)
+opened = Spool(folder / "spool", database, max_bytes=10**9, gathered_size=0, seal_key=bytes(32), encrypt=encrypt)
 transfer = opened.open(b"transfer 1", now=1.0)
 kept = sum(one.kept for one in transfer.partial())
 print(kept, flush=True)
@@ -191,7 +193,9 @@ def test_killed_again_and_again_a_large_instance_loses_at_most_one_chunk_each_ti
         writer.stdout.close()
         writer.wait()
     database = Database.open(f"sqlite:///{tmp_path}/node.db")
-    opened = Spool(tmp_path / "spool", database, max_bytes=10**9, seal_key=bytes(32), encrypt=form == "sealed")
+    opened = Spool(
+        tmp_path / "spool", database, max_bytes=10**9, gathered_size=0, seal_key=bytes(32), encrypt=form == "sealed"
+    )
     transfer = opened.open(KEY, now=2.0)
     kept = sum(one.kept for one in transfer.partial())
     assert reported <= kept <= reported + 256_000

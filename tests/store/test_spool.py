@@ -20,7 +20,7 @@ OpenSpool = Callable[[], Spool]
 @pytest.fixture
 def open_spool(database: Database, tmp_path: Path) -> OpenSpool:
     """Opens the same spool of 1000 bytes, as a node does at each start."""
-    return lambda: Spool(tmp_path / "spool", database, max_bytes=1000)
+    return lambda: Spool(tmp_path / "spool", database, max_bytes=1000, gathered_size=0)
 
 
 def files(root: Path) -> list[Path]:
@@ -164,7 +164,8 @@ from pathlib import Path
 from idas_p2p.store.database import Database
 from idas_p2p.store.spool import Spool
 from tests.store.makers import make_instance, spool
-opened = Spool(Path(sys.argv[1]) / "spool", Database.open(f"sqlite:///{sys.argv[1]}/node.db"), max_bytes=10**9)
+database = Database.open(f"sqlite:///{sys.argv[1]}/node.db")
+opened = Spool(Path(sys.argv[1]) / "spool", database, max_bytes=10**9, gathered_size=0)
 transfer = opened.open(b"transfer 1", now=1.0)
 for number in range(10_000):
     uid = str(number)
@@ -183,7 +184,7 @@ def test_kill_at_any_moment_loses_no_finished_instance(tmp_path: Path, reports: 
     writer.stdout.close()
     writer.wait()
     database = Database.open(f"sqlite:///{tmp_path}/node.db")
-    again = Spool(tmp_path / "spool", database, max_bytes=10**9)
+    again = Spool(tmp_path / "spool", database, max_bytes=10**9, gathered_size=0)
     found = {one.sop_instance_uid: one.data.read() for one in again.open(KEY, now=2.0).instances()}
     database.close()
     assert set(reported) <= found.keys()

@@ -16,7 +16,9 @@ BIG = make_instance("1.9", DATA)
 
 @pytest.fixture(params=[False, True], ids=["plain", "sealed"])
 def opened(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", database, max_bytes=1_000, seal_key=bytes(32), encrypt=request.param)
+    return Spool(
+        tmp_path / "spool", database, max_bytes=1_000, gathered_size=0, seal_key=bytes(32), encrypt=request.param
+    )
 
 
 def files(root: Path) -> list[Path]:
@@ -158,7 +160,7 @@ def test_a_beginning_that_finds_no_room_to_go_on_stays(opened: Spool) -> None:
 def test_a_disk_that_fills_up_costs_the_instance_and_gives_back_its_space(
     sqlite: Database, small_disk: Path, encrypt: bool
 ) -> None:
-    opened = Spool(small_disk / "spool", sqlite, max_bytes=10**9, seal_key=bytes(32), encrypt=encrypt)
+    opened = Spool(small_disk / "spool", sqlite, max_bytes=10**9, gathered_size=0, seal_key=bytes(32), encrypt=encrypt)
     transfer = opened.open(KEY, now=1.0)
     data = bytes(1_200_000)
     writer = begin(transfer, make_instance("2", data))

@@ -14,7 +14,7 @@ from tests.store.makers import begin, content, make_instance, spool
 
 @pytest.fixture
 def opened(database: Database, tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", database, max_bytes=10_000)
+    return Spool(tmp_path / "spool", database, max_bytes=10_000, gathered_size=0)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_an_instance_finished_twice_is_kept_once(opened: Spool, transfer: Spoole
 
 
 def test_a_full_disk_is_named_and_what_was_finished_stays(sqlite: Database, small_disk: Path) -> None:
-    opened = Spool(small_disk / "spool", sqlite, max_bytes=10**9)
+    opened = Spool(small_disk / "spool", sqlite, max_bytes=10**9, gathered_size=0)
     transfer = opened.open(b"key", now=1.0)
     spool(transfer, make_instance("1", bytes(300_000)))
     writer = begin(transfer, make_instance("2", bytes(900_000)))
