@@ -104,7 +104,7 @@ async def _federation_remove(node: Node, arguments: Arguments) -> Arguments:
 async def _join(node: Node, arguments: Arguments) -> Arguments:
     code = str(arguments["code"])
     manifest = await node.membership.join(code)
-    node.remember_contact(Invitation.from_code(code).contact)
+    node.contacts.remember(Invitation.from_code(code).contact)
     return {"federation": manifest.name, "epoch": manifest.epoch, "members": len(manifest.members)}
 
 

@@ -38,6 +38,7 @@ listen = {dicom}    # where workstations and archives connect
 listen = {network}    # TCP and UDP port for other nodes
 advertise = []    # addresses others should use instead, e.g. ["203.0.113.7:7000"]; empty: found out by itself
 bootstrap = {bootstrap}    # HOST:PORT/ID of the operators' nodes
+relay = true    # where no direct way is found, be reached through bootstrap nodes that relay, and reach others so
 map_port = true    # ask the router to open the port (PCP, NAT-PMP, UPnP); it is closed again at the end
 
 [storage]

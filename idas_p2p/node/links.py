@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from idas_p2p.access.federation import Federation, psk_id
 from idas_p2p.clock import Clock
@@ -21,7 +21,8 @@ from idas_p2p.store.settings import Settings
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.dialer import dial
-from idas_p2p.wire.address import Address
+from idas_p2p.transport.relayed import relay_rung
+from idas_p2p.transport.rungs import Rung
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import NodeInfo
@@ -46,6 +47,7 @@ class Peer:
     last_error: str = ""
     failed_at: float = -1e9  # monotonic seconds; of the last failure to open a control link
     failure: IdasError | None = None
+    detours: dict[str, str] = field(default_factory=dict)  # paths that did not lead there at the last dial, and why
 
 
 class Links:
@@ -58,6 +60,7 @@ class Links:
         settings: keeps the last known addresses, for when the directory cannot be reached.
         clock: the time.
         tasks: owns reading tasks.
+        use_relays: whether to go through relays where no direct way is found in time.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class Links:
         *,
         clock: Clock,
         tasks: TaskOwner,
+        use_relays: bool = True,
     ) -> None:
+        self._use_relays = use_relays
         self._identity, self._federation, self._directory = identity, federation, directory
         self._settings, self._clock, self._tasks = settings, clock, tasks
         self._dialling: dict[NodeId, asyncio.Lock] = {}
@@ -172,25 +177,43 @@ class Links:
             raise
 
     async def _dial(self, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
-        channel = await dial(
-            self._identity,
-            node_id,
-            await self._addresses(node_id),
-            purpose=purpose,
-            psk=Psk(psk_id=psk_id(psk), key=psk),
-            timeout=DIAL_TIMEOUT,
-        )
+        info = await self._info(node_id)
+        peer = self.peers.setdefault(node_id, Peer())
+        detours: dict[str, str] = {}
+        try:
+            channel = await dial(
+                self._identity,
+                node_id,
+                info.addresses,
+                purpose=purpose,
+                psk=Psk(psk_id=psk_id(psk), key=psk),
+                timeout=DIAL_TIMEOUT,
+                rungs=self._rungs(node_id, info),
+                on_failed=lambda path, error: detours.update({path: error.detail or error.code}),
+            )
+        finally:
+            peer.detours = detours
         log_event("link_opened", peer=node_id.short, path=channel.path, task=str(purpose))
         return channel
 
-    async def _addresses(self, node_id: NodeId) -> tuple[Address, ...]:
+    async def rungs(self, node_id: NodeId) -> tuple[Rung, ...]:
+        """The kinds of path to a node beside its addresses, best first; none when nothing is known of it."""
+        try:
+            return self._rungs(node_id, await self._info(node_id))
+        except PeerUnreachable:
+            return ()
+
+    def _rungs(self, node_id: NodeId, info: NodeInfo) -> tuple[Rung, ...]:
+        return (relay_rung(self._identity, node_id, info.relays),) if self._use_relays and info.relays else ()
+
+    async def _info(self, node_id: NodeId) -> NodeInfo:
         peer = self.peers.setdefault(node_id, Peer())
         if peer.info is None or self._clock.monotonic() - peer.resolved_at > ADDRESS_LIFETIME or peer.last_error:
             peer.info = await self._resolve(node_id) or peer.info or self._remembered(node_id)
             peer.resolved_at = self._clock.monotonic()
-        if peer.info is None or not peer.info.addresses:
+        if peer.info is None or not (peer.info.addresses or (self._use_relays and peer.info.relays)):
             raise PeerUnreachable(f"node {node_id.short}: no address known")
-        return peer.info.addresses
+        return peer.info
 
     async def _resolve(self, node_id: NodeId) -> NodeInfo | None:
         try:

@@ -6,6 +6,7 @@ how joining is spoken (joining.py), what follows from a manifest (access/federat
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from idas_p2p.access.federation import Federation, psk_id
@@ -20,6 +21,7 @@ from idas_p2p.node import joining
 from idas_p2p.node.invitations import Invitations
 from idas_p2p.node.manifests import Manifests
 from idas_p2p.transport.dialer import dial
+from idas_p2p.transport.rungs import Rung
 from idas_p2p.wire.federation import Manifest
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -36,6 +38,7 @@ class Membership:
         federation: the state.
         manifests: keeps it current.
         invitations: in the directory.
+        other_paths: to a node, beside its addresses.
         clock: the time.
     """
 
@@ -47,8 +50,10 @@ class Membership:
         manifests: Manifests,
         invitations: Invitations,
         *,
+        other_paths: Callable[[NodeId], Awaitable[Sequence[Rung]]],
         clock: Clock,
     ) -> None:
+        self._other_paths = other_paths
         self._identity, self._institution, self._federation = identity, institution, federation
         self._manifests, self._invitations, self._clock = manifests, invitations, clock
 
@@ -103,6 +108,7 @@ class Membership:
             purpose=Purpose.JOIN,
             psk=Psk(psk_id=psk_id(invitation.psk), key=invitation.psk),
             timeout=DIAL_TIMEOUT,
+            rungs=await self._other_paths(record.inviter),
         )
         manifest = await joining.ask_to_join(channel, self._institution)
         if refusal := self._federation.install(manifest, now=self._clock.now(), admin=record.inviter):

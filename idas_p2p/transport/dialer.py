@@ -9,6 +9,7 @@ Source: docs/spec/transport.md section 6.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Sequence
 from typing import Final
@@ -121,7 +122,8 @@ async def connect(address: Address) -> Connection:
             lambda: Connection(max_frame=MAX_HANDSHAKE_FRAME), address.host, address.port
         )
     except OSError as error:
-        raise PeerUnreachable(f"{address}: {error.strerror or error}") from None
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
+        raise PeerUnreachable(f"{address}: {reason}") from None
     return connection
 
 

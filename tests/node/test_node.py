@@ -1,41 +1,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from pathlib import Path
 
 import pytest
 
-from idas_p2p.access.policy import Level
 from idas_p2p.clock import SystemClock
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.node.config import CONFIG_FILE, NodeConfig
-from idas_p2p.node.node import Node, as_rule
-from idas_p2p.store.settings import Grant
+from idas_p2p.node.node import Node
 from idas_p2p.store.transfers import State
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.instance import Instance, Selection
 from tests.node.nodes import STUDY, data_of, fill, join, make_config, make_instance, retrieve, running, share
 from tests.store.makers import begin, spool, write_chunks
-
-
-def test_a_grant_becomes_a_rule() -> None:
-    rule = as_rule(Grant(number=1, subject="node:Berg", level="full", expires=5.0))
-    assert (rule.level, rule.expires, str(rule.subject)) == (Level.FULL, 5.0, "node:Berg")
-
-
-@pytest.mark.parametrize(
-    "grant",
-    [
-        Grant(number=1, subject="everyone", level="obscured"),
-        Grant(number=1, subject="group:radiology", level="full"),
-        Grant(number=1, subject="everyone", level="full", conditions=json.dumps({"modality": "CT"})),
-    ],
-)
-def test_a_grant_this_version_does_not_understand_shares_nothing(grant: Grant) -> None:
-    with pytest.raises(BadConfiguration):
-        as_rule(grant)
 
 
 async def test_a_bad_grant_leaves_the_rules_in_force(pair: tuple[Node, Node]) -> None:

@@ -1,0 +1,112 @@
+"""Where this node waits to be reached through others: a reservation at each of the nearest relays.
+
+Every bootstrap node is asked, whether or not we can be reached directly: a relay costs nothing while it is idle, and is
+there when a network changes. Belongs here: at which relays, and when to try again. Not here: the life of one
+reservation (transport/reservation.py), what is published (node_record.py). Source: docs/spec/relay.md section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from idas_p2p.clock import Clock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.events import log_event
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.reservation import Reservation, Take
+from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.relay import MAX_OFFERS, RelayOffer
+
+MAX_CANDIDATES: Final = 16  # bootstrap nodes that are asked; ours
+LOOK_INTERVAL: Final = 1.0  # seconds between looks; ours: a relay that dies is replaced in this time
+FIRST_RETRY: Final = 2.0  # seconds until a relay is asked again; doubled each time it was of no use; ours
+LAST_RETRY: Final = 300.0  # seconds; the most
+RECONSIDER: Final = (
+    3_600.0  # seconds until the round trip to a relay that was farther than others is measured again; ours
+)
+
+
+@dataclass(slots=True)
+class _Place:
+    """One relay that might be used."""
+
+    reservation: Reservation
+    task: asyncio.Task[None] | None = None
+    due: float = -math.inf  # monotonic seconds; when to ask next
+    retry: float = FIRST_RETRY
+    is_held: bool = False
+    is_spare: bool = False  # let go because others were nearer; needed at once when one of those is gone
+
+
+class Relays:
+    """The reservations of a node.
+
+    Args:
+        identity: ours.
+        candidates: bootstrap nodes, of which those that do not relay refuse.
+        take: serves a connection of a dialer.
+        clock: the time.
+    """
+
+    def __init__(
+        self, identity: SigningKey, candidates: Callable[[], Sequence[Contact]], *, take: Take, clock: Clock
+    ) -> None:
+        self._identity, self._candidates, self._take, self._clock = identity, candidates, take, clock
+        self._tasks = TaskOwner(limit=MAX_CANDIDATES)
+        self._places: dict[NodeId, _Place] = {}
+
+    def offers(self) -> tuple[RelayOffer, ...]:
+        """What to publish: the relays at which we wait, the nearest first."""
+        offers = [place.reservation.offer for place in self._held()]
+        return tuple(offer for offer in offers if offer is not None)[:MAX_OFFERS]
+
+    def observed(self) -> Address | None:
+        """Where the nearest relay sees our connections come from."""
+        return next((place.reservation.observed for place in self._held()), None)
+
+    async def turn(self) -> float:
+        """Ask where it is due, let go of what is farther than needed; return seconds until the next turn."""
+        now = self._clock.monotonic()
+        for contact in list(self._candidates())[:MAX_CANDIDATES]:
+            if contact.node_id != self._identity.node_id and contact.node_id not in self._places:
+                self._places[contact.node_id] = self._place(contact)
+        for place in self._places.values():
+            self._settle(place, now)
+        for place in self._held()[MAX_OFFERS:]:
+            place.is_spare = True
+            if place.task is not None:
+                place.task.cancel()
+        has_enough = len(self._held()) >= MAX_OFFERS
+        for place in self._places.values():
+            if place.task is None and (now >= place.due or (place.is_spare and not has_enough)):
+                place.is_spare = False
+                place.task = self._tasks.start("relay", place.reservation.hold())
+        return LOOK_INTERVAL
+
+    def _place(self, contact: Contact) -> _Place:
+        reservation = Reservation(self._identity, contact, take=self._take, on_changed=lambda: None, clock=self._clock)
+        return _Place(reservation)
+
+    def _settle(self, place: _Place, now: float) -> None:
+        """See how a reservation goes: what ended is asked for again, later each time it brought nothing."""
+        if place.reservation.offer is not None and not place.is_held:
+            place.is_held, place.retry = True, FIRST_RETRY
+            log_event("relay_reserved", peer=place.reservation.relay.node_id.short)
+        if place.task is not None and place.task.done():
+            place.task, place.is_held = None, False
+            place.due = now + (RECONSIDER if place.is_spare else place.retry)
+            place.retry = min(2 * place.retry, LAST_RETRY)
+
+    def _held(self) -> list[_Place]:
+        """Those that have an offer, the nearest first."""
+        held = [place for place in self._places.values() if place.reservation.offer is not None]
+        return sorted(held, key=lambda place: place.reservation.round_trip or 0.0)
+
+    async def stop(self) -> None:
+        """Leave every relay."""
+        await self._tasks.stop()

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.node.contacts import Contacts
+from idas_p2p.store.database import Database
+from idas_p2p.store.settings import Settings
+from idas_p2p.wire.address import Address, Contact
+
+ONE, OTHER, OURS = (SigningKey(bytes([number]) * 32).node_id for number in (1, 2, 3))
+HERE = Address("192.0.2.1", 7_000)
+CONFIGURED, INVITED = Contact(HERE, ONE), Contact(Address("192.0.2.2", 443), OTHER)
+
+
+def test_the_contact_of_an_invitation_is_called_after_those_configured_and_once(database: Database) -> None:
+    contacts = Contacts((CONFIGURED,), Settings(database))
+    assert contacts.known() == (CONFIGURED,)
+    contacts.remember(INVITED)
+    assert Contacts((CONFIGURED,), Settings(database)).known() == (CONFIGURED, INVITED)
+    contacts.remember(CONFIGURED)
+    assert contacts.known() == (CONFIGURED,)
+
+
+def test_others_are_sent_to_a_bootstrap_node_and_to_this_node_where_there_is_none(database: Database) -> None:
+    settings = Settings(database)
+    assert Contacts((CONFIGURED,), settings).for_others(OURS, (HERE,)) == CONFIGURED
+    assert Contacts((), settings).for_others(OURS, (HERE,)) == Contact(HERE, OURS)

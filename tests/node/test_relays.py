@@ -1,0 +1,126 @@
+"""At which relays a node waits, and that it is reached there end to end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.node.node import Node
+from idas_p2p.node.relays import FIRST_RETRY, LAST_RETRY, Relays
+from idas_p2p.node.views import peers
+from idas_p2p.wire.address import Contact
+from idas_p2p.wire.instance import Instance, Selection
+from tests.bootstrap.relaying import Relaying, relaying
+from tests.directory.network import ManualClock
+from tests.node.nodes import STUDY, data_of, fill, join, make_config, retrieve, running, share, until
+from tests.transport.test_dialer import closed_port
+
+OURS = SigningKey(b"\1" * 32)
+
+
+@asynccontextmanager
+async def several(count: int) -> AsyncIterator[list[Relaying]]:
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(relaying(identity=SigningKey(bytes([100 + number]) * 32)))
+            for number in range(count)
+        ]
+
+
+@asynccontextmanager
+async def waiting_at(contacts: list[Contact], clock: ManualClock) -> AsyncIterator[Relays]:
+    relays = Relays(OURS, lambda: contacts, take=lambda *_: None, clock=clock)
+    await relays.turn()
+    yield relays
+    await relays.stop()
+
+
+async def test_two_relays_are_kept_of_many_and_another_takes_the_place_of_one_that_is_gone() -> None:
+    clock = ManualClock()
+    async with several(3) as relays, waiting_at([relay.contact for relay in relays], clock) as ours:
+        await until(lambda: sum(len(relay.relay.reservations) for relay in relays) == 3)
+        await until(lambda: len(ours.offers()) == 2)
+        await ours.turn()
+        await until(lambda: sum(len(relay.relay.reservations) for relay in relays) == 2)
+        await ours.turn()
+        gone = next(relay for relay in relays if len(relay.relay.reservations))
+        for link in gone.relay.reservations.links():
+            link.transport.abort()
+        gone.relay.reservations.is_draining = True
+        await until(lambda: len(ours.offers()) == 1)
+        await ours.turn()
+        await until(lambda: len(ours.offers()) == 2)
+        assert gone.contact.node_id not in {offer.relay for offer in ours.offers()}
+
+
+async def test_a_bootstrap_node_that_does_not_relay_is_asked_again_later_each_time() -> None:
+    clock = ManualClock()
+    nobody = Contact(closed_port(), SigningKey(b"\2" * 32).node_id)
+    async with waiting_at([Contact(closed_port(), OURS.node_id), nobody], clock) as ours:
+        (place,) = ours._places.values()  # it does not wait at itself
+        for retry in (FIRST_RETRY, 2 * FIRST_RETRY):
+            await until(lambda: place.task is not None and place.task.done())
+            await ours.turn()
+            assert place.task is None
+            assert place.due == clock.seconds + retry
+            clock.seconds += retry
+            await ours.turn()
+        assert place.retry <= LAST_RETRY
+
+
+@asynccontextmanager
+async def walled_pair(tmp_path: Path, *contacts: Contact) -> AsyncIterator[tuple[Node, Node]]:
+    """ANNA, whom nobody can dial, and BERG, who joined her federation all the same."""
+    anna_config, berg_config = (replace(make_config(tmp_path, name), bootstrap=contacts) for name in ("anna", "berg"))
+    async with running(replace(anna_config, advertise=(closed_port(),))) as anna, running(berg_config) as berg:
+        anna.directory.add_contact(Contact(berg.network_address, berg.identity.node_id))
+        await until(lambda: anna.directory.status().contacts > 0 and berg.directory.status().contacts > 0)
+        await until(lambda: len(anna.relays.offers()) == len(contacts))
+        await anna.node_record.turn()
+        anna.membership.create("Lake Region")
+        await join(berg, anna)
+        await share(anna)
+        yield anna, berg
+
+
+async def test_a_study_of_a_node_nobody_can_dial_arrives_and_the_path_and_why_are_told(tmp_path: Path) -> None:
+    async with relaying() as relay, walled_pair(tmp_path, relay.contact) as (anna, berg):
+        stored = await fill(anna, size=50_000)
+        assert data_of(await retrieve(berg)) == stored
+        (peer,) = peers(berg)["peers"]
+        assert (peer["state"], peer["path"]) == ("connected", "relay")
+        assert "refused" in peer["detours"]["direct"].lower()
+        assert relay.relay.carried + sum(s.session.carried for s in relay.relay._splices.values()) > 200_000
+
+
+async def test_a_transfer_goes_on_over_the_other_relay_when_one_is_killed(tmp_path: Path) -> None:
+    async with several(2) as relays, walled_pair(tmp_path, *(relay.contact for relay in relays)) as (anna, berg):
+        stored = await fill(anna, instances=6, size=2_000_000)
+        came: dict[str, bytes] = {}
+        async for event in berg.retriever.retrieve("", [Selection(study_uid=STUDY)]):
+            if isinstance(event, Instance):
+                came[event.sop_instance_uid] = event.data.read()
+                if len(came) == 1:
+                    kill(max(relays, key=lambda relay: len(relay.relay._splices)))
+        assert came == stored
+
+
+def kill(relay: Relaying) -> None:
+    """What others see of a relay that dies."""
+    relay.relay.reservations.is_draining = True
+    for splice in list(relay.relay._splices.values()):
+        splice.abort()
+    for link in list(relay.relay._links):
+        link.transport.abort()
+
+
+async def test_a_node_that_may_not_use_relays_neither_waits_at_one_nor_dials_through_one(tmp_path: Path) -> None:
+    async with relaying() as relay:
+        config = replace(make_config(tmp_path, "anna"), bootstrap=(relay.contact,), relay=False)
+        async with running(config) as anna:
+            await anna.relays.turn()
+            assert (anna.relays.offers(), len(relay.relay)) == ((), 0)
+            assert await anna.links.rungs(OURS.node_id) == ()
