@@ -6,7 +6,7 @@ Source: PS3.3 section C.7.6.3.1, PS3.5 section 8 and Annex A.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -16,6 +16,9 @@ from idas_p2p.dicom.walk import read_elements
 
 NATIVE: Final = frozenset({str(ImplicitVRLittleEndian), str(ExplicitVRLittleEndian), str(ExplicitVRBigEndian)})
 """Transfer syntaxes with pixels as they are; a deflated data set is compressed as a whole."""
+
+MAX_SERIES: Final = 64  # remembered; ours
+_MARK_SIZE: Final = 12  # bytes before the pixels that tell where they begin: tag, VR and length
 
 _KEYWORDS: Final = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "PlanarConfiguration")
 
@@ -58,3 +61,28 @@ def native_pixels(data: Blob, transfer_syntax_uid: str) -> NativePixels | None:
         is_planar=planar == 1,
         is_big_endian=elements.is_big_endian,
     )
+
+
+class SeriesPixels:
+    """`native_pixels` for the instances of a transfer, most of them without a walk through their heads.
+
+    Images of a series have pixels of one size at their end: where the same element header stands so far before the end,
+    pixels follow. Were that ever wrong, they would be coded less densely, no more: coding takes any bytes.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[NativePixels, bytes]] = {}  # by series and transfer syntax
+
+    def of(self, series_uid: str, data: Blob, transfer_syntax_uid: str) -> NativePixels | None:
+        """As `native_pixels`, and so its errors."""
+        key = series_uid, transfer_syntax_uid
+        if (known := self._known.get(key)) is not None:
+            pixels, mark = known
+            offset = data.size - pixels.length
+            if offset >= _MARK_SIZE and data.read(offset - _MARK_SIZE, _MARK_SIZE) == mark:
+                return replace(pixels, offset=offset)
+        found = native_pixels(data, transfer_syntax_uid)
+        ends_with_them = found is not None and found.offset + found.length == data.size
+        if found is not None and ends_with_them and found.offset >= _MARK_SIZE and len(self._known) < MAX_SERIES:
+            self._known[key] = found, data.read(found.offset - _MARK_SIZE, _MARK_SIZE)
+        return found

@@ -77,6 +77,6 @@ def bears_its_names(instance: Instance) -> bool:
     Raises:
         MalformedInstance: as of `header_of`.
     """
-    text = read_elements(instance.data, instance.transfer_syntax_uid, _NAMES).reader()
+    text = read_elements(instance.data, instance.transfer_syntax_uid, _NAMES, only_these=True).reader()
     names = (instance.study_uid, instance.series_uid, instance.sop_class_uid, instance.sop_instance_uid)
     return tuple(checked_uid(text(keyword)) for keyword in _NAMES) == names

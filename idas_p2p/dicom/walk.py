@@ -10,8 +10,9 @@ Source: PS3.5 sections 7.1, 7.5 and 6.2.2, Annex A.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Protocol
 
 from pydicom.datadict import tag_for_keyword
@@ -80,7 +81,12 @@ class Elements:
 
 
 def read_elements(
-    data: Blob, transfer_syntax_uid: str, keywords: Iterable[str], *, max_value_size: int = MAX_VALUE_SIZE
+    data: Blob,
+    transfer_syntax_uid: str,
+    keywords: Sequence[str],
+    *,
+    max_value_size: int = MAX_VALUE_SIZE,
+    only_these: bool = False,
 ) -> Elements:
     """Read top-level attributes of an encoded data set.
 
@@ -90,6 +96,7 @@ def read_elements(
             ones are, PS3.5 A.4.
         keywords: the attributes to read; of a deflated data set, those after group 0020 are not found.
         max_value_size: bytes; longer values are cut.
+        only_these: stop at the last of them: neither the pixels nor what is wrong behind it matter.
 
     Raises:
         MalformedInstance: not such a data set, or cut short.
@@ -97,7 +104,8 @@ def read_elements(
     deflated = transfer_syntax_uid == DeflatedExplicitVRLittleEndian
     walk = _Walk(
         InflatedHead(data) if deflated else _Window(data),
-        wanted=frozenset(tag_for_keyword(keyword) or 0 for keyword in keywords) | {_CHARACTER_SET},
+        wanted=_tags_of(tuple(keywords)),
+        enough=len(keywords) if only_these else None,
         max_value_size=max_value_size,
         implicit=transfer_syntax_uid == ImplicitVRLittleEndian,
         big_endian=transfer_syntax_uid == ExplicitVRBigEndian,
@@ -105,6 +113,11 @@ def read_elements(
     )
     walk.run()
     return Elements(walk.values, walk.pixel_data, transfer_syntax_uid == ExplicitVRBigEndian)
+
+
+@cache
+def _tags_of(keywords: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(tag_for_keyword(keyword) or 0 for keyword in keywords) | {_CHARACTER_SET}
 
 
 class _Source(Protocol):
@@ -153,6 +166,7 @@ class _Walk:
         source: _Source,
         *,
         wanted: frozenset[int],
+        enough: int | None,
         max_value_size: int,
         implicit: bool,
         big_endian: bool,
@@ -162,7 +176,7 @@ class _Walk:
         self._tag, self._short, self._long = (struct.Struct(order + code) for code in ("HH", "H", "L"))
         self._explicit = struct.Struct(order + "HH2sHL")  # group, number, VR, and the length in either place
         self._source = source
-        self._wanted = wanted
+        self._wanted, self._enough = wanted, enough
         self._max_value_size = max_value_size
         self._implicit = implicit
         self._stops_after_header = stops_after_header
@@ -257,7 +271,7 @@ class _Walk:
         if not self._levels and tag in self._wanted and tag not in self.values:
             self.values[tag] = self._source.at(value, min(length, self._max_value_size))
         self._skip(value, length)
-        return False
+        return self._enough is not None and len(self.values) - (_CHARACTER_SET in self.values) >= self._enough
 
     def _end_at_pixels(self, value: int, length: int) -> bool:
         if length == _UNDEFINED:

@@ -15,7 +15,7 @@ from typing import Final
 from idas_p2p.access.federation import Federation
 from idas_p2p.access.policy import Level, Requester
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.dicom.layout import NATIVE, native_pixels
+from idas_p2p.dicom.layout import NATIVE, SeriesPixels
 from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.answer import ControlServer
@@ -125,7 +125,7 @@ class ChannelServer:
                 requester=requester,
                 source=_Counted(self._holdings, transfer),
                 still_allowed=lambda: self._may_continue(requester),
-                layout_of=layout_of,
+                layout_of=Layouts().of,
                 coders=self._coders,
                 turn=turn,
             )
@@ -185,12 +185,23 @@ class _CountedLease:
         self._lease.taken(sop_instance_uid)
 
 
+class Layouts:
+    """Where native pixels lie in the instances of a transfer, and whether they are compressed already."""
+
+    def __init__(self) -> None:
+        self._pixels = SeriesPixels()
+
+    def of(self, instance: Instance) -> tuple[PixelLayout | None, bool]:
+        """Of one instance; nothing where its head cannot be read."""
+        if instance.transfer_syntax_uid not in NATIVE:
+            return None, True
+        try:
+            pixels = self._pixels.of(instance.series_uid, instance.data, instance.transfer_syntax_uid)
+        except MalformedInstance:
+            return None, False
+        return None if pixels is None else PixelLayout(**asdict(pixels)), False
+
+
 def layout_of(instance: Instance) -> tuple[PixelLayout | None, bool]:
-    """Where native pixels lie in an instance, and whether it is compressed already."""
-    if instance.transfer_syntax_uid not in NATIVE:
-        return None, True
-    try:
-        pixels = native_pixels(instance.data, instance.transfer_syntax_uid)
-    except MalformedInstance:
-        return None, False
-    return None if pixels is None else PixelLayout(**asdict(pixels)), False
+    """The same for one instance by itself."""
+    return Layouts().of(instance)

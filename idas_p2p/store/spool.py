@@ -1,9 +1,9 @@
 """Images on their way, kept in files so that a transfer goes on where it stopped after a restart.
 
 What is here can be fetched again, so nothing waits for the disk: `kill -9` of the node loses no instance that was
-finished, and no verified chunk of one that is longer than a chunk may be; a power cut costs at most fetching some again,
-because everything found at start is checked against its digests before it is used. The folder never grows over its
-bound. File names are random and identify nobody; with `encrypt`, the files themselves tell nothing either.
+finished, and no verified chunk of one that is longer than a chunk may be; a power cut costs at most fetching some
+again, because everything found at start is checked against its digests before it is used. The folder never grows over
+its bound. File names are random and identify nobody; with `encrypt`, the files themselves tell nothing either.
 
 Belongs here: transfers, their space, their age. Not here: one transfer's instances (spooled.py).
 One process at a time uses a folder (node.lock).

@@ -127,7 +127,6 @@ class SpooledTransfer:
             "digest": digest,
         }
         begun = self._taken(row, start) if start else None
-        name = begun.row["file"] if begun else self._new_name()
         try:
             self._place.reserve(size - start)
         except BaseException:
@@ -136,6 +135,7 @@ class SpooledTransfer:
             raise
         if begun is None and 0 < size <= self._gathered_size:
             return GatheredWriter(row, self._place)
+        name = begun.row["file"] if begun else self._new_name()
         try:
             return SpoolWriter({**row, "file": name}, self._place, self._database, begun=begun)
         except BaseException:

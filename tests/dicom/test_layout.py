@@ -9,7 +9,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from idas_p2p.blob import MemoryBlob
-from idas_p2p.dicom.layout import NATIVE, native_pixels
+from idas_p2p.dicom.layout import NATIVE, SeriesPixels, native_pixels
 from idas_p2p.dicom.part10 import HEAD_SIZE, read_meta
 from idas_p2p.errors import MalformedInstance
 from tests.dicom.encoded import EXPLICIT, header
@@ -54,3 +54,25 @@ def test_what_is_cut_short_is_malformed() -> None:
     data, syntax, _ = raw("CT_small.dcm")
     with pytest.raises(MalformedInstance):
         native_pixels(MemoryBlob(data[:5_000]), syntax)
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm", "US1_UNCR.dcm"])
+def test_the_next_of_a_series_gets_the_layout_that_its_head_says(name: str) -> None:
+    data, syntax, _ = raw(name)
+    series = SeriesPixels()
+    longer = b"\x08\x00\x01\x00" + (b"UI" if syntax == EXPLICIT else b"") + b"\x02\x00" + bytes(2) + data
+    instances = [data, data] + ([longer, data] if syntax == EXPLICIT else [])
+    for one in instances:
+        assert series.of("1.2", MemoryBlob(one), syntax) == native_pixels(MemoryBlob(one), syntax)
+
+
+def test_the_next_of_a_series_that_is_otherwise_is_looked_at() -> None:
+    series = SeriesPixels()
+    data, syntax, _ = raw("CT_small.dcm")
+    first = series.of("1.2", MemoryBlob(data), syntax)
+    assert first is not None
+    shorter = data[: first.offset - 4] + (first.length - 2).to_bytes(4, "little") + data[first.offset : -2]
+    assert series.of("1.2", MemoryBlob(shorter), syntax) == native_pixels(MemoryBlob(shorter), syntax)
+    assert series.of("1.2", MemoryBlob(header()), EXPLICIT) is None
+    with pytest.raises(MalformedInstance):
+        series.of("1.2", MemoryBlob(data[:5_000]), syntax)

@@ -84,3 +84,11 @@ def test_an_instance_bears_its_own_names_and_no_others(name: str) -> None:
         assert not bears_its_names(replace(instance, **{field: "1.2.3"}))
     with pytest.raises(MalformedInstance):
         bears_its_names(replace(instance, data=MemoryBlob(b"no data set")))
+
+
+def test_what_is_behind_the_names_is_not_looked_at() -> None:
+    instance, _ = scan_part10(Path(str(get_testdata_file("CT_small.dcm", download=False))))
+    data = instance.data.read()
+    end = data.index(instance.series_uid.encode()) + 100
+    assert bears_its_names(replace(instance, data=MemoryBlob(data[:end])))
+    assert not bears_its_names(replace(instance, series_uid="1.2", data=MemoryBlob(data[:end])))
