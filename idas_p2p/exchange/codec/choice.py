@@ -1,9 +1,10 @@
 """Which coding a chunk gets, so that neither the line nor the cores wait for each other.
 
-    best = the one for which max(coding time / lanes, coded bytes / line) is least, the densest of equals
-    taken = the densest that is ready before the line has sent all that comes before, or else the best
+    leaves = max(when it is coded, when the line has sent all that comes before) + coded bytes / line
+    taken = the one that leaves first, the densest of equals
 
-So a slow line gets the densest, a fast one never waits for a coder, and between them chunks are mixed.
+So a slow line gets the densest, a fast one never waits for a coder, and between them chunks are mixed; coders that are
+slow because the cores do other things show in the queue before them, and are passed by.
 Belongs here: the rule, what a series has taught, how fast the line is. Pure; time is passed in.
 """
 
@@ -46,11 +47,6 @@ class Lanes:
     waiting: int = 0  # bytes of pieces before the next
     delay: float = 0.0  # seconds until the first lane works
 
-    @property
-    def cost(self) -> float:
-        """Seconds a byte, all lanes at work."""
-        return 1 / (self.speed * self.count) if self.count else float("inf")
-
     def done(self, size: int) -> float:
         """Seconds until a piece of so many bytes is done."""
         if not self.count:
@@ -74,18 +70,11 @@ def choose(
     free = unsent / rate  # seconds that the line is busy with what comes before
     efforts = (Effort.DENSE, Effort.LIGHT, Effort.NONE)
 
-    def cost(effort: Effort) -> float:
-        coding = lanes[effort].cost if effort in lanes else 0.0
-        return max(coding, 1 / ratios.get(effort, 1.0) / rate)
-
     def leaves(effort: Effort) -> float:
         coded = lanes[effort].done(size) if effort in lanes else 0.0
         return max(coded, free) + size / ratios.get(effort, 1.0) / rate
 
-    best = min(efforts, key=cost)
-    if best in lanes and lanes[best].delay:
-        return min(efforts, key=leaves)
-    return next(effort for effort in efforts if effort is best or lanes[effort].done(size) <= free)
+    return min(efforts, key=leaves)
 
 
 @dataclass(slots=True)

@@ -64,7 +64,7 @@ def test_a_faster_line_gets_lighter_coding_and_stays_full() -> None:
 def test_a_line_faster_than_any_coder_gets_most_bytes_as_they_are() -> None:
     seconds, counts = study(line=2e9)
     assert counts[Effort.NONE] > 200
-    assert seconds <= 300 * SIZE / 2e9
+    assert seconds < 1.01 * 300 * SIZE / 2e9
 
 
 @pytest.mark.parametrize("cores", [1, 2, 4, 8])
@@ -76,6 +76,14 @@ def test_choosing_is_never_much_slower_than_the_best_single_coding(line: int, co
         for speed, ratio in ((float("inf"), 1.0), (250e6, RATIOS[Effort.LIGHT]), (60e6, RATIOS[Effort.DENSE]))
     )
     assert study(line=rate, cores=cores)[0] < 1.1 * single + 0.05
+
+
+def test_a_long_queue_before_the_coders_is_passed_by_while_the_line_has_nothing_to_send() -> None:
+    lanes = {Effort.LIGHT: Lanes(2, 250e6), Effort.DENSE: Lanes(1, 40e6)}
+    busy = {**lanes, Effort.DENSE: Lanes(1, 40e6, waiting=16 * SIZE)}
+    assert choose(SIZE, line=2.5e6, unsent=0, lanes=lanes, ratios=RATIOS) is Effort.DENSE
+    assert choose(SIZE, line=2.5e6, unsent=0, lanes=busy, ratios=RATIOS) is Effort.LIGHT
+    assert choose(SIZE, line=2.5e6, unsent=2 * SIZE, lanes=busy, ratios=RATIOS) is Effort.DENSE
 
 
 def test_without_lanes_nothing_is_chosen_that_needs_them() -> None:
