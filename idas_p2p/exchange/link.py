@@ -6,7 +6,6 @@ want of whom (shares.py). Source: docs/spec/exchange.md section 4.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from idas_p2p.errors import BadQuery, PeerUnreachable
 from idas_p2p.exchange.codec.choice import is_near
 from idas_p2p.exchange.codec.coders import Coders
+from idas_p2p.exchange.deadline import Deadline
 from idas_p2p.exchange.interfaces import Channel, TransferSpool
 from idas_p2p.exchange.receiver import Receiver, ReceiverEvent
 from idas_p2p.exchange.signed_manifest import Evidence, TransferManifest
@@ -94,7 +94,8 @@ class FetchLink:
         coders: Coders | None = None,
     ) -> None:
         self._coders = coders
-        self._channel, self._silence_timeout = channel, silence_timeout
+        self._channel = channel
+        self._sending, self._receiving = Deadline(silence_timeout), Deadline(silence_timeout)
         self._request = question.request(ticket, mode)
         study_uid = question.selection.study_uid
         manifest = TransferManifest(holder=channel.peer, requester=question.requester, study_uid=study_uid)
@@ -162,14 +163,14 @@ class FetchLink:
 
     async def _send(self, message: Any) -> None:
         try:
-            async with asyncio.timeout(self._silence_timeout):
+            async with self._sending:
                 await self._channel.send(encode_message(message))
         except TimeoutError:
             raise PeerUnreachable("the holder takes nothing") from None
 
     async def _receive(self) -> bytes:
         try:
-            async with asyncio.timeout(self._silence_timeout):
+            async with self._receiving:
                 return await self._channel.receive()
         except TimeoutError:
             raise PeerUnreachable("the holder fell silent") from None

@@ -7,7 +7,6 @@ Source: docs/spec/exchange.md sections 4 and 5.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from idas_p2p.events import log_failure
 from idas_p2p.exchange.codec.choice import is_near
 from idas_p2p.exchange.codec.coders import Coders, InPlace
 from idas_p2p.exchange.coding import cuts
+from idas_p2p.exchange.deadline import Deadline
 from idas_p2p.exchange.digests import Digests, digests_of
 from idas_p2p.exchange.interfaces import Channel, PixelLayout
 from idas_p2p.exchange.outbox import Outbox
@@ -79,6 +79,7 @@ class Outgoing:
     ) -> None:
         self._channel, self._identity, self._turn = channel, identity, turn or _at_once
         self._still_allowed, self._layout_of, self.patience = still_allowed, layout_of, patience
+        self._deadline = Deadline(patience)
         self.outbox = Outbox(
             self._send_allowed,
             coders or InPlace(),
@@ -177,7 +178,7 @@ class Outgoing:
     async def _send(self, message: Any) -> None:
         data = encode_message(message)
         try:
-            async with asyncio.timeout(self.patience), self._turn(len(data)):
+            async with self._deadline, self._turn(len(data)):
                 await self._channel.send(data)
         except TimeoutError:
             await self._channel.close()

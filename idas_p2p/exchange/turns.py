@@ -12,8 +12,8 @@ Source: Goyal, Vin, Cheng 1996, start-time fair queueing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -93,6 +93,7 @@ class Uplink:
     def __init__(self, *, clock: Clock) -> None:
         self._clock, self._turns = clock, Turns()
         self._changed = asyncio.Event()  # set at each change, and a new one put in its place
+        self._waiting = 0  # for it
 
     @contextmanager
     def transfer(self, priority: Priority) -> Iterator[Turn]:
@@ -104,36 +105,54 @@ class Uplink:
             self._turns.leave(sending)
             self._tell()
 
-    @asynccontextmanager
-    async def hold(self, sending: Sending, size: int) -> AsyncIterator[None]:
-        """Wait for the turn of a transfer; the block sends one message of `size` bytes."""
-        self._turns.ask(sending, now=self._clock.monotonic())
+    async def begin(self, sending: Sending, size: int) -> None:
+        """Wait for the turn of a transfer, which then sends one message of `size` bytes."""
+        now = self._clock.monotonic()
+        self._turns.ask(sending, now=now)
         try:
-            while not self._turns.may_send(sending, now=self._clock.monotonic()):
-                changed = self._changed
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LINGER):  # time alone ends a stall or a linger
-                        await changed.wait()
-            self._turns.begin(sending, size, now=self._clock.monotonic())
-            self._tell()
-            yield
+            while not self._turns.may_send(sending, now=now):
+                await self._change()
+                now = self._clock.monotonic()
+        except BaseException:
+            self.end(sending)
+            raise
+        self._turns.begin(sending, size, now=now)
+        self._tell()
+
+    def end(self, sending: Sending) -> None:
+        """The message is on its way, or was given up."""
+        self._turns.end(sending, now=self._clock.monotonic())
+        self._tell()
+
+    async def _change(self) -> None:
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(LINGER):  # time alone ends a stall or a linger
+                await self._changed.wait()
+        except TimeoutError:
+            pass
         finally:
-            self._turns.end(sending, now=self._clock.monotonic())
-            self._tell()
+            self._waiting -= 1
 
     def _tell(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        if self._waiting:
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
 
 
 class Turn:
     """One transfer's part in an uplink; `async with turn(size)` around each message."""
 
     def __init__(self, uplink: Uplink, sending: Sending) -> None:
-        self._uplink, self._sending = uplink, sending
+        self._uplink, self._sending, self._size = uplink, sending, 0
 
-    @asynccontextmanager
-    async def __call__(self, size: int) -> AsyncIterator[None]:
-        """Wait until a message of `size` bytes may be sent, and send it in the block."""
-        async with self._uplink.hold(self._sending, size):
-            yield
+    def __call__(self, size: int) -> Turn:
+        """Wait until a message of `size` bytes may be sent, and send it in the block; one at a time."""
+        self._size = size
+        return self
+
+    async def __aenter__(self) -> None:
+        await self._uplink.begin(self._sending, self._size)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._uplink.end(self._sending)
