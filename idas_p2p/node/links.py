@@ -177,7 +177,21 @@ class Links:
             raise
 
     async def _dial(self, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
+        """Dial, and once more where the node has moved since its record was read."""
+        begin = self._clock.monotonic()
         info = await self._info(node_id)
+        try:
+            return await self._dial_at(info, node_id, purpose, psk)
+        except PeerUnreachable:
+            peer = self.peers[node_id]
+            if peer.resolved_at >= begin:
+                raise
+            peer.resolved_at = -1e9
+            if (newer := await self._info(node_id)) == info:
+                raise
+        return await self._dial_at(newer, node_id, purpose, psk)
+
+    async def _dial_at(self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
         peer = self.peers.setdefault(node_id, Peer())
         detours: dict[str, str] = {}
         try:
