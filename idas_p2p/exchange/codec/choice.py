@@ -38,6 +38,12 @@ class Effort(IntEnum):
     DENSE = 2
 
 
+LIKELY: Final = {
+    Effort.LIGHT: (Way.ZSTD, Way.BOTH),
+    Effort.DENSE: (Way.ZSTD, Way.PLANE, Way.COLOUR_DIFFERENCES),
+}  # ours: best for nearly all images; zstd where pixels have no rows
+
+
 @dataclass(frozen=True, slots=True)
 class Lanes:
     """What does the work of one effort."""
@@ -82,30 +88,39 @@ class SeriesWays:
     """What the pieces of one series have taught: the best way for each effort, and how dense it is."""
 
     ratios: dict[Effort, float] = field(default_factory=lambda: {Effort.LIGHT: 2.5, Effort.DENSE: 3.5})
-    _best: dict[Effort, Way] = field(default_factory=dict)
+    _density: dict[Effort, dict[Way, float]] = field(default_factory=dict)  # bytes in a coded byte, of ways that won
     _taken: dict[Effort, int] = field(default_factory=dict)
 
     def ways(self, effort: Effort) -> tuple[Way, ...]:
-        """What to try on the next piece: all ways at first and now and then, else the best."""
+        """What to try on the next piece: all ways at first and now and then, likely ones until that taught, the best.
+
+        To try all takes several times as long, and a window of pieces is on its way before the first has taught.
+        """
         if effort is Effort.NONE:
             return ()
         taken = self._taken.get(effort, 0)
         self._taken[effort] = taken + 1
-        best = self._best.get(effort)
-        if best is not None and taken % RECONSIDER:
-            return (best,)
+        if taken % RECONSIDER:
+            best = self._best(effort)
+            return LIKELY[effort] if best is None else (best,)
         if effort is Effort.LIGHT:
             return LIGHT
-        light = self._best.get(Effort.LIGHT)
+        light = self._best(Effort.LIGHT)
         return (*DENSE, *(LIGHT if light is None else (light,)))
 
     def learn(self, effort: Effort, size: int, coded: Coded) -> None:
         """Take note of a coded piece."""
+        if not size or effort is Effort.NONE:
+            return
+        ratio = size / max(1, len(coded.data))
+        self.ratios[effort] += (ratio - self.ratios[effort]) / 4
         if coded.way is not None:
-            self._best[effort] = coded.way
-        if size and effort is not Effort.NONE:
-            known = self.ratios[effort]
-            self.ratios[effort] = known + (size / max(1, len(coded.data)) - known) / 4
+            density = self._density.setdefault(effort, {})
+            density[coded.way] = density.get(coded.way, ratio) + (ratio - density.get(coded.way, ratio)) / 4
+
+    def _best(self, effort: Effort) -> Way | None:
+        density = self._density.get(effort)
+        return max(density, key=density.__getitem__) if density else None
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from idas_p2p.exchange.codec.choice import (
+    LIKELY,
     RECONSIDER,
     RISE,
     UNKNOWN_LINE,
@@ -81,9 +82,9 @@ def test_choosing_is_never_much_slower_than_the_best_single_coding(line: int, co
 def test_a_long_queue_before_the_coders_is_passed_by_while_the_line_has_nothing_to_send() -> None:
     lanes = {Effort.LIGHT: Lanes(2, 250e6), Effort.DENSE: Lanes(1, 40e6)}
     busy = {**lanes, Effort.DENSE: Lanes(1, 40e6, waiting=16 * SIZE)}
-    assert choose(SIZE, line=2.5e6, unsent=0, lanes=lanes, ratios=RATIOS) is Effort.DENSE
-    assert choose(SIZE, line=2.5e6, unsent=0, lanes=busy, ratios=RATIOS) is Effort.LIGHT
-    assert choose(SIZE, line=2.5e6, unsent=2 * SIZE, lanes=busy, ratios=RATIOS) is Effort.DENSE
+    assert choose(SIZE, line=1e6, unsent=0, lanes=lanes, ratios=RATIOS) is Effort.DENSE
+    assert choose(SIZE, line=1e6, unsent=0, lanes=busy, ratios=RATIOS) is Effort.LIGHT
+    assert choose(SIZE, line=1e6, unsent=2 * SIZE, lanes=busy, ratios=RATIOS) is Effort.DENSE
 
 
 def test_without_lanes_nothing_is_chosen_that_needs_them() -> None:
@@ -109,6 +110,15 @@ def test_the_best_way_of_a_series_is_kept_and_reconsidered_now_and_then() -> Non
     assert [series.ways(Effort.LIGHT) for _ in range(RECONSIDER - 1)] == [(Way.UP,)] * (RECONSIDER - 1)
     assert series.ways(Effort.LIGHT) == LIGHT
     assert series.ways(Effort.NONE) == ()
+
+
+def test_while_the_first_try_of_all_ways_has_not_taught_the_next_pieces_try_only_likely_ones() -> None:
+    series = SeriesWays()
+    assert series.ways(Effort.DENSE) == (*DENSE, *LIGHT)
+    assert [series.ways(Effort.DENSE) for _ in range(3)] == [LIKELY[Effort.DENSE]] * 3
+    series.learn(Effort.DENSE, 300, coded(Way.ZSTD_DENSE, 50))
+    series.learn(Effort.DENSE, 300, coded(Way.PLANE, 100))
+    assert series.ways(Effort.DENSE) == (Way.ZSTD_DENSE,)
 
 
 def test_a_dense_try_compares_with_the_best_light_way() -> None:
