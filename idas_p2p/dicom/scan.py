@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from pydicom.datadict import tag_for_keyword
+
 from idas_p2p.blob import Blob
 from idas_p2p.dicom.identifiers import checked_uid, study_from_text
 from idas_p2p.dicom.walk import PixelData, read_elements
@@ -15,6 +17,8 @@ from idas_p2p.wire.instance import Instance
 from idas_p2p.wire.study import KEYWORDS, Study
 
 _NAMES: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
+_TAGS: Final = tuple(tag_for_keyword(keyword) or 0 for keyword in _NAMES)
+_PADDING: Final = b" \0\t\r\n"
 _KEYWORDS: Final = (*KEYWORDS, "Modality", "SeriesInstanceUID", "SOPClassUID", "SOPInstanceUID")
 
 
@@ -75,8 +79,10 @@ def bears_its_names(instance: Instance) -> bool:
     """Whether the data set itself holds the UIDs that the instance goes by; reads nothing else of it.
 
     Raises:
-        MalformedInstance: as of `header_of`.
+        MalformedInstance: not a data set, cut short before them, or they are no UIDs.
     """
-    text = read_elements(instance.data, instance.transfer_syntax_uid, _NAMES, only_these=True).reader()
+    raw = read_elements(instance.data, instance.transfer_syntax_uid, _NAMES, only_these=True).values
     names = (instance.study_uid, instance.series_uid, instance.sop_class_uid, instance.sop_instance_uid)
-    return tuple(checked_uid(text(keyword)) for keyword in _NAMES) == names
+    return all(
+        raw.get(tag, b"").strip(_PADDING) == checked_uid(name).encode() for tag, name in zip(_TAGS, names, strict=True)
+    )

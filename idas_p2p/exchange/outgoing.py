@@ -105,7 +105,7 @@ class Outgoing:
     async def end(self, code: str) -> None:
         """Send the last message; errors as for `send`."""
         signature = b"" if code and self._manifest.is_empty else self._identity.sign(self._manifest.signed_bytes())
-        await self._send(FetchEnd(code=code, signature=signature))
+        await self._send(encode_message(FetchEnd(code=code, signature=signature)))
 
     async def lose(self, sop_instance_uid: str, code: str) -> None:
         """Say that an instance cannot be sent; errors as for `send`."""
@@ -172,11 +172,11 @@ class Outgoing:
     async def _send_allowed(self, message: Any) -> None:
         if not self._still_allowed():
             raise AccessDenied
-        self._manifest.take(message)
-        await self._send(message)
-
-    async def _send(self, message: Any) -> None:
         data = encode_message(message)
+        self._manifest.take(message, data)
+        await self._send(data)
+
+    async def _send(self, data: bytes) -> None:
         try:
             async with self._deadline, self._turn(len(data)):
                 await self._channel.send(data)

@@ -44,12 +44,17 @@ class TransferManifest:
         self._sum = hashlib.blake2b(digest_size=32)
         self.is_empty = True
 
-    def take(self, message: Any) -> None:
-        """Add a message in its place; those that say nothing of data are left out."""
+    def take(self, message: Any, encoded: bytes | None = None) -> None:
+        """Add a message in its place; those that say nothing of data are left out.
+
+        Args:
+            message: the message.
+            encoded: its bytes, when they are known.
+        """
         if isinstance(message, Chunk):  # its digest stands for all bytes up to its end
             self._sum.update(message.digest)
         elif isinstance(message, _TAKEN):
-            self._sum.update(encode_message(message))
+            self._sum.update(encode_message(message) if encoded is None else encoded)
         else:
             return
         self.is_empty = False

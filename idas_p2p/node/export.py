@@ -21,6 +21,7 @@ from idas_p2p.errors import BadConfiguration, SpoolFull
 from idas_p2p.wire.fetching import instance_mark
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Total
 
+PAUSE: Final = 0.05  # seconds from one trip to the next; ours: what comes quickly goes together
 MAX_WAITING: Final = 64  # instances not written yet; ours: what is in the spool already costs no memory
 
 
@@ -68,12 +69,13 @@ class _Files:
         self._bridge, self._folder = bridge, folder
         self._waiting: list[Instance] = []
         self._writing: asyncio.Future[Sequence[Instance]] | None = None
+        self._begun = float("-inf")  # the last trip, in seconds of the loop's clock
 
     async def put(self, instance: Instance) -> Sequence[Instance]:
         """Take one more; return those that have become files meanwhile."""
         self._waiting.append(instance)
-        is_busy = self._writing is not None and not self._writing.done()
-        return () if is_busy and len(self._waiting) < MAX_WAITING else await self._turn()
+        is_soon = asyncio.get_running_loop().time() - self._begun < PAUSE
+        return () if is_soon and len(self._waiting) < MAX_WAITING else await self._turn()
 
     async def rest(self) -> Sequence[Instance]:
         """Write all that is left."""
@@ -83,7 +85,7 @@ class _Files:
         """Wait for those being written, return them, and begin with those that wait."""
         written = () if self._writing is None else await self._writing
         self._writing = self._bridge.begin(_write_all, self._folder, self._waiting) if self._waiting else None
-        self._waiting = []
+        self._waiting, self._begun = [], asyncio.get_running_loop().time()
         return written
 
 

@@ -60,6 +60,8 @@ def to_plain(value: Any) -> Any:
     kind = type(value)
     if kind is bytes or kind is int or kind is bool or kind is str:
         return value
+    if (names := _names(kind)) is not None:  # type: ignore[arg-type]  # a class can be hashed
+        return [to_plain(getattr(value, name)) for name in names]
     if isinstance(value, NodeId):
         return value.raw
     if isinstance(value, tuple | list):
@@ -68,13 +70,14 @@ def to_plain(value: Any) -> Any:
         return [value.host, value.port]
     if isinstance(value, Packed):
         return value.to_bytes()
-    if is_dataclass(value):
-        return [to_plain(getattr(value, name)) for name in _names(kind)]  # type: ignore[arg-type]  # as below
     return value
 
 
 @cache
-def _names(cls: type[Any]) -> tuple[str, ...]:
+def _names(cls: type[Any]) -> tuple[str, ...] | None:
+    """The fields of a dataclass that has a list as its plain form; None of any other type."""
+    if not is_dataclass(cls) or issubclass(cls, NodeId | Address | Packed):
+        return None
     return tuple(field.name for field in fields(cls))
 
 
