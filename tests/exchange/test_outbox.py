@@ -17,7 +17,7 @@ from idas_p2p.exchange.codec.jobs import Job, perform_all
 from idas_p2p.exchange.coding import Coding, Decoder, cuts
 from idas_p2p.exchange.digests import digests_of
 from idas_p2p.exchange.interfaces import PixelLayout
-from idas_p2p.exchange.outbox import WINDOW, Outbox
+from idas_p2p.exchange.outbox import LONG_SEND, WINDOW, Outbox
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.wire.fetching import Chunk, FetchStart
 from tests.exchange.codec.images import smooth
@@ -130,6 +130,35 @@ async def test_near_by_everything_goes_as_it_is() -> None:
         await put(box)
         await box.settle()
     assert {chunk.coding for chunk in sent.chunks} == {Coding.RAW}
+
+
+async def test_a_link_that_was_near_is_until_sending_takes_long() -> None:
+    class Clock(SystemClock):
+        moment = 0.0
+
+        def monotonic(self) -> float:
+            return self.moment
+
+    clock, is_near, sent = Clock(), [True], Sent()
+
+    async def send(message: Any) -> None:
+        clock.moment += seconds
+        await sent(message)
+
+    async def codings() -> set[int]:
+        sent.messages.clear()
+        await put(box)
+        await box.settle()
+        return {chunk.coding for chunk in sent.chunks}
+
+    async with Outbox(send, InPlace(), clock=clock, is_near=lambda: is_near[0]) as box:
+        seconds = LONG_SEND / 2
+        assert await codings() == {Coding.RAW}
+        is_near[0] = False
+        assert await codings() == {Coding.RAW}
+        seconds = LONG_SEND
+        await codings()
+        assert await codings() != {Coding.RAW}
 
 
 async def test_what_is_packed_already_goes_as_it_is_but_for_its_head() -> None:
