@@ -119,9 +119,9 @@ def fetch(
 class Bootstrap:
     """A bootstrap node: first contact for the nodes, without DICOM."""
 
-    def __init__(self, folder: Path, *, host: str = LOOPBACK, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, port: int = 0, relay: bool = False) -> None:
         self.folder, self.port = folder, port or free_port()
-        init = [*BOOTSTRAP, "init", str(folder), "--listen", f"{host}:{self.port}"]
+        init = [*BOOTSTRAP, "init", str(folder), "--listen", f"{host}:{self.port}", *(["--relay"] if relay else [])]
         done = subprocess.run(init, capture_output=True, text=True, timeout=STOP_GRACE, check=False)
         if done.returncode:
             raise CommandFailed(f"bootstrap init: {done.stderr}")

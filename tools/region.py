@@ -24,14 +24,15 @@ class Region:
         folder: gets a folder for each process, and their logs in `logs/`.
         host: where the bootstrap node listens.
         log_level: of the nodes.
+        relay: whether the bootstrap node also relays.
     """
 
-    def __init__(self, folder: Path, *, host: str = LOOPBACK, log_level: str = "debug") -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK, log_level: str = "debug", relay: bool = False) -> None:
         self.folder, self._log_level = folder, log_level
         self.nodes: list[Node] = []
         self._stack = ExitStack()
         folder.mkdir(parents=True, exist_ok=True)
-        self.bootstrap = Bootstrap(folder / "bootstrap", host=host)
+        self.bootstrap = Bootstrap(folder / "bootstrap", host=host, relay=relay)
 
     def __enter__(self) -> Self:
         self._stack.callback(self.bootstrap.stop)

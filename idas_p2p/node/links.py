@@ -26,6 +26,7 @@ from idas_p2p.transport.rungs import Rung
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import NodeInfo
+from idas_p2p.wire.relay import RelayOffer
 from idas_p2p.wire.schema import decode, encode
 
 DIAL_TIMEOUT = 4.0  # seconds for one channel; ours: a dead node costs a query no more than this
@@ -211,14 +212,16 @@ class Links:
         return channel
 
     async def rungs(self, node_id: NodeId) -> tuple[Rung, ...]:
-        """The kinds of path to a node beside its addresses, best first; none when nothing is known of it."""
-        try:
-            return self._rungs(node_id, await self._info(node_id))
-        except PeerUnreachable:
-            return ()
+        """The kinds of path to a node beside its addresses, best first."""
+        return self._rungs(node_id, await self._resolve(node_id))
 
-    def _rungs(self, node_id: NodeId, info: NodeInfo) -> tuple[Rung, ...]:
-        return (relay_rung(self._identity, node_id, info.relays),) if self._use_relays and info.relays else ()
+    def _rungs(self, node_id: NodeId, info: NodeInfo | None) -> tuple[Rung, ...]:
+        async def renew() -> tuple[RelayOffer, ...]:
+            newer = await self._resolve(node_id)
+            return newer.relays if newer is not None else ()
+
+        offers = info.relays if info is not None else ()
+        return (relay_rung(self._identity, node_id, offers, renew=renew),) if self._use_relays else ()
 
     async def _info(self, node_id: NodeId) -> NodeInfo:
         peer = self.peers.setdefault(node_id, Peer())

@@ -21,7 +21,7 @@ from idas_p2p.wire.schema import encode
 
 INTERVAL: Final = 300.0  # seconds between publications of an unchanged record; ours
 MAX_PAYLOAD: Final = MAX_RECORD_SIZE - 232  # bytes; what two keys, two signatures and two times leave of a record
-LOOK_INTERVAL: Final = 5.0  # seconds between looks at our addresses, and until the next try; ours
+LOOK_INTERVAL: Final = 1.0  # seconds between looks at our addresses, and until the next try; ours
 
 
 class NodeRecord:

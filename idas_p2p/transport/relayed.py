@@ -8,7 +8,7 @@ Source: docs/spec/relay.md section 5.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from idas_p2p.crypto.keys import SigningKey
@@ -26,30 +26,46 @@ RELAY_PATH: Final = "relay"
 NEXT_RELAY: Final = 0.8  # seconds until the node's next relay is tried beside the first; ours: four long round trips
 RELAY_TIMEOUT: Final = 4.0  # seconds for all of the node's relays; ours
 
+Offers = Sequence[RelayOffer]
+Renew = Callable[[], Awaitable[Offers]]
 
-def relay_rung(identity: SigningKey, peer: NodeId, offers: Sequence[RelayOffer], *, head_start: float = 1.0) -> Rung:
+
+def relay_rung(
+    identity: SigningKey, peer: NodeId, offers: Offers, *, renew: Renew | None = None, head_start: float = 1.0
+) -> Rung:
     """The relays at which a node waits, raced a little apart.
 
     Args:
         identity: ours.
         peer: the node to reach.
         offers: of its record, best first.
+        renew: reads the record again, for when none of them is of use: the node may wait elsewhere by now.
         head_start: seconds until a rung behind this one begins.
     """
 
     async def reach(prove: Prove) -> Reached:
-        if not offers:
-            raise PeerUnreachable(f"{peer.short} waits at no relay")
-
-        async def attempt(offer: RelayOffer) -> Reached:
-            return await prove(await connect_through(identity, peer, offer))
-
         try:
-            return await race(offers, attempt, discard=Reached.abort, delay=lambda _: NEXT_RELAY)
-        except ExceptionGroup as group:
-            raise verdict(group) from None
+            return await _reach_through(identity, peer, offers, prove)
+        except PeerUnreachable:
+            newer = await renew() if renew is not None else ()
+            if not newer or tuple(newer) == tuple(offers):
+                raise
+        return await _reach_through(identity, peer, newer, prove)
 
     return Rung(path=RELAY_PATH, reach=reach, head_start=head_start, timeout=RELAY_TIMEOUT)
+
+
+async def _reach_through(identity: SigningKey, peer: NodeId, offers: Offers, prove: Prove) -> Reached:
+    if not offers:
+        raise PeerUnreachable(f"{peer.short} waits at no relay")
+
+    async def attempt(offer: RelayOffer) -> Reached:
+        return await prove(await connect_through(identity, peer, offer))
+
+    try:
+        return await race(offers, attempt, discard=Reached.abort, delay=lambda _: NEXT_RELAY)
+    except ExceptionGroup as group:
+        raise verdict(group) from None
 
 
 async def connect_through(identity: SigningKey, peer: NodeId, offer: RelayOffer) -> Connection:

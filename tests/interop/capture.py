@@ -1,4 +1,4 @@
-"""Every packet on the loopback that belongs to given ports, as the kernel shows it to a raw socket."""
+"""Every packet of given ports on the loopback, or on all devices, as the kernel shows it to a raw socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 _ALL_PROTOCOLS = 0x0003  # ETH_P_ALL, <linux/if_ether.h>
-_ETHERNET, _IPV4 = 14, 0x0800  # header size in bytes, type
+_IPV4 = 4  # version in the first byte; the socket leaves out whatever header the device has
 _TCP, _UDP = 6, 17  # IANA protocol numbers
 _RECEIVE_BUFFER = 256 * 1024 * 1024  # bytes, so that nothing is missed while the thread waits for a core
 _AFTERWARDS = 0.5  # seconds for packets that wait in the socket's buffer
@@ -29,15 +29,21 @@ def why_not() -> str | None:
 
 
 class Capture:
-    """Payloads of TCP segments and UDP datagrams from or to the given ports while the `with` block runs."""
+    """Payloads of TCP segments and UDP datagrams from or to the given ports while the `with` block runs.
 
-    def __init__(self, ports: Collection[int]) -> None:
+    Args:
+        ports: either end's.
+        device: where; an empty name means every device.
+    """
+
+    def __init__(self, ports: Collection[int], *, device: str = "lo") -> None:
         self.segments: list[bytes] = []
         self.datagrams: list[bytes] = []
         self._ports = frozenset(ports)
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL_PROTOCOLS))
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_PROTOCOLS))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
-        self._socket.bind(("lo", 0))
+        if device:
+            self._socket.bind((device, 0))
         self._socket.settimeout(0.2)
         self._end = float("inf")  # monotonic time after which nothing is taken any more
         self._thread = threading.Thread(target=self._receive, daemon=True)
@@ -58,10 +64,9 @@ class Capture:
             with suppress(TimeoutError):
                 self._sort(self._socket.recv(1 << 17))
 
-    def _sort(self, frame: bytes) -> None:
-        if len(frame) < _ETHERNET + 20 or int.from_bytes(frame[12:14], "big") != _IPV4:
+    def _sort(self, packet: bytes) -> None:
+        if len(packet) < 20 or packet[0] >> 4 != _IPV4:
             return
-        packet = frame[_ETHERNET:]
         protocol, rest = packet[9], packet[(packet[0] & 15) * 4 :]
         if protocol not in (_TCP, _UDP) or self._ports.isdisjoint(struct.unpack("!HH", rest[:4])):
             return

@@ -8,9 +8,12 @@ import pytest
 
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import HandshakeFailed, PeerUnreachable
-from idas_p2p.transport.relayed import answer
+from idas_p2p.transport.dialer import dial
+from idas_p2p.transport.relayed import answer, relay_rung
+from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.relay import RelayOffer
 from tests.bootstrap.relaying import dial_through, relaying, waiting
-from tests.transport.pairs import BOB, MALLORY
+from tests.transport.pairs import ALICE, BOB, MALLORY, PSK
 from tests.transport.test_dialer import closed_port
 
 ANOTHER = SigningKey(b"\x08" * 32)
@@ -39,6 +42,21 @@ async def test_a_node_waits_at_two_relays_at_once() -> None:
             await channel.send(b"x")
             assert await channel.receive() == b"x"
             await channel.close()
+
+
+async def test_the_record_is_read_again_when_the_relays_it_named_are_of_no_use() -> None:
+    async with relaying() as relay, waiting(relay.contact) as reservation:
+        offer = reservation.offer
+        assert offer is not None
+
+        async def renew() -> tuple[RelayOffer, ...]:
+            assert offer is not None
+            return (offer,)
+
+        rung = relay_rung(ALICE, BOB.node_id, (replace(offer, address=closed_port()),), renew=renew)
+        channel = await dial(ALICE, BOB.node_id, (), purpose=Purpose.IMAGE, psk=PSK, timeout=10.0, rungs=(rung,))
+        assert channel.path == "relay"
+        await channel.close()
 
 
 async def test_a_node_that_waits_nowhere_is_not_reached() -> None:
