@@ -69,9 +69,8 @@ class FileBlob:
             OSError: the file cannot be read.
         """
         left = max(0, self.size - offset)
-        with self.path.open("rb") as file:
-            file.seek(self.start + offset)
-            return file.read(left if length is None else min(length, left))
+        with _Opened(self.path) as file:
+            return _read(file, self.start + offset, left if length is None else min(length, left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +97,39 @@ class WatchedFile:
             OSError: it cannot be read.
         """
         try:
-            with self.path.open("rb") as file:
-                file.seek(self.start + offset)
+            with _Opened(self.path) as file:
                 left = max(0, self.size - offset)
-                data = file.read(left if length is None else min(length, left))
-                mark = mark_of(os.fstat(file.fileno()))
+                data = _read(file, self.start + offset, left if length is None else min(length, left))
+                mark = mark_of(os.fstat(file))
         except FileNotFoundError:
             raise BlobChanged(errno.ESTALE, "a file was removed") from None
         if mark != self.mark:  # looked at after reading: what was read before a change is the old content
             raise BlobChanged(errno.ESTALE, "a file was changed")
         return data
+
+
+class _Opened:
+    """A file's descriptor for a `with` block: a file object costs more than the bytes of a small data set."""
+
+    __slots__ = ("_file", "_path")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> int:
+        self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        return self._file
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+
+def _read(file: int, start: int, size: int) -> bytes:
+    """Up to `size` bytes from `start`; fewer only at the end of the file."""
+    data = os.pread(file, size, start)
+    while len(data) < size and (more := os.pread(file, size - len(data), start + len(data))):
+        data += more  # one call gives 2 GiB at most
+    return data
 
 
 def mark_of(status: os.stat_result) -> tuple[int, int, int]:
