@@ -6,6 +6,7 @@ Belongs here: start, signals, stop. Not here: what is served (idas_p2p/directory
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 from collections.abc import Callable
 
@@ -42,6 +43,8 @@ async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, Signing
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    if config.relay.enabled:
+        _allow_many_connections()
     identity = config.identity()
     tasks = TaskOwner(limit=MAX_TASKS)
     directory = Directory(
@@ -73,6 +76,12 @@ async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, Signing
         await carrier.stop()
         await directory.stop()
         await tasks.stop()
+
+
+def _allow_many_connections() -> None:
+    """A relay has a connection for every node that waits; shells allow 1024 files unless a program asks for more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _relay(config: BootstrapConfig, identity: SigningKey, policy: AddressPolicy) -> Relay:

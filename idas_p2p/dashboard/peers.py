@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from idas_p2p.dashboard.tables import Records, Row, counted, rows_of, state, word
 from idas_p2p.dashboard.text import UNKNOWN, age
@@ -15,10 +16,11 @@ def peers_table(result: Mapping[str, Any], *, now: float) -> RenderableType:
     """The answer of `idas peers`.
 
     Args:
-        result: `peers`: node_id, institution, aet, address, state, path, rtt_ms, last_seen (Unix seconds).
+        result: `peers`: node_id, institution, aet, address, state, path, detours, rtt_ms, last_seen (Unix seconds).
         now: Unix seconds.
     """
-    rows = [
+    has_detours = any(_detours(row) for row in rows_of(result, "peers"))
+    rows: list[tuple[str | Text, ...]] = [
         (
             word(row.get("institution")),
             state(row.get("state")),
@@ -27,12 +29,12 @@ def peers_table(result: Mapping[str, Any], *, now: float) -> RenderableType:
             age(row.get("last_seen"), now=now),
             word(row.get("address")),
             word(row.get("node_id")),
+            *([word(_detours(row))] if has_detours else []),
         )
         for row in rows_of(result, "peers")
     ]
-    records = Records(
-        ("INSTITUTION", "STATE", "PATH", "ROUND TRIP", "SEEN", "ADDRESS", "NODE ID"), rows, numbers=("ROUND TRIP",)
-    )
+    columns = ("INSTITUTION", "STATE", "PATH", "ROUND TRIP", "SEEN", "ADDRESS", "NODE ID")
+    records = Records((*columns, "NOT BY") if has_detours else columns, rows, numbers=("ROUND TRIP",))
     return counted(
         records, "peers", when_empty="No peer yet; found a federation or join one: idas federation, idas join"
     )
@@ -48,6 +50,12 @@ def members_table(result: Mapping[str, Any]) -> RenderableType:
 def _role(row: Row) -> str:
     role = "administrator" if row.get("admin") else "member"
     return f"{role}, this node" if row.get("self") else role
+
+
+def _detours(row: Row) -> str:
+    """Paths that did not lead to a node, and why."""
+    detours = row.get("detours")
+    return "; ".join(f"{path}: {why}" for path, why in detours.items()) if isinstance(detours, Mapping) else ""
 
 
 def _milliseconds(value: object) -> str:

@@ -68,9 +68,13 @@ async def open_link(identity: SigningKey, relay: NodeId, address: Address) -> Re
         PeerUnreachable: no connection.
         HandshakeFailed: something else answers there, or it has too much to do.
     """
-    initiator = LinkInitiator(identity, relay, random_bytes=random_bytes)
-    connection = await connect(address)
+    return await greet(await connect(address), identity, relay)
+
+
+async def greet(connection: Connection, identity: SigningKey, relay: NodeId) -> RelayLink:
+    """Make a connection that somebody opened a link; errors as for `open_link`."""
     try:
+        initiator = LinkInitiator(identity, relay, random_bytes=random_bytes)
         connection.write_raw(LINK_GREETING)
         connection.write(initiator.hello())
         initiator.read_answer(await connection.receive())
@@ -84,7 +88,8 @@ async def open_link(identity: SigningKey, relay: NodeId, address: Address) -> Re
             raise BadSignature("not the opening of a stream")
     except (ChannelClosed, FrameTooLarge, BadSignature):
         connection.abort()
-        raise HandshakeFailed(f"{address} is not the relay that was expected, or has too much to do") from None
+        where = connection.remote
+        raise HandshakeFailed(f"{where} is not the relay that was expected, or has too much to do") from None
     except BaseException:
         connection.abort()
         raise

@@ -38,3 +38,11 @@ def test_the_administrator_and_this_node_are_marked() -> None:
     shown = drawn(members_table({"members": members}))
     assert "administrator, this node" in shown
     assert "2 members" in shown
+
+
+def test_why_a_shorter_path_was_not_taken_is_shown_where_there_is_a_reason() -> None:
+    detour = {**PEER, "path": "relay", "detours": {"direct": "192.0.2.7:7400: Connection refused"}}
+    shown = drawn(peers_table({"peers": [PEER, detour]}, now=0.0))
+    assert "NOT BY" in shown
+    assert "Connection refused" in shown
+    assert "NOT BY" not in drawn(peers_table({"peers": [PEER]}, now=0.0))
