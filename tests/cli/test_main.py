@@ -33,7 +33,8 @@ LEAVES = list(leaves(build_parser()))
 
 @pytest.mark.parametrize("parser", LEAVES, ids=lambda parser: parser.prog)
 def test_the_worked_example_in_the_help_is_a_valid_command(parser: argparse.ArgumentParser) -> None:
-    lines = [line.strip() for line in (parser.epilog or "").splitlines() if line.strip().startswith("idas ")]
+    examples = (parser.epilog or "").replace("\\\n", " ")
+    lines = [line.strip() for line in examples.splitlines() if line.strip().startswith("idas ")]
     assert lines, "no example"
     for line in lines:
         words = shlex.split(line, comments=True)[1:]

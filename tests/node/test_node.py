@@ -11,7 +11,7 @@ from idas_p2p.errors import BadConfiguration
 from idas_p2p.node.config import CONFIG_FILE, NodeConfig
 from idas_p2p.node.node import Node
 from idas_p2p.store.transfers import State
-from idas_p2p.wire.address import Address
+from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.instance import Instance, Selection
 from tests.node.nodes import STUDY, data_of, fill, join, make_config, make_instance, retrieve, running, share
 from tests.store.makers import begin, spool, write_chunks
@@ -43,7 +43,7 @@ async def test_a_restarted_node_is_a_member_with_its_studies_and_rules(tmp_path:
             await share(anna)
         async with running(config) as anna:
             assert anna.federation.is_admin
-            berg.directory.add_contact(anna._contact_for_others())
+            berg.directory.add_contact(Contact(anna.whereabouts.addresses()[0], anna.identity.node_id))
             await anna.node_record.turn()
             await berg.links.close()
             assert data_of(await retrieve(berg)) == stored
@@ -96,14 +96,14 @@ async def test_an_encrypted_spool_holds_no_byte_of_an_image_and_gives_it_back_af
     async with running(config) as anna:
         with anna.spool.open(b"key", now=anna.clock.now()) as transfer:
             spool(transfer, instance)
-            begun = begin(transfer, make_instance(2, size=300_000))
-            write_chunks(begun, make_instance(2, size=300_000).data.read(), stop=100_000, chunk=50_000)
+            begun = begin(transfer, make_instance(2, size=3_000_000))
+            write_chunks(begun, make_instance(2, size=3_000_000).data.read(), stop=2_000_000, chunk=500_000)
             begun.pause()
     files = [file for file in (config.folder / "spool").rglob("*") if file.is_file()]
-    assert len(files) == 3
+    assert len(files) == 4  # whole ones and their index, one that began and its sidecar
     for file in files:
         assert not [word for word in (b"CANARY", STUDY.encode()) if word in file.read_bytes()]
     async with running(config) as anna:
         with anna.spool.open(b"key", now=anna.clock.now()) as transfer:
             assert [one.data.read() for one in transfer.instances()] == [instance.data.read()]
-            assert [one.kept for one in transfer.partial()] == [100_000]
+            assert [one.kept for one in transfer.partial()] == [2_000_000]

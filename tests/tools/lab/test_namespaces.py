@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_nothing_is_left_behind_even_after_an_error() -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail_inside()
-    assert not list(Path("/run/netns").glob("idas-*-anna"))
+    assert not list(Path("/run/netns").glob(f"idas-{os.getpid()}-*"))
 
 
 def test_what_a_killed_laboratory_left_is_swept_away() -> None:
