@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from idas_p2p.blob import Blob
 from idas_p2p.clock import Clock
-from idas_p2p.exchange.codec.choice import Effort, Line, choose
+from idas_p2p.exchange.codec.choice import UNKNOWN_LINE, Effort, Line, choose
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.codec.pieces import Coded
 from idas_p2p.exchange.coding import Encoder, Piece, chunk_of
@@ -25,8 +25,6 @@ from idas_p2p.tasks import TaskOwner
 
 WINDOW: Final = 8 * CHUNK_SIZE  # bytes on their way through here, as they are until coded; ours: 32 transfers, 256 MiB
 MESSAGE_COST: Final = 256  # bytes that any message counts for, so that small ones are bounded too; ours
-
-LONG_SEND: Final = 0.02  # seconds; ours: a line of 150 Mbit/s and more takes what piles up in this process sooner
 
 Send = Callable[[Any], Awaitable[None]]
 """Sends one message; called for one at a time, in order."""
@@ -60,7 +58,7 @@ class Outbox:
         coders: code pieces.
         clock: the time.
         is_near: whether the link is so fast that coding only slows it; asked for each instance. Where it was once, a
-            longer round trip counts only when sending takes long as well: busy cores answer late, too.
+            longer round trip counts only when the line is measured to be slow as well: busy cores answer late, too.
     """
 
     def __init__(self, send: Send, coders: Coders, *, clock: Clock, is_near: Callable[[], bool]) -> None:
@@ -69,7 +67,7 @@ class Outbox:
         self._entries = deque[_Entry]()
         self._size = 0  # bytes on their way
         self._unsent = 0  # bytes of them once coded, as expected until they are
-        self._was_near = False  # and no sending has taken long since
+        self._was_near = False  # and the line has not been slow since
         self._changed = asyncio.Event()
         self._tasks = TaskOwner(limit=1)
         self.error: Exception | None = None
@@ -121,7 +119,8 @@ class Outbox:
             OSError: it cannot be read, or has become shorter; what was put before is sent.
             Exception: what `send` raised.
         """
-        is_near = self._was_near = self._was_near or self._is_near()
+        is_slow = (self._line.rate or UNKNOWN_LINE) < UNKNOWN_LINE
+        is_near = self._was_near = (self._was_near and not is_slow) or self._is_near()
         for piece in self._encoder.pieces(series_uid, data, layout, start=start):
             await self._room()
             effort = Effort.NONE if is_near or (packed and piece.offset) else self._effort(piece)
@@ -200,9 +199,7 @@ class Outbox:
         message = await entry.ready()
         begun = self._clock.monotonic()
         await self._send(message)
-        now = self._clock.monotonic()
-        self._line.sent(entry.size, begun=begun, now=now)
-        self._was_near = self._was_near and now - begun < LONG_SEND
+        self._line.sent(entry.size, begun=begun, now=self._clock.monotonic())
         self._entries.popleft()
         self._size -= entry.size
         self._unsent -= entry.unsent

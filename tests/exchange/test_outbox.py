@@ -11,13 +11,13 @@ import pytest
 from idas_p2p.blob import FileBlob, MemoryBlob
 from idas_p2p.clock import SystemClock
 from idas_p2p.errors import ChannelClosed
-from idas_p2p.exchange.codec.choice import Lanes
+from idas_p2p.exchange.codec.choice import UNKNOWN_LINE, Lanes
 from idas_p2p.exchange.codec.coders import InPlace
 from idas_p2p.exchange.codec.jobs import Job, perform_all
 from idas_p2p.exchange.coding import Coding, Decoder, cuts
 from idas_p2p.exchange.digests import digests_of
 from idas_p2p.exchange.interfaces import PixelLayout
-from idas_p2p.exchange.outbox import LONG_SEND, WINDOW, Outbox
+from idas_p2p.exchange.outbox import WINDOW, Outbox
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.wire.fetching import Chunk, FetchStart
 from tests.exchange.codec.images import smooth
@@ -132,7 +132,7 @@ async def test_near_by_everything_goes_as_it_is() -> None:
     assert {chunk.coding for chunk in sent.chunks} == {Coding.RAW}
 
 
-async def test_a_link_that_was_near_is_until_sending_takes_long() -> None:
+async def test_a_link_that_was_near_is_until_the_line_is_slow() -> None:
     class Clock(SystemClock):
         moment = 0.0
 
@@ -152,12 +152,13 @@ async def test_a_link_that_was_near_is_until_sending_takes_long() -> None:
         return {chunk.coding for chunk in sent.chunks}
 
     async with Outbox(send, InPlace(), clock=clock, is_near=lambda: is_near[0]) as box:
-        seconds = LONG_SEND / 2
+        seconds = CHUNK_SIZE / UNKNOWN_LINE / 2
         assert await codings() == {Coding.RAW}
         is_near[0] = False
         assert await codings() == {Coding.RAW}
-        seconds = LONG_SEND
-        await codings()
+        seconds = 2 * CHUNK_SIZE / UNKNOWN_LINE
+        for _ in range(5):
+            await codings()
         assert await codings() != {Coding.RAW}
 
 
