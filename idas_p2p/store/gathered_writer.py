@@ -27,7 +27,8 @@ class GatheredWriter:
 
     def __init__(self, announced: dict[str, Any], place: Place) -> None:
         self._announced, self._place = announced, place
-        self._data = bytearray()
+        self._pieces = list[bytes]()
+        self._size = 0  # bytes of them
         self._hasher = hashlib.blake2b(digest_size=DIGEST_SIZE)
         self._is_over = False
 
@@ -43,15 +44,16 @@ class GatheredWriter:
         """As SpoolWriter.write; the disk is not touched yet."""
         self._hasher.update(piece)
         is_right = digest is None or self._hasher.digest()[:PREFIX_DIGEST_SIZE] == digest
-        if not is_right or len(self._data) + len(piece) > self._announced["size"]:
+        self._size += len(piece)
+        if not is_right or self._size > self._announced["size"]:
             self.abort()
             raise DigestMismatch("other bytes, or more, than announced")
-        self._data += piece
+        self._pieces.append(piece)
 
     def finish(self) -> Instance:
         """As SpoolWriter.finish."""
         try:
-            if len(self._data) < self._announced["size"] or self._hasher.digest() != self._announced["digest"]:
+            if self._size < self._announced["size"] or self._hasher.digest() != self._announced["digest"]:
                 raise DigestMismatch("other bytes than announced")
             return self._keep()
         finally:
@@ -64,7 +66,7 @@ class GatheredWriter:
                 raise StorageRefused("its transfer was removed")
             held = place.gathered.rows.get(uid)
             if held is None:
-                held = place.gathered.add(self._announced, bytes(self._data))
+                held = place.gathered.add(self._announced, b"".join(self._pieces))
                 self._is_over = True
             place.drop(uid)
         return instance_of(held, place)
@@ -80,4 +82,4 @@ class GatheredWriter:
         if not self._is_over:
             self._is_over = True
             self._place.release(self._announced["size"])
-            self._data.clear()
+            self._pieces.clear()
