@@ -13,6 +13,7 @@ from tests.interop.capture import why_not as why_no_capture
 from tools.dcmtk import Peer
 from tools.images import write_ultrasound
 from tools.lab import Lab, Site, Wan, why_not
+from tools.programs import wait_until
 from tools.region import Region, wait_for_study
 from tools.workstation import SUCCESS, Workstation
 
@@ -24,13 +25,13 @@ pytestmark = [
 NAME, PATIENT_ID = "KANARIENVOGEL^TWEETY", "CNRY-4711-X"
 
 
-def let_nothing_in(lab: Lab, site: Site, *, relay: str) -> None:
-    """A firewall as hospitals have it: whatever begins outside is dropped without a word, and one way leads out."""
+def let_nothing_in(lab: Lab, site: Site, *, relay: str, port: int) -> None:
+    """A firewall as hospitals have it: whatever begins outside is dropped without a word, one TCP port leads out."""
     rules = (
         "table inet wall { chain input { type filter hook input priority 0; policy drop; "
         "iif lo accept; ct state established,related accept; }; "
         "chain output { type filter hook output priority 0; policy drop; "
-        f"oif lo accept; ip daddr {relay} accept; }}; }}"
+        f"oif lo accept; ip daddr {relay} tcp dport {port} accept; }}; }}"
     )
     assert lab.run(site, ["nft", rules]) == 0
 
@@ -51,9 +52,10 @@ def test_a_study_behind_a_firewall_arrives_byte_for_byte_and_the_relay_sees_noth
         with middle.inside():
             region = stack.enter_context(Region(tmp_path / "region", host=middle.addresses[0], relay=True))
             seen = stack.enter_context(Capture([region.bootstrap.port], device=""))
-        let_nothing_in(lab, hospital, relay=middle.addresses[0])
+        let_nothing_in(lab, hospital, relay=middle.addresses[0], port=region.bootstrap.port)
         with hospital.inside():
             anna = region.node("anna", host=hospital.address)
+            wait_until(lambda: "directory_joined" in anna.log, timeout=60, what="datagrams go over the relay's port")
             orthanc = region.orthanc(anna, study.files)
             pacs = Peer(port=orthanc.dicom_port, aet=orthanc.aet, calling="ANY", host=hospital.address)
             _, from_archive = pacs.get(study.study_uid, tmp_path / "direct")
