@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from idas_p2p.exchange.signed_manifest import TransferManifest
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.fetching import (
     PREFIX_SIZE,
     Chunk,
@@ -39,6 +40,8 @@ from idas_p2p.wire.messages import (
     JoinRequest,
     ManifestOffer,
     ManifestWanted,
+    MeetOffer,
+    MeetRequest,
     Ping,
     Pong,
     RequestEnd,
@@ -140,6 +143,10 @@ def messages() -> list[Vector]:
         JoinRequest(institution="Bert Clinic"),
         Ping(number=2**32 - 1),
         Pong(number=0),
+        MeetRequest(
+            number=1, places=(Address("203.0.113.7", 40_000), Address("192.168.1.10", 40_000)), round_trip_ms=85
+        ),
+        MeetOffer(number=1, places=()),
         FindRequest(number=3, user="", query=query, limit=10_000),
         Hits(number=3, hits=(Hit(study=study, ticket=ticket),)),
         RequestEnd(number=3, code=""),

@@ -19,6 +19,7 @@ from idas_p2p.events import log_event, log_failure
 from idas_p2p.exchange.interfaces import Channel, FindSource
 from idas_p2p.limits import FIND_TIMEOUT, MAX_HITS
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
@@ -29,6 +30,8 @@ from idas_p2p.wire.messages import (
     Hits,
     ManifestOffer,
     ManifestWanted,
+    MeetOffer,
+    MeetRequest,
     Ping,
     Pong,
     RequestEnd,
@@ -65,6 +68,13 @@ class Membership(Protocol):
 
 RequesterOf = Callable[[NodeId, str], Requester]
 """Makes the requester of a proved peer and the user it names; NotAMember when it is not on the roster."""
+Meet = Callable[[NodeId, tuple[Address, ...], float], tuple[Address, ...]]
+"""Begins to connect to a peer at places, half a round trip (seconds) from now; returns from where. Busy: not now."""
+
+
+def meet_nobody(peer: NodeId, places: tuple[Address, ...], round_trip: float) -> tuple[Address, ...]:
+    """What a node does that opens no connections of this kind."""
+    raise Busy("this node does not open connections from both sides")
 
 
 class ControlServer:
@@ -76,6 +86,7 @@ class ControlServer:
         source: answers queries.
         requester_of: makes the requester of a proved peer and the user it names.
         hello_timeout: seconds for the peer's first message.
+        meet: opens connections from both sides.
     """
 
     def __init__(
@@ -86,9 +97,10 @@ class ControlServer:
         source: FindSource,
         requester_of: RequesterOf,
         hello_timeout: float = HELLO_TIMEOUT,
+        meet: Meet = meet_nobody,
     ) -> None:
         self._channel, self._membership, self._source = channel, membership, source
-        self._requester_of, self._hello_timeout = requester_of, hello_timeout
+        self._requester_of, self._hello_timeout, self._meet = requester_of, hello_timeout, meet
         self._tasks = TaskOwner(limit=MAX_ANSWERS_AT_ONCE)
         self._running: dict[int, asyncio.Task[None]] = {}
 
@@ -129,8 +141,19 @@ class ControlServer:
                 task.cancel()
         elif isinstance(message, FindRequest):
             await self._start_find(message)
+        elif isinstance(message, MeetRequest):
+            await self._send(self._met(message))
         else:
             raise WireError("unexpected message on a control link")
+
+    def _met(self, request: MeetRequest) -> MeetOffer | RequestEnd:
+        if not self._membership.is_current_member(self._channel):
+            return RequestEnd(number=request.number, code=AccessDenied.code)
+        try:
+            places = self._meet(self._channel.peer, request.places, request.round_trip_ms / 1_000)
+        except IdasError as error:
+            return RequestEnd(number=request.number, code=error.code)
+        return MeetOffer(number=request.number, places=places)
 
     def _install(self, manifest: bytes) -> str:
         try:

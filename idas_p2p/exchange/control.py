@@ -16,6 +16,7 @@ from idas_p2p.exchange.codes import error_of
 from idas_p2p.exchange.inbox import Inbox
 from idas_p2p.exchange.interfaces import Channel
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
     CancelRequest,
@@ -25,6 +26,8 @@ from idas_p2p.wire.messages import (
     Hits,
     ManifestOffer,
     ManifestWanted,
+    MeetOffer,
+    MeetRequest,
     Ping,
     Pong,
     RequestEnd,
@@ -35,7 +38,7 @@ from idas_p2p.wire.query import StudyQuery
 
 MAX_OPEN_REQUESTS = 256  # on one link, cancellations not yet sent included; ours
 ANSWER_TIMEOUT = 15.0  # seconds for the one answer to anything but a find; ours
-_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong)
+_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong, MeetOffer)
 
 
 class ControlLink:
@@ -147,6 +150,25 @@ class ControlLink:
         """
         if not isinstance(await self._ask(lambda number: Ping(number=number)), Pong):
             raise WireError("not an answer to a ping")
+
+    async def meet(self, places: tuple[Address, ...], *, round_trip: float) -> tuple[Address, ...]:
+        """Agree on a TCP connection opened from both sides; the other one begins half a round trip after its answer.
+
+        Args:
+            places: from where we shall connect.
+            round_trip: of this link, in seconds.
+
+        Returns:
+            From where the other side connects.
+
+        Raises:
+            IdasError: it does not want to, or the link broke.
+        """
+        milliseconds = min(10_000, round(round_trip * 1_000))
+        answer = await self._ask(lambda number: MeetRequest(number=number, places=places, round_trip_ms=milliseconds))
+        if not isinstance(answer, MeetOffer):
+            raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
+        return answer.places
 
     async def _ask(self, make: Callable[[int], Any]) -> Any:
         number = self._begin()

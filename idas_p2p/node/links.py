@@ -17,6 +17,7 @@ from idas_p2p.directory.service import Directory
 from idas_p2p.errors import IdasError, PeerUnreachable, WireError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.control import ControlLink
+from idas_p2p.node.meetings import Meetings
 from idas_p2p.store.settings import Settings
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.channel import Channel
@@ -62,6 +63,7 @@ class Links:
         clock: the time.
         tasks: owns reading tasks.
         use_relays: whether to go through relays where no direct way is found in time.
+        meetings: opens connections from both sides, once a control link stands.
     """
 
     def __init__(
@@ -74,8 +76,9 @@ class Links:
         clock: Clock,
         tasks: TaskOwner,
         use_relays: bool = True,
+        meetings: Meetings | None = None,
     ) -> None:
-        self._use_relays = use_relays
+        self._use_relays, self._meetings = use_relays, meetings
         self._identity, self._federation, self._directory = identity, federation, directory
         self._settings, self._clock, self._tasks = settings, clock, tasks
         self._dialling: dict[NodeId, asyncio.Lock] = {}
@@ -203,7 +206,7 @@ class Links:
                 purpose=purpose,
                 psk=Psk(psk_id=psk_id(psk), key=psk),
                 timeout=DIAL_TIMEOUT,
-                rungs=self._rungs(node_id, info),
+                rungs=(*self._meeting(node_id, purpose), *self._rungs(node_id, info)),
                 on_failed=lambda path, error: detours.update({path: error.detail or error.code}),
             )
         finally:
@@ -214,6 +217,13 @@ class Links:
     async def rungs(self, node_id: NodeId) -> tuple[Rung, ...]:
         """The kinds of path to a node beside its addresses, best first."""
         return self._rungs(node_id, await self._resolve(node_id))
+
+    def _meeting(self, node_id: NodeId, purpose: Purpose) -> tuple[Rung, ...]:
+        """A connection opened from both sides, for images only: the control link is where it is agreed on."""
+        if self._meetings is None or purpose is not Purpose.IMAGE:
+            return ()
+        rung = self._meetings.rung(node_id, self.control)
+        return (rung,) if rung is not None else ()
 
     def _rungs(self, node_id: NodeId, info: NodeInfo | None) -> tuple[Rung, ...]:
         async def renew() -> tuple[RelayOffer, ...]:

@@ -38,7 +38,6 @@ from idas_p2p.node.manifests import Manifests
 from idas_p2p.node.membership import Membership
 from idas_p2p.node.node_record import NodeRecord
 from idas_p2p.node.publish import Publisher
-from idas_p2p.node.relays import Relays
 from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.rules import as_rule
@@ -56,7 +55,7 @@ from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.listener import Listener
-from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.address import Address
 
 STOP_GRACE: Final = 10.0  # seconds for what is in flight when the node is told to stop; ours
 FAILURE_PAUSE: Final = 5.0  # seconds until work that failed is tried again; ours
@@ -116,6 +115,16 @@ class Node:
             tasks=self.tasks,
             settings=config.directory,
         )
+        self.whereabouts = Whereabouts(
+            self.identity,
+            config.advertise,
+            self.directory,
+            relays=lambda: self.contacts.known() if config.relay else (),
+            take=lambda connection, path: self.listener.take(connection, path=path),
+            maps_ports=config.maps_ports,
+            clock=clock,
+        )
+        self.relays = self.whereabouts.relays
         self.links = Links(
             self.identity,
             self.federation,
@@ -124,20 +133,14 @@ class Node:
             clock=clock,
             tasks=self.channels,
             use_relays=config.relay,
+            meetings=self.whereabouts.meetings,
         )
-        self.relays = Relays(
-            self.identity,
-            lambda: self.contacts.known() if config.relay else (),
-            take=lambda connection, path: self.listener.take(connection, path=path),
-            clock=clock,
-        )
-        self.whereabouts = Whereabouts(config.advertise, self.directory, clock=clock, maps_ports=config.maps_ports)
         self.node_record = NodeRecord(
             self.identity,
             config.institution,
             config.aet,
             self.directory,
-            own_addresses=self.addresses,
+            own_addresses=self.whereabouts.addresses,
             own_relays=self.relays.offers,
             clock=clock,
         )
@@ -157,8 +160,8 @@ class Node:
         self.invitations = Invitations(
             self.identity.node_id,
             self.directory,
-            contact=self._contact_for_others,
-            own_addresses=self.addresses,
+            contact=lambda: self.contacts.for_others(self.identity.node_id, self.whereabouts.addresses()),
+            own_addresses=self.whereabouts.addresses,
             clock=clock,
         )
         self.manifests = Manifests(
@@ -193,9 +196,15 @@ class Node:
             clock=clock,
             coders=self.workshop,
         )
-        uplink = Uplink(clock=clock)
         server = ChannelServer(
-            self.identity, self.federation, self.membership, self.holdings, self.transfers, uplink, self.workshop
+            self.identity,
+            self.federation,
+            self.membership,
+            self.holdings,
+            self.transfers,
+            Uplink(clock=clock),
+            self.workshop,
+            meet=self.whereabouts.meetings.answer,
         )
         self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
         self.listener = Listener(
@@ -230,7 +239,7 @@ class Node:
             await self.directory.start(udp)
         except OSError as error:
             raise BadConfiguration(f"network.listen {udp}: {error.strerror or error}") from None
-        self.whereabouts.start(self.network_address, self.identity, tasks=self.tasks)
+        self.whereabouts.start(self.network_address, tasks=self.tasks)
         self.dicom_address = await self.dicom.start(self.config.dicom)
         self.configure()
         for name, turn in (
@@ -240,7 +249,6 @@ class Node:
             ("links", self.links.ping_all),
             ("embedded", self.embedded.turn),
             ("sweep", self._sweep),
-            ("relays", self.relays.turn),
             *self.whereabouts.turns(),
         ):
             self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
@@ -269,7 +277,6 @@ class Node:
             stack.push_async_callback(self.shelves.stop)
             stack.push_async_callback(self.retriever.stop)
             stack.push_async_callback(self.whereabouts.stop)
-            stack.push_async_callback(self.relays.stop)
             stack.push_async_callback(self.tasks.stop)
             stack.push_async_callback(self._stop_serving)
 
@@ -284,13 +291,6 @@ class Node:
     def _shut_out(self) -> None:
         """The members are others now."""
         self.tasks.start("shut_out", self.accepted.close_of_strangers())
-
-    def addresses(self) -> tuple[Address, ...]:
-        """Where other nodes can dial this one."""
-        return self.whereabouts.addresses()
-
-    def _contact_for_others(self) -> Contact:
-        return self.contacts.for_others(self.identity.node_id, self.addresses())
 
     async def _sweep(self) -> float:
         """Let old transfers go; return seconds until the next turn."""

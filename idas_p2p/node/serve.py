@@ -18,7 +18,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.layout import NATIVE, SeriesPixels
 from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
-from idas_p2p.exchange.answer import ControlServer
+from idas_p2p.exchange.answer import ControlServer, Meet, meet_nobody
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import PixelLayout, StudyLease
 from idas_p2p.exchange.send import refuse, send_study
@@ -50,6 +50,7 @@ class ChannelServer:
         transfers: counts.
         uplink: lets urgent studies go first.
         coders: code what is sent.
+        meet: opens connections from both sides.
     """
 
     def __init__(
@@ -61,7 +62,10 @@ class ChannelServer:
         transfers: Transfers,
         uplink: Uplink,
         coders: Coders | None = None,
+        *,
+        meet: Meet = meet_nobody,
     ) -> None:
+        self._meet = meet
         self._identity, self._coders, self._uplink = identity, coders, uplink
         self._federation, self._membership = federation, membership
         self._holdings, self._transfers = holdings, transfers
@@ -80,6 +84,7 @@ class ChannelServer:
                     membership=self._membership,
                     source=self._holdings,
                     requester_of=self._federation.requester,
+                    meet=self._meet,
                 ).serve()
         except ChannelClosed:
             pass

@@ -58,7 +58,7 @@ def _reachability(node: Node) -> Mapping[str, Any]:
     return {
         "reachable": whereabouts.reachability.is_reachable,
         "addresses": {str(address): reached for address, reached in whereabouts.reachability.verdicts.items()},
-        "published": [str(address) for address in node.addresses()],
+        "published": [str(address) for address in node.whereabouts.addresses()],
         "mapped": [
             {"way": one.way, "transport": str(one.transport), "port": one.port, "external": str(one.external)}
             for one in whereabouts.port_mapping.mappings.values()

@@ -1,40 +1,57 @@
-"""Where this node can be dialled: its own addresses, those others see, and what they found when they dialled back.
+"""By what this node can be reached: its own addresses, those others see, and what they found when they dialled back.
 
 Belongs here: joining what the parts know into one list. Not here: which addresses a machine has (addresses.py), the
-testing (reachability.py), the asking for ports (port_mapping.py).
+testing (reachability.py), ports of the router (port_mapping.py), relays (relays.py), connections that two nodes open at
+the same moment (meetings.py).
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
 from idas_p2p.node.addresses import MAX_ADVERTISED, advertised, interface_addresses
+from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.port_mapping import PortMapping
 from idas_p2p.node.reachability import Reachability
+from idas_p2p.node.relays import Relays
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
 from idas_p2p.transport.mapping import Transport
-from idas_p2p.wire.address import Address
+from idas_p2p.transport.reservation import Take
+from idas_p2p.wire.address import Address, Contact
 
 
 class Whereabouts:
     """What to tell others about where this node is.
 
     Args:
+        identity: ours.
         configured: addresses by the operator; told as they are.
         directory: shows how others see us, and has them dial back.
-        clock: the time.
+        relays: bootstrap nodes at which to wait to be reached.
+        take: serves a connection on which another node dials us, and the name of its path.
         maps_ports: whether to ask the router for a port.
+        clock: the time.
     """
 
     def __init__(
-        self, configured: tuple[Address, ...], directory: Directory, *, clock: Clock, maps_ports: bool = True
+        self,
+        identity: SigningKey,
+        configured: tuple[Address, ...],
+        directory: Directory,
+        *,
+        relays: Callable[[], Sequence[Contact]] = lambda: (),
+        take: Take,
+        maps_ports: bool = True,
+        clock: Clock,
     ) -> None:
-        self._configured, self._directory = configured, directory
+        self._identity, self._configured, self._directory = identity, configured, directory
+        self.relays = Relays(identity, relays, take=take, clock=clock)
+        self.meetings = Meetings(self.seen_as, take=take, clock=clock)
         self.port_mapping = PortMapping(enabled=maps_ports, interfaces=interface_addresses, clock=clock)
         self._bound = Address("0.0.0.0", 0)  # noqa: S104  # until started
         self.reachability = Reachability(
@@ -45,26 +62,28 @@ class Whereabouts:
             clock=clock,
         )
 
-    def start(self, bound: Address, identity: SigningKey, *, tasks: TaskOwner) -> None:
+    def start(self, bound: Address, *, tasks: TaskOwner) -> None:
         """Begin, once the directory has started; others who ask are dialled back from now on.
 
         Args:
             bound: what the node listens on.
-            identity: ours.
             tasks: owns the dials.
         """
         self._bound = bound
         if bound.is_wildcard or not ipaddress.ip_address(bound.host).is_loopback:
             self.port_mapping.port = bound.port
-        self._directory.dial_backs.offer(DialBackServer(identity, tasks=tasks).accept)
+        self._directory.dial_backs.offer(DialBackServer(self._identity, tasks=tasks).accept)
 
     def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
         """What is to be repeated while the node runs, by name."""
         yield "port_mapping", self.port_mapping.turn
         yield "reachability", self.reachability.turn
+        yield "relays", self.relays.turn
 
     async def stop(self) -> None:
-        """Give back what the router granted; the turns have ended."""
+        """Leave the relays and give back what the router granted; the turns have ended."""
+        await self.relays.stop()
+        await self.meetings.stop()
         await self.port_mapping.stop()
 
     def addresses(self) -> tuple[Address, ...]:
@@ -72,6 +91,11 @@ class Whereabouts:
         if self._configured:
             return self._candidates()
         return self.reachability.publishable(self._candidates())[:MAX_ADVERTISED]
+
+    def seen_as(self) -> list[str]:
+        """Our IP addresses as others see us, by TCP first."""
+        seen = (self.relays.observed(), self._directory.observed_address())
+        return list(dict.fromkeys(address.host for address in seen if address is not None))
 
     def _candidates(self) -> tuple[Address, ...]:
         own = advertised(

@@ -28,6 +28,7 @@ from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 
+DIRECT_PATH: Final = "direct"
 MAX_CANDIDATES: Final = 16  # addresses tried for one node, and for one host name; ours: others' records name them
 DIRECT_HEAD_START: Final = (
     0.3  # seconds the addresses have before other kinds of path begin; ours: a round trip and more
@@ -93,7 +94,7 @@ def direct_rung(peer: NodeId, addresses: Sequence[Address], *, timeout: float) -
             raise PeerUnreachable(f"no address of {peer.short} is known")
         return await _reach_any(usable, prove)
 
-    return Rung(path="direct", reach=reach, head_start=DIRECT_HEAD_START, timeout=timeout)
+    return Rung(path=DIRECT_PATH, reach=reach, head_start=DIRECT_HEAD_START, timeout=timeout)
 
 
 async def _reach_any(addresses: Sequence[Address], prove: Prove) -> Reached:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 
 from idas_p2p.errors import UnsupportedVersion, WireError
 from idas_p2p.limits import MAX_MESSAGE_SIZE
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.canonical import unpack
 from idas_p2p.wire.federation import MAX_MANIFEST_SIZE
 from idas_p2p.wire.fetching import (
@@ -84,6 +85,26 @@ class Pong:
     number: RequestNumber
 
 
+Places = Annotated[tuple[Address, ...], Limit(0, 4)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetRequest:
+    """Asks for a TCP connection that both sides open at the same moment; docs/spec/transport.md section 10."""
+
+    number: RequestNumber
+    places: Places  # from where the asker will connect, as the other side may see it
+    round_trip_ms: Annotated[int, Limit(0, 10_000)]  # of this link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetOffer:
+    """From where the answering side will connect, half a round trip after it has said so."""
+
+    number: RequestNumber
+    places: Places
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindRequest:
     """Asks which studies match and may be seen by this user of the asking node."""
@@ -132,6 +153,8 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     4: JoinRequest,
     5: Ping,
     6: Pong,
+    7: MeetRequest,
+    8: MeetOffer,
     16: FindRequest,
     17: Hits,
     18: RequestEnd,

@@ -22,7 +22,9 @@ from idas_p2p.errors import (
 from idas_p2p.exchange.answer import HITS_PER_MESSAGE, MAX_ANSWERS_AT_ONCE, ControlServer
 from idas_p2p.limits import MAX_HITS, MAX_MESSAGE_SIZE
 from idas_p2p.transport.memory import make_pair
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.fetching import FetchEnd, Ticket
+from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import (
     CancelRequest,
     FindRequest,
@@ -32,6 +34,8 @@ from idas_p2p.wire.messages import (
     JoinRequest,
     ManifestOffer,
     ManifestWanted,
+    MeetOffer,
+    MeetRequest,
     Ping,
     Pong,
     RequestEnd,
@@ -343,3 +347,28 @@ async def test_a_message_that_is_no_question_ends_the_link_and_its_answers(messa
         await peer.say(ask(), message)
         assert isinstance(await ended_by(serving, peer), WireError)
     assert source.running == 0
+
+
+MEETING = (Address("203.0.113.7", 40_000),)
+
+
+async def test_a_current_member_agrees_on_a_meeting_and_is_told_from_where_the_node_connects() -> None:
+    asked: list[tuple[tuple[Address, ...], float]] = []
+
+    def meet(peer: NodeId, places: tuple[Address, ...], round_trip: float) -> tuple[Address, ...]:
+        asked.append((places, round_trip))
+        return MEETING
+
+    async with server(meet=meet) as (peer, _, _):
+        await peer.say(MeetRequest(number=1, places=(), round_trip_ms=85))
+        assert await peer.hear() == MeetOffer(number=1, places=MEETING)
+        assert asked == [((), 0.085)]
+
+
+async def test_a_meeting_is_refused_to_a_former_key_and_where_there_is_no_room() -> None:
+    async with server(psk_id=BEFORE) as (peer, _, _):
+        await peer.say(MeetRequest(number=1, places=MEETING, round_trip_ms=85))
+        assert await peer.hear() == RequestEnd(number=1, code=AccessDenied.code)
+    async with server() as (peer, _, _):
+        await peer.say(MeetRequest(number=1, places=MEETING, round_trip_ms=85))
+        assert await peer.hear() == RequestEnd(number=1, code=Busy.code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.listener import Listener
@@ -16,9 +15,9 @@ async def test_a_node_that_others_can_dial_learns_so_and_tells_its_address() -> 
     tasks = TaskOwner(limit=16)
     async with nodes() as group:
         helper, directory = await group.start_many(2)
-        helping = Whereabouts((), helper, clock=group.clock)
-        helping.start(Address("127.0.0.1", 1), SigningKey.generate(), tasks=tasks)
-        whereabouts = Whereabouts((), directory, clock=group.clock)
+        helping = Whereabouts(key(0), (), helper, take=_take_nothing, clock=group.clock)
+        helping.start(Address("127.0.0.1", 1), tasks=tasks)
+        whereabouts = Whereabouts(key(1), (), directory, take=_take_nothing, clock=group.clock)
         listener = Listener(
             key(1),
             find_psk=whereabouts.reachability.watching(lambda purpose, psk_id: None),
@@ -27,19 +26,24 @@ async def test_a_node_that_others_can_dial_learns_so_and_tells_its_address() -> 
             owner=tasks,
         )
         bound = await listener.start(Address("127.0.0.1", 0))
-        whereabouts.start(bound, key(1), tasks=tasks)
+        whereabouts.start(bound, tasks=tasks)
         assert await whereabouts.reachability.test()
         assert whereabouts.reachability.verdicts == {bound: True}
         assert whereabouts.addresses() == (bound,)
+        assert whereabouts.seen_as() == ["127.0.0.1"]
         await listener.stop()
         await tasks.stop()
 
 
 async def test_what_the_operator_says_is_told_as_it_is() -> None:
     async with nodes() as group:
-        whereabouts = Whereabouts((OPERATORS,), await group.start(0), clock=group.clock)
+        whereabouts = Whereabouts(key(0), (OPERATORS,), await group.start(0), take=_take_nothing, clock=group.clock)
         whereabouts.reachability.verdicts[OPERATORS] = False
         assert whereabouts.addresses() == (OPERATORS,)
+
+
+def _take_nothing(connection: object, path: str) -> None:
+    raise AssertionError("nobody comes by way of others")
 
 
 async def _serve_nobody(channel: object) -> None:

@@ -64,7 +64,7 @@ class Stage:
         with Lab() as lab, ExitStack() as stack:
             networks = Builder(lab, stack, self.folder / "upnp", wan=Wan()).build(Kind.OPEN, Kind.OPEN)
             with networks.bootstrap.inside():
-                bootstrap = Bootstrap(self.folder / "bootstrap", host="[::]", port=BOOTSTRAP_PORT)
+                bootstrap = Bootstrap(self.folder / "bootstrap", host="[::]", port=BOOTSTRAP_PORT, relay=True)
             name = bootstrap.contact.rpartition("/")[2]
             first, second = networks.bootstrap_hosts
             contacts = [f"{first}:{BOOTSTRAP_PORT}/{name}", f"[{second}]:{BOOTSTRAP_PORT}/{name}"]
