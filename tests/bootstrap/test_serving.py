@@ -5,14 +5,21 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from bootstrap.config import BootstrapConfig
 from bootstrap.serving import CONTACTS_FILE, RECORDS_FILE, serve
 from idas_p2p.clock import SystemClock
 from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.errors import HandshakeFailed
+from idas_p2p.transport.relay_link import open_link
 from idas_p2p.wire.address import Address, Contact
 from tests.bootstrap.processes import command, running
+from tests.bootstrap.relaying import dial_through, waiting
+from tests.bootstrap.relaying import until as until_true
 from tests.directory.network import nodes, record, until
 from tests.directory.test_carried import deaf
+from tests.transport.pairs import ALICE
 
 
 async def test_a_bootstrap_node_serves_records_and_keeps_them_when_told_to_stop(tmp_path: Path) -> None:
@@ -42,3 +49,25 @@ async def test_a_node_whose_network_lets_no_udp_out_is_carried_by_a_bootstrap_pr
             one = record("here", now=SystemClock().now())
             assert await walled.put([one]) == [1]
             assert await walled.get(one.key) == [one]
+
+
+async def test_a_relay_process_that_is_told_to_stop_has_its_nodes_move_and_ends_well(tmp_path: Path) -> None:
+    command("init", str(tmp_path), "--listen", "127.0.0.1:0", "--relay")
+    with running(tmp_path) as (process, contact):
+        async with waiting(contact) as reservation:
+            assert reservation.offer is not None
+            channel = await dial_through(reservation.offer)
+            await channel.send(b"through")
+            assert await channel.receive() == b"through"
+            process.terminate()
+            await until_true(lambda: reservation.offer is None)
+            await channel.send(b"still")
+            assert await channel.receive() == b"still"
+            await channel.close()
+        assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+async def test_a_bootstrap_node_that_is_no_relay_takes_no_link(tmp_path: Path) -> None:
+    command("init", str(tmp_path), "--listen", "127.0.0.1:0")
+    with running(tmp_path) as (_, contact), pytest.raises(HandshakeFailed):
+        await open_link(ALICE, contact.node_id, contact.address)
