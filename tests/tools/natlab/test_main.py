@@ -43,9 +43,17 @@ def run(*pairs: tuple[str, str]) -> list[dict[str, object]]:
 @pytest.mark.slow
 @pytest.mark.nat
 @pytest.mark.skipif(bool(REASON), reason=f"no laboratory: {REASON}")
-def test_a_study_arrives_directly_where_the_holder_can_be_reached() -> None:
-    cells = run(("open", "nat"), ("lan", "lan"), ("ipv6", "open"))
-    assert [(cell["arrived"], cell["path"]) for cell in cells] == [(True, "direct")] * 3
+def test_a_study_arrives_in_every_kind_of_cell_by_the_best_path_there_is() -> None:
+    chosen = {
+        ("open", "nat"): "direct",
+        ("lan", "lan"): "direct",
+        ("upnp", "random"): "direct",
+        ("nat", "nat"): "tcp-open",
+        ("only-443", "no-udp"): "relay",
+        ("ipv6", "nat"): "relay",
+    }
+    cells = run(*chosen)
+    assert [(cell["arrived"], cell["path"]) for cell in cells] == [(True, path) for path in chosen.values()]
 
 
 @pytest.mark.nat
