@@ -57,8 +57,12 @@ def _run(folder: Path) -> int:
         _print_contacts(config.listen, Contact(address, identity.node_id))
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(config, on_ready=ready))
+        runner.run(serve(config, on_ready=ready, report=_report))
     return 0
+
+
+def _report(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _print_contacts(listen: Address, contact: Contact) -> None:

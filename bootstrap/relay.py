@@ -176,7 +176,15 @@ class Relay:
         if link.is_pending:
             self.reservations.forget(link)
 
-    # Turns and the end.
+    # Turns, new settings and the end.
+
+    def configure(self, settings: RelaySettings) -> None:
+        """Go on by other settings: nodes that may wait here no more are let go, streams under way are not."""
+        self._settings = settings
+        self.traffic.configure(settings)
+        for link in self.reservations.configure(settings):
+            self.reservations.refusals[RelayRefusal.NOT_ALLOWED] += 1
+            link.refuse(RelayRefusal.NOT_ALLOWED)
 
     async def run(self) -> None:
         """For ever: allot what may be sent, and end what is late."""

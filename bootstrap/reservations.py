@@ -82,6 +82,13 @@ class Reservations(Generic[L]):
     def __len__(self) -> int:
         return len(self._places)
 
+    def configure(self, settings: RelaySettings) -> list[L]:
+        """Decide by other settings from now on; returns the links of nodes that may not wait here any more."""
+        self._settings = settings
+        if not settings.nodes:
+            return []
+        return [place.link for node, place in self._places.items() if node not in settings.nodes]
+
     def links(self) -> list[L]:
         """Of the nodes that wait here."""
         return [place.link for place in self._places.values()]

@@ -9,6 +9,7 @@ import asyncio
 import resource
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from bootstrap.config import BootstrapConfig
 from bootstrap.door import Door
@@ -18,6 +19,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.carrier import Carrier
 from idas_p2p.directory.service import Directory
+from idas_p2p.errors import BadConfiguration
 from idas_p2p.events import log_failure
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
@@ -28,12 +30,18 @@ RECORDS_FILE = "records.journal"
 CONTACTS_FILE = "contacts.json"
 
 
-async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, SigningKey], None]) -> None:
-    """Serve until SIGTERM or SIGINT.
+async def serve(
+    config: BootstrapConfig,
+    *,
+    on_ready: Callable[[Address, SigningKey], None],
+    report: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP has the table [relay] read again.
 
     Args:
         config: the node's folder.
         on_ready: told the bound address and the key once requests are answered.
+        report: told in words what came of a SIGHUP.
 
     Raises:
         BadConfiguration: the key cannot be used.
@@ -67,6 +75,7 @@ async def serve(config: BootstrapConfig, *, on_ready: Callable[[Address, Signing
         await _open(door, bound, needed=relay is not None)
         if relay is not None:
             tasks.start("relay", relay.run())
+            loop.add_signal_handler(signal.SIGHUP, _reload, config.folder, relay, report)
         on_ready(bound, identity)
         await stopped.wait()
         if relay is not None:
@@ -82,6 +91,16 @@ def _allow_many_connections() -> None:
     """A relay has a connection for every node that waits; shells allow 1024 files unless a program asks for more."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _reload(folder: Path, relay: Relay, report: Callable[[str], None]) -> None:
+    """Take the table [relay] as it is now; whether there is a relay at all is decided at the start."""
+    try:
+        relay.configure(BootstrapConfig.load(folder).relay)
+    except BadConfiguration as error:
+        report(f"not taken: {error.detail}")
+    else:
+        report("the settings of the relay were read again")
 
 
 def _relay(config: BootstrapConfig, identity: SigningKey, policy: AddressPolicy) -> Relay:

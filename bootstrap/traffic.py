@@ -63,6 +63,10 @@ class Traffic:
         self._day = -1
         self.sessions: set[Session] = set()
 
+    def configure(self, settings: RelaySettings) -> None:
+        """Count by other bounds from now on."""
+        self._settings = settings
+
     def begin(self, *, target: NodeId, dialer: NodeId, blocks: tuple[str, str], now: float) -> Session | RelayRefusal:
         """Count a new stream in, or say why not.
 

@@ -158,3 +158,13 @@ def test_only_listed_nodes_wait_where_there_is_a_list_and_anyone_dials_them() ->
     one = book(replace(SETTINGS, nodes=frozenset({A})))
     assert one.reserve(B, "", SITE, monotonic=0.0, now=0.0) is RelayRefusal.NOT_ALLOWED
     assert isinstance(dialled(one, reserved(one, A)), tuple)
+
+
+def test_nodes_taken_off_the_list_are_let_go_and_the_others_stay() -> None:
+    one = book()
+    reserved(one, A, link="a")
+    request = reserved(one, B, link="b")
+    assert one.configure(replace(SETTINGS, nodes=frozenset({B}))) == ["a"]
+    assert one.reserve(A, "", SITE, monotonic=0.0, now=0.0) is RelayRefusal.NOT_ALLOWED
+    assert isinstance(dialled(one, request, dialer=C), tuple)
+    assert one.configure(SETTINGS) == []

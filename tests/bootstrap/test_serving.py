@@ -71,3 +71,22 @@ async def test_a_bootstrap_node_that_is_no_relay_takes_no_link(tmp_path: Path) -
     command("init", str(tmp_path), "--listen", "127.0.0.1:0")
     with running(tmp_path) as (_, contact), pytest.raises(HandshakeFailed):
         await open_link(ALICE, contact.node_id, contact.address)
+
+
+async def test_the_list_of_nodes_is_read_again_at_sighup_and_a_wrong_one_is_not_taken(tmp_path: Path) -> None:
+    command("init", str(tmp_path), "--listen", "127.0.0.1:0", "--relay")
+    path = tmp_path / "bootstrap.toml"
+    before = path.read_text()
+    with running(tmp_path) as (process, contact):
+        async with waiting(contact) as reservation:
+            path.write_text(before.replace("nodes = []", 'nodes = ["nobody"]'))
+            process.send_signal(signal.SIGHUP)
+            assert process.stderr is not None
+            said = await asyncio.to_thread(process.stderr.readline)
+            assert said.startswith("not taken: ")
+            assert "relay.nodes" in said
+            assert reservation.offer is not None
+            path.write_text(before.replace("nodes = []", f'nodes = ["{ALICE.node_id}"]'))
+            process.send_signal(signal.SIGHUP)
+            await until_true(lambda: reservation.refusal == "not_allowed")
+            assert reservation.offer is None

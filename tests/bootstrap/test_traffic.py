@@ -108,3 +108,10 @@ def test_the_bytes_of_a_day_are_counted_and_forgotten_at_its_end() -> None:
     assert refused(traffic, A, C) is RelayRefusal.OVER_BUDGET
     begun(traffic, C, D)
     begun(traffic, A, C, now=DAY)
+
+
+def test_other_bounds_count_from_the_next_stream_on() -> None:
+    traffic = Traffic(SETTINGS)
+    begun(traffic)
+    traffic.configure(replace(SETTINGS, sessions=Limits(total=1, per_node=9, per_block=9)))
+    assert refused(traffic, C, D) is RelayRefusal.FULL
