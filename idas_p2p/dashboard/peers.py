@@ -16,7 +16,8 @@ def peers_table(result: Mapping[str, Any], *, now: float) -> RenderableType:
     """The answer of `idas peers`.
 
     Args:
-        result: `peers`: node_id, institution, aet, address, state, path, detours, rtt_ms, last_seen (Unix seconds).
+        result: `peers`: node_id, institution, aet, address, state, path, image_path, detours, rtt_ms,
+            last_seen (Unix seconds).
         now: Unix seconds.
     """
     has_detours = any(_detours(row) for row in rows_of(result, "peers"))
@@ -24,7 +25,7 @@ def peers_table(result: Mapping[str, Any], *, now: float) -> RenderableType:
         (
             word(row.get("institution")),
             state(row.get("state")),
-            word(row.get("path")),
+            word(_path(row)),
             _milliseconds(row.get("rtt_ms")),
             age(row.get("last_seen"), now=now),
             word(row.get("address")),
@@ -50,6 +51,12 @@ def members_table(result: Mapping[str, Any]) -> RenderableType:
 def _role(row: Row) -> str:
     role = "administrator" if row.get("admin") else "member"
     return f"{role}, this node" if row.get("self") else role
+
+
+def _path(row: Row) -> object:
+    """The path of the link, and that of the last images where it was another."""
+    path, image_path = row.get("path"), row.get("image_path")
+    return f"{path or UNKNOWN}, images {image_path}" if image_path and image_path != path else path
 
 
 def _detours(row: Row) -> str:

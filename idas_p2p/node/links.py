@@ -49,6 +49,7 @@ class Peer:
     last_error: str = ""
     failed_at: float = -1e9  # monotonic seconds; of the last failure to open a control link
     failure: IdasError | None = None
+    image_path: str = ""  # that the last image channel took
     detours: dict[str, str] = field(default_factory=dict)  # paths that did not lead there at the last dial, and why
 
 
@@ -211,6 +212,8 @@ class Links:
             )
         finally:
             peer.detours = detours
+        if purpose is Purpose.IMAGE:
+            peer.image_path = channel.path
         log_event("link_opened", peer=node_id.short, path=channel.path, task=str(purpose))
         return channel
 

@@ -138,6 +138,7 @@ def _peer(node: Node, node_id: NodeId) -> Mapping[str, Any]:
         "address": address,
         "state": "connected" if link else (peer.last_error if peer else "") or "idle",
         "path": link.path if link else "",
+        "image_path": peer.image_path if peer else "",
         "detours": dict(peer.detours) if peer else {},
         "rtt_ms": round(peer.round_trip * 1000, 1) if peer and peer.round_trip is not None else None,
         "last_seen": peer.last_seen if peer else None,

@@ -46,3 +46,9 @@ def test_why_a_shorter_path_was_not_taken_is_shown_where_there_is_a_reason() -> 
     assert "NOT BY" in shown
     assert "Connection refused" in shown
     assert "NOT BY" not in drawn(peers_table({"peers": [PEER]}, now=0.0))
+
+
+def test_the_path_of_the_images_is_shown_where_it_is_another_than_that_of_the_link() -> None:
+    shown = drawn(peers_table({"peers": [{**PEER, "path": "relay", "image_path": "tcp-open"}]}, now=1_000.0))
+    assert "relay, images tcp-open" in shown
+    assert "images" not in drawn(peers_table({"peers": [{**PEER, "image_path": PEER["path"]}]}, now=1_000.0))
