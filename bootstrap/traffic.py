@@ -109,13 +109,15 @@ class Traffic:
         capacity = {name: self._rate(name) * seconds for name in names}
         for session, grant in zip(active, allot(wants, capacity), strict=True):
             self._settle(session)
-            most = 0.0 if session.is_held else _goal(session)
-            session.allowance = min(session.allowance, most) + grant
+            if session.is_held:
+                session.allowance = min(session.allowance, 0.0) + grant
+            else:
+                session.allowance = min(session.allowance + grant, _goal(session))
             session.used, session.is_held = 0, session.allowance <= 0
         return [session for session in active if self._is_spent(session.names, now)]
 
     def _want(self, session: Session, sharing: Counter[str]) -> Want:
-        amount = math.inf if session.is_held else _goal(session) - session.allowance
+        amount = math.inf if session.is_held else _rounded(_goal(session) - session.allowance)
         return Want(amount, 1.0 / max(sharing[name] for name in session.names[1:3]), session.names)
 
     def _settle(self, session: Session) -> None:
@@ -136,6 +138,11 @@ class Traffic:
             for name in names
             if name in self._today
         )
+
+
+def _rounded(amount: float) -> float:
+    """The next power of two: sessions of like speed are then settled together, and a thousand in a few steps."""
+    return 0.0 if amount <= 0 else 2.0 ** math.ceil(math.log2(amount))
 
 
 def _goal(session: Session) -> float:
