@@ -9,7 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict
+from dataclasses import fields
+from operator import attrgetter
 from typing import Final
 
 from idas_p2p.access.federation import Federation
@@ -190,6 +191,9 @@ class _CountedLease:
         self._lease.taken(sop_instance_uid)
 
 
+_fields_of: Final = attrgetter(*(field.name for field in fields(PixelLayout)))
+
+
 class Layouts:
     """Where native pixels lie in the instances of a transfer, and whether they are compressed already."""
 
@@ -204,7 +208,7 @@ class Layouts:
             pixels = self._pixels.of(instance.series_uid, instance.data, instance.transfer_syntax_uid)
         except MalformedInstance:
             return None, False
-        return None if pixels is None else PixelLayout(**asdict(pixels)), False
+        return None if pixels is None else PixelLayout(*_fields_of(pixels)), False
 
 
 def layout_of(instance: Instance) -> tuple[PixelLayout | None, bool]:
