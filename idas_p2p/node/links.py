@@ -6,8 +6,8 @@ Belongs here: from a NodeId to an open control link or a fresh image channel. No
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from idas_p2p.access.federation import Federation, psk_id
 from idas_p2p.clock import Clock
@@ -24,6 +24,7 @@ from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.dialer import dial
 from idas_p2p.transport.relayed import relay_rung
 from idas_p2p.transport.rungs import Rung
+from idas_p2p.wire.address import Contact
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import NodeInfo
@@ -64,6 +65,7 @@ class Links:
         clock: the time.
         tasks: owns reading tasks.
         use_relays: whether to go through relays where no direct way is found in time.
+        contacts: bootstrap nodes, by all the addresses we know of them.
         meetings: opens connections from both sides, once a control link stands.
     """
 
@@ -77,9 +79,10 @@ class Links:
         clock: Clock,
         tasks: TaskOwner,
         use_relays: bool = True,
+        contacts: Callable[[], Sequence[Contact]] = lambda: (),
         meetings: Meetings | None = None,
     ) -> None:
-        self._use_relays, self._meetings = use_relays, meetings
+        self._use_relays, self._contacts, self._meetings = use_relays, contacts, meetings
         self._identity, self._federation, self._directory = identity, federation, directory
         self._settings, self._clock, self._tasks = settings, clock, tasks
         self._dialling: dict[NodeId, asyncio.Lock] = {}
@@ -231,10 +234,16 @@ class Links:
     def _rungs(self, node_id: NodeId, info: NodeInfo | None) -> tuple[Rung, ...]:
         async def renew() -> tuple[RelayOffer, ...]:
             newer = await self._resolve(node_id)
-            return newer.relays if newer is not None else ()
+            return self._with_our_addresses(newer.relays) if newer is not None else ()
 
-        offers = info.relays if info is not None else ()
+        offers = self._with_our_addresses(info.relays) if info is not None else ()
         return (relay_rung(self._identity, node_id, offers, renew=renew),) if self._use_relays else ()
+
+    def _with_our_addresses(self, offers: tuple[RelayOffer, ...]) -> tuple[RelayOffer, ...]:
+        """The same relays, also at addresses known to us alone: the node may have named one of the other IP family."""
+        known = self._contacts()
+        ours = [replace(o, address=c.address) for o in offers for c in known if c.node_id == o.relay]
+        return tuple(dict.fromkeys((*offers, *ours)))
 
     async def _info(self, node_id: NodeId) -> NodeInfo:
         peer = self.peers.setdefault(node_id, Peer())

@@ -124,7 +124,6 @@ class Node:
             maps_ports=config.maps_ports,
             clock=clock,
         )
-        self.relays = self.whereabouts.relays
         self.links = Links(
             self.identity,
             self.federation,
@@ -133,6 +132,7 @@ class Node:
             clock=clock,
             tasks=self.channels,
             use_relays=config.relay,
+            contacts=self.contacts.known,
             meetings=self.whereabouts.meetings,
         )
         self.node_record = NodeRecord(
@@ -141,7 +141,7 @@ class Node:
             config.aet,
             self.directory,
             own_addresses=self.whereabouts.addresses,
-            own_relays=self.relays.offers,
+            own_relays=self.whereabouts.relays.offers,
             clock=clock,
         )
         self._rules: list[Rule] = []

@@ -74,7 +74,7 @@ class Relays:
         now = self._clock.monotonic()
         for contact in list(self._candidates())[:MAX_CANDIDATES]:
             if contact.node_id != self._identity.node_id and contact.node_id not in self._places:
-                self._places[contact.node_id] = self._place(contact)
+                self._places[contact.node_id] = _Place(self._reservation(contact))
         for place in self._places.values():
             self._settle(place, now)
         for place in self._held()[MAX_OFFERS:]:
@@ -88,9 +88,13 @@ class Relays:
                 place.task = self._tasks.start("relay", place.reservation.hold())
         return LOOK_INTERVAL
 
-    def _place(self, contact: Contact) -> _Place:
-        reservation = Reservation(self._identity, contact, take=self._take, on_changed=lambda: None, clock=self._clock)
-        return _Place(reservation)
+    def _reservation(self, contact: Contact) -> Reservation:
+        return Reservation(self._identity, contact, take=self._take, on_changed=lambda: None, clock=self._clock)
+
+    def _other(self, contact: Contact) -> Contact:
+        """The same relay at its next address, for we may have no way to this one: IPv6 where all we have is IPv4."""
+        same = [other for other in self._candidates() if other.node_id == contact.node_id]
+        return same[(same.index(contact) + 1) % len(same)] if contact in same else contact
 
     def _settle(self, place: _Place, now: float) -> None:
         """See how a reservation goes: what ended is asked for again, later each time it brought nothing."""
@@ -98,6 +102,8 @@ class Relays:
             place.is_held, place.retry = True, FIRST_RETRY
             log_event("relay_reserved", peer=place.reservation.relay.node_id.short)
         if place.task is not None and place.task.done():
+            if not place.is_held and not place.is_spare:
+                place.reservation = self._reservation(self._other(place.reservation.relay))
             place.task, place.is_held = None, False
             place.due = now + (RECONSIDER if place.is_spare else place.retry)
             place.retry = min(2 * place.retry, LAST_RETRY)

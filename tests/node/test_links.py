@@ -6,7 +6,9 @@ import pytest
 
 from idas_p2p.errors import ChannelClosed, PeerUnreachable
 from idas_p2p.node.node import Node
+from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.relay import RelayOffer
 
 
 async def test_a_link_is_dialled_once_and_kept(pair: tuple[Node, Node]) -> None:
@@ -65,3 +67,12 @@ async def test_addresses_are_remembered_for_when_the_directory_is_gone(pair: tup
     remembered = berg.links._remembered(anna.identity.node_id)
     assert remembered is not None
     assert remembered.addresses == (anna.network_address,)
+
+
+async def test_a_relay_is_dialled_also_at_addresses_that_only_the_dialer_knows(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    relay = anna.identity.node_id
+    named, known = Address("192.0.2.1", 443), Address("2001:db8::1", 443)
+    berg.links._contacts = lambda: (Contact(known, relay), Contact(known, berg.identity.node_id))
+    offer = RelayOffer(address=named, relay=relay, expires=1, signature=bytes(64))
+    assert [one.address for one in berg.links._with_our_addresses((offer,))] == [named, known]

@@ -71,6 +71,20 @@ async def test_a_bootstrap_node_that_does_not_relay_is_asked_again_later_each_ti
         assert place.retry <= LAST_RETRY
 
 
+async def test_a_relay_that_cannot_be_reached_at_one_address_is_asked_at_another() -> None:
+    clock = ManualClock()
+    async with relaying() as relay:
+        blocked = Contact(closed_port(), relay.contact.node_id)
+        async with waiting_at([blocked, relay.contact], clock) as ours:
+            (place,) = ours._places.values()
+            await until(lambda: place.task is not None and place.task.done())
+            await ours.turn()
+            clock.seconds += FIRST_RETRY
+            await ours.turn()
+            await until(lambda: len(ours.offers()) == 1)
+            assert ours.offers()[0].address == relay.contact.address
+
+
 @asynccontextmanager
 async def walled_pair(tmp_path: Path, *contacts: Contact) -> AsyncIterator[tuple[Node, Node]]:
     """ANNA, whom nobody can dial, and BERG, who joined her federation all the same."""
@@ -78,7 +92,7 @@ async def walled_pair(tmp_path: Path, *contacts: Contact) -> AsyncIterator[tuple
     async with running(replace(anna_config, advertise=(closed_port(),))) as anna, running(berg_config) as berg:
         anna.directory.add_contact(Contact(berg.network_address, berg.identity.node_id))
         await until(lambda: anna.directory.status().contacts > 0 and berg.directory.status().contacts > 0)
-        await until(lambda: len(anna.relays.offers()) == len(contacts))
+        await until(lambda: len(anna.whereabouts.relays.offers()) == len(contacts))
         await anna.node_record.turn()
         berg.links._meetings = None  # images shall go through the relay too
         anna.membership.create("Lake Region")
@@ -122,6 +136,6 @@ async def test_a_node_that_may_not_use_relays_neither_waits_at_one_nor_dials_thr
     async with relaying() as relay:
         config = replace(make_config(tmp_path, "anna"), bootstrap=(relay.contact,), relay=False)
         async with running(config) as anna:
-            await anna.relays.turn()
-            assert (anna.relays.offers(), len(relay.relay)) == ((), 0)
+            await anna.whereabouts.relays.turn()
+            assert (anna.whereabouts.relays.offers(), len(relay.relay)) == ((), 0)
             assert await anna.links.rungs(OURS.node_id) == ()
