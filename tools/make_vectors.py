@@ -1,4 +1,4 @@
-"""Write tests/vectors/{manifests,invitations,claims,tickets,chunks}.json: python -m tools.make_vectors.
+"""Write tests/vectors/{manifests,invitations,claims,tokens,tickets,chunks}.json: python -m tools.make_vectors.
 
 Each vector says what goes in, what comes out, and its outcome, from a closed set: "success", or the refusal's name. All
 keys are counted, not random. Where sealing draws a nonce, a run writes other bytes with the same meaning: run it when a
@@ -21,6 +21,7 @@ from idas_p2p.access.invitation import Invitation
 from idas_p2p.access.manifest import ManifestRefusal, digest, found, succeed
 from idas_p2p.access.policy import Level, Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
+from idas_p2p.access.tokens import token_places, token_record
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.exchange.codec.choice import Effort
@@ -115,6 +116,33 @@ def invitations() -> list[Vector]:
         "nothing": "",
     }
     return [*vectors, typed, *({"comment": why, "code": text, "outcome": "refused"} for why, text in wrong.items())]
+
+
+def tokens() -> list[Vector]:
+    """A token at the place of a member and a group; docs/spec/directory.md section 5.7."""
+    blinder, group, until = Blinder(SECRETS), "Radiology", NOW + 86_400
+    made = {
+        "success": token_record(ADMIN, blinder, MEMBER.node_id, group, expires=until, now=NOW),
+        "withdrawn": token_record(ADMIN, blinder, MEMBER.node_id, group, expires=until, withdrawn=True, now=NOW),
+        "expired": token_record(ADMIN, blinder, MEMBER.node_id, group, expires=NOW - 121, now=NOW),
+    }
+    made["not_admin"] = token_record(MEMBER, blinder, MEMBER.node_id, group, expires=until, now=NOW)
+    made["forged"] = token_record(ADMIN, blinder, ADMIN.node_id, group, expires=until, now=NOW)
+    place = token_places(blinder, MEMBER.node_id, group, now=NOW)[0].public.hex()
+    return [
+        {
+            "comment": "of another member" if outcome == "forged" else outcome,
+            "secrets": encode(SECRETS).hex(),
+            "admin": str(ADMIN.node_id),
+            "member": str(MEMBER.node_id),
+            "group": group,
+            "now": NOW,
+            "location": place,
+            "record": record.to_bytes().hex(),
+            "outcome": outcome,
+        }
+        for outcome, record in made.items()
+    ]
 
 
 def claims() -> list[Vector]:
@@ -260,6 +288,7 @@ SUITES: dict[str, Callable[[], list[Vector]]] = {
     "manifests": manifests,
     "invitations": invitations,
     "claims": claims,
+    "tokens": tokens,
     "tickets": tickets,
     "chunks": chunks,
 }

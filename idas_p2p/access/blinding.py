@@ -42,20 +42,26 @@ class Blinder:
 
     def place(self, term: Term, *, now: float) -> SigningKey:
         """The place of a term in the period of `now` (Unix seconds)."""
-        return SigningKey(derive(self.secrets.write, "idas place", str(term.field), term.value, self._period(now)))
+        return self._place("idas place", str(term.field), term.value, now=now)
 
     def places_to_read(self, term: Term, *, now: float) -> list[SigningKey]:
         """Where records of the term may be: here, and where they were while such records can still be alive.
 
         So nothing must be written ahead of a move, and an owner who is away while places move is found as well.
         """
-        here = self.place(term, now=now)
-        oldest = now - RECORD_LIFETIME - MAX_CLOCK_SKEW
-        return [here] if self._period(oldest) == self._period(now) else [here, self.place(term, now=oldest)]
+        return self.places("idas place", str(term.field), term.value, now=now)
+
+    def places(self, purpose: str, *names: str | bytes, now: float) -> list[SigningKey]:
+        """The place of anything that has names, for one purpose of crypto/kdf.py; and where it was, as above."""
+        here, oldest = self._place(purpose, *names, now=now), now - RECORD_LIFETIME - MAX_CLOCK_SKEW
+        return [here] if self._period(oldest) == self._period(now) else [here, self._place(purpose, *names, now=oldest)]
 
     def places_to_write(self, term: Term, *, withdrawn: bool, now: float) -> list[SigningKey]:
         """The current place; a withdrawal goes wherever there may be something to withdraw."""
         return self.places_to_read(term, now=now) if withdrawn else [self.place(term, now=now)]
+
+    def _place(self, purpose: str, *names: str | bytes, now: float) -> SigningKey:
+        return SigningKey(derive(self.secrets.write, purpose, *names, self._period(now)))
 
     def _period(self, now: float) -> int:
         return int(now // self.period)

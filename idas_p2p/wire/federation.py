@@ -97,6 +97,16 @@ class InviteRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """Directory payload at the blind place of a member and a group: it belongs to it; docs/spec/directory.md."""
+
+    issuer: NodeId  # an admin
+    withdrawn: bool
+    expires: U64  # Unix seconds; of the membership, while the record has its own
+    signature: Bytes64  # by the issuer's identity; it covers the place, which names member and group, and the slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """Directory payload at a blind location: this member holds something that matches; docs/spec/directory.md."""
 
