@@ -103,6 +103,16 @@ async def test_a_node_that_was_dialled_directly_is_not_met() -> None:
         assert here.rung(BERG, cast(Any, None)) is not None
 
 
+async def test_a_node_that_is_not_seen_at_an_ipv4_address_meets_nobody_and_does_not_wait() -> None:
+    async with meetings(host="2001:db8::1") as (here, _), meetings() as (there, _):
+        link = Link(there)
+        with pytest.raises(PeerUnreachable):
+            await climb(here, link)
+        assert link.asked == []
+        with pytest.raises(PeerUnreachable):
+            await climb(there, Link(here))
+
+
 async def test_one_peer_has_a_few_meetings_at_once_and_loses_none_to_another() -> None:
     async with meetings() as (here, _):
         for _number in range(MAX_AT_ONCE_PER_PEER):
