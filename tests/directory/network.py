@@ -149,6 +149,7 @@ class Nodes:
     pace: Pace = QUICK
     tasks: TaskOwner = field(default_factory=lambda: TaskOwner(limit=2_000))
     running: dict[Directory, Contact] = field(default_factory=dict)
+    random_bytes: Callable[[int], bytes] = random_bytes
 
     async def start(
         self,
@@ -172,6 +173,7 @@ class Nodes:
             storage_path=folder / f"{name}.journal" if folder else None,
             tasks=self.tasks,
             known_contacts_path=folder / f"{name}.json" if folder else None,
+            random_bytes=self.random_bytes,
             open_endpoint=open_endpoint or self.open_endpoint,
             pace=self.pace,
             settings=DirectorySettings(quotas=quotas) if quotas else None,
