@@ -28,10 +28,13 @@ class Connection(asyncio.BufferedProtocol):
     Args:
         max_frame: bytes of a received frame's body, until `allow`.
         on_made: called with this connection when it stands; for the accepting side.
+        is_paced: whether to brake where the kernel sees a queue.
     """
 
-    def __init__(self, *, max_frame: int, on_made: Callable[[Connection], None] | None = None) -> None:
-        self._on_made = on_made
+    def __init__(
+        self, *, max_frame: int, on_made: Callable[[Connection], None] | None = None, is_paced: bool = True
+    ) -> None:
+        self._on_made, self._is_paced = on_made, is_paced
         self._buffer = FrameBuffer(max_frame=max_frame)
         self._transport: asyncio.Transport
         self._readable = asyncio.Event()
@@ -148,7 +151,7 @@ class Connection(asyncio.BufferedProtocol):
         header = frame_header(len(body))
         self._transport.writelines((header, body))
         self.bytes_sent += len(header) + len(body)
-        if self.bytes_sent - self._looked_at >= BULK:
+        if self._is_paced and self.bytes_sent - self._looked_at >= BULK:
             self._steer_sending()
 
     def write_raw(self, data: bytes) -> None:

@@ -91,7 +91,7 @@ class Meeting:
             try:
                 async with asyncio.timeout(TRY_TIME):
                     await loop.sock_connect(sock, (place.host, place.port))
-                connection = await _as_connection(sock)
+                connection = await _as_connection(sock, is_paced=False)
             except TimeoutError:
                 sock.close()
             except OSError:
@@ -108,13 +108,18 @@ class Meeting:
         while True:
             sock, _ = await loop.sock_accept(self._listening)
             with suppress(IdasError, OSError):
-                return await use(await _as_connection(sock))
+                return await use(await _as_connection(sock, is_paced=True))
 
 
-async def _as_connection(sock: socket.socket) -> Connection:
+async def _as_connection(sock: socket.socket, *, is_paced: bool) -> Connection:
+    """Frames over a connected socket.
+
+    Where two SYNs crossed, the kernel took half a round trip for the shortest one, and our pacing would see a queue for
+    ever.
+    """
     try:
         _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(max_frame=MAX_HANDSHAKE_FRAME), sock=sock
+            lambda: Connection(max_frame=MAX_HANDSHAKE_FRAME, is_paced=is_paced), sock=sock
         )
     except BaseException:
         sock.close()
