@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
-from idas_p2p.transport.connection import Connection
+from idas_p2p.transport.connection import BULK, Connection
 from idas_p2p.transport.framing import frame_header
 from tests.transport.pairs import raw_pair
 
@@ -89,3 +89,12 @@ async def fill(connection: Connection) -> None:
         if not connection._writable.is_set():
             await asyncio.sleep(0)
         connection.write(bytes(1_000_000))
+
+
+async def test_the_line_is_looked_at_after_some_bytes_unless_the_kernel_shall_pace_alone() -> None:
+    for is_paced in (True, False):
+        async with raw_pair(max_frame=2 * BULK) as (one, other):
+            one._is_paced = is_paced
+            one.write(bytes(BULK))
+            assert (one._looked_at > 0) is is_paced
+            assert len(await other.receive()) == BULK
