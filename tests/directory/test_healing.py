@@ -73,10 +73,12 @@ async def add(
     folder: Path | None = None,
     clock: LoopClock | None = None,
     contacts: Sequence[Contact] | None = None,
+    host: int | None = None,
 ) -> Directory:
     known = list(group.running.values())[:1] if contacts is None else contacts
+    address = f"10.0.{number if host is None else host}.1"
     return await group.start(
-        number, contacts=known, port=7_000, host=f"10.0.{number}.1", folder=folder, clock=clock or LoopClock()
+        number, contacts=known, port=7_000, host=address, folder=folder, clock=clock or LoopClock()
     )
 
 
@@ -98,17 +100,20 @@ def sequences(group: Nodes) -> dict[tuple[Directory, bytes], int]:
 async def test_reads_keep_finding_while_nodes_join_and_leave_until_nobody_of_the_first_is_left() -> None:
     async with network_of(16) as (_, group):
         lot = written(10)
+        read_meanwhile = lot[:5]  # the others get no repair by readers
         assert min(await next(iter(group.running)).put(lot)) == DIRECTORY_REPLICAS
         for number in range(16):
             oldest = next(iter(group.running))
             await group.stop(oldest)
             readers = list(group.running)
-            assert await read(readers[number % 15], lot) == [[one] for one in lot]
+            assert await read(readers[number % 15], read_meanwhile) == [[one] for one in read_meanwhile]
             newcomer = await add(group, 100 + number)
             assert await newcomer.wait_joined(SETTLING)
-            assert await read(newcomer, lot) == [[one] for one in lot]
+            assert await read(newcomer, read_meanwhile) == [[one] for one in read_meanwhile]
             await asyncio.sleep(SETTLING)
         assert sum(node.status().records_stored for node in group.running) >= len(lot) * DIRECTORY_REPLICAS
+        for reader in group.running:
+            assert await read(reader, lot) == [[one] for one in lot]
 
 
 @in_virtual_time
@@ -122,7 +127,7 @@ async def test_a_node_that_restarts_after_its_bootstrap_node_was_lost_for_good_r
         dead = await group.stop(bootstrap)
         await group.stop(last)
         await asyncio.sleep(REUNION)
-        again = await add(group, 9, folder=tmp_path, contacts=[dead])
+        again = await add(group, 9, folder=tmp_path, contacts=[dead], host=60)  # where nobody calls it
         assert await again.wait_joined(SETTLING)
         await until(lambda: again.status().contacts == 8, timeout=SETTLING)
         assert dead not in again.contacts()
@@ -133,11 +138,12 @@ async def test_a_node_that_restarts_after_its_bootstrap_node_was_lost_for_good_r
 
 @in_virtual_time
 async def test_the_halves_of_a_split_network_grow_together_and_every_reader_finds_the_newest_of_both() -> None:
-    async with network_of(20) as (network, group):
-        everybody = list(group.running)
-        even, odd = everybody[0::2], everybody[1::2]
+    async with network_of(21) as (network, group):
+        bootstrap, *everybody = group.running
+        odd, even = everybody[0::2], everybody[1::2]
         old = written(12)
         await even[1].put(old)
+        await group.stop(bootstrap)  # for good: they must find each other without it
         network.is_split = True
         await asyncio.sleep(HOUR / 2)
         assert not {contact.address.host for contact in even[1].contacts()} & {f"10.0.{n}.1" for n in range(1, 20, 2)}
@@ -176,6 +182,8 @@ async def test_nodes_whose_clocks_are_two_minutes_wrong_take_part_until_the_last
         right, *_ = group.running
         theirs = written(5, clock=wrong)
         ours = [record(f"ours {n}", f"r{n}", now=LoopClock().now(), lifetime=HOUR) for n in range(5)]
+        long_lived = [record("long", "l", now=LoopClock().now(), lifetime=RECORD_LIFETIME)]
+        assert await right.put(long_lived) == [DIRECTORY_REPLICAS]
         assert await skewed[0].put(theirs) == [DIRECTORY_REPLICAS] * 5  # everybody holds them, right or wrong
         assert await right.put(ours) == [DIRECTORY_REPLICAS] * 5
         assert not any(node.status().refused for node in group.running)
