@@ -185,9 +185,9 @@ class Shares:
 
     @property
     def total(self) -> int:
-        """Instances there are, as far as is known."""
+        """Instances there are, as far as is known; one that has gone is believed as long as nobody listed all."""
         accepted = (self._shares[number] for number in self.copies.accepted)
-        said = (share.expected for share in accepted if not share.is_gone)
+        said = (share.expected for share in accepted if not (share.is_gone and self.was_whole))
         known = len(self._known)
         if self.copies.differing:
             known = sum(not self.copies.is_left_out(uid) for uid in self._known)

@@ -210,6 +210,21 @@ def test_what_one_cannot_give_comes_from_the_other_and_what_nobody_can_is_said()
     assert list(world.shares.failures) == [STUDY[2]]
 
 
+def test_what_the_only_holder_announced_is_missing_after_it_has_gone() -> None:
+    shares = Shares()
+    number = shares.join(expected=3, now=0.0)
+    shares.opened(number, now=0.0)
+    shares.announced(number, 5)
+    shares.listed(number, "1", copy_of("1"))
+    shares.gone(number)
+    assert shares.total == 5
+    other = shares.join(expected=2, now=0.0)
+    for uid in ("1", "2"):
+        shares.listed(other, uid, copy_of(uid))
+    shares.list_ended(other, now=0.0)
+    assert shares.total == 2  # all there is at one who has listed it
+
+
 def test_of_copies_that_differ_one_comes() -> None:
     world = run(Simulated(), Simulated(versions={STUDY[40]: 1}))
     assert sorted(world.delivered) == sorted(STUDY)
