@@ -53,6 +53,33 @@ class Session:
     transcript: bytes  # 64 bytes; the same on both sides, and in no other handshake
 
 
+def noise_towards(
+    peer: NodeId, pattern: str, prologue: bytes, identity: SigningKey, *, random_bytes: Callable[[int], bytes]
+) -> HandshakeState:
+    """A dialler's state that only `peer` can answer; HandshakeFailed when `peer` is not a valid key."""
+    try:
+        remote_static = x25519_public(peer)
+    except BadSignature as error:
+        raise HandshakeFailed(error.detail) from None
+    return HandshakeState(
+        pattern,
+        initiator=True,
+        static=identity.x25519_secret(),
+        remote_static=remote_static,
+        prologue=prologue,
+        random_bytes=random_bytes,
+    )
+
+
+def introduced(noise: HandshakeState, payload: bytes) -> NodeId | None:
+    """Who the third message names, when it is the one whose key was proved; else None."""
+    try:
+        node = Introduction.from_bytes(payload).node_id
+        return node if mac_equal(x25519_public(node), noise.remote_static) else None
+    except (WireError, BadSignature):
+        return None
+
+
 class Initiator:
     """The dialling side: `hello`, then `read_answer`, then `introduce`.
 
@@ -71,18 +98,7 @@ class Initiator:
         self, identity: SigningKey, peer: NodeId, purpose: Purpose, psk: Psk, *, random_bytes: Callable[[int], bytes]
     ) -> None:
         self._identity, self._peer, self._purpose, self._psk = identity, peer, purpose, psk
-        try:
-            remote_static = x25519_public(peer)
-        except BadSignature as error:
-            raise HandshakeFailed(error.detail) from None
-        self._noise = HandshakeState(
-            PATTERN,
-            initiator=True,
-            static=identity.x25519_secret(),
-            remote_static=remote_static,
-            prologue=PROLOGUE,
-            random_bytes=random_bytes,
-        )
+        self._noise = noise_towards(peer, PATTERN, PROLOGUE, identity, random_bytes=random_bytes)
         self._noise.use_psk(psk.key)
 
     def hello(self) -> bytes:
@@ -154,12 +170,8 @@ class Responder:
             payload = self._noise.read_message(message)
         except HandshakeFailed:
             raise HandshakeFailed(Refusal.BAD_PROOF if self._knows_psk else Refusal.UNKNOWN_PSK) from None
-        try:
-            peer = Introduction.from_bytes(payload).node_id
-            proved = mac_equal(x25519_public(peer), self._noise.remote_static)
-        except (WireError, BadSignature):
-            proved = False
-        if not proved:
+        peer = introduced(self._noise, payload)
+        if peer is None:
             raise HandshakeFailed(Refusal.WRONG_IDENTITY)
         if not self._admits(peer, self._hello.purpose, self._hello.psk_id):
             raise HandshakeFailed(Refusal.NOT_ADMITTED)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from idas_p2p.crypto.kdf import mac_equal
-from idas_p2p.crypto.keys import SigningKey, verify, x25519_public
+from idas_p2p.crypto.handshake import introduced, noise_towards
+from idas_p2p.crypto.keys import SigningKey, verify
 from idas_p2p.crypto.noise import HandshakeState
-from idas_p2p.errors import BadSignature, HandshakeFailed, WireError
+from idas_p2p.errors import BadSignature, HandshakeFailed
 from idas_p2p.wire.handshake import Introduction
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import voucher_bytes
@@ -38,18 +38,7 @@ class LinkInitiator:
 
     def __init__(self, identity: SigningKey, relay: NodeId, *, random_bytes: Callable[[int], bytes]) -> None:
         self._identity = identity
-        try:
-            remote_static = x25519_public(relay)
-        except BadSignature as error:
-            raise HandshakeFailed(error.detail) from None
-        self._noise = HandshakeState(
-            PATTERN,
-            initiator=True,
-            static=identity.x25519_secret(),
-            remote_static=remote_static,
-            prologue=PROLOGUE,
-            random_bytes=random_bytes,
-        )
+        self._noise = noise_towards(relay, PATTERN, PROLOGUE, identity, random_bytes=random_bytes)
 
     def hello(self) -> bytes:
         """The first message."""
@@ -87,13 +76,8 @@ class LinkResponder:
 
     def read_introduction(self, message: bytes) -> tuple[NodeId, Keys]:
         """Take the third message; returns who is there, and the keys. HandshakeFailed when that is not proved."""
-        payload = self._noise.read_message(message)
-        try:
-            node = Introduction.from_bytes(payload).node_id
-            proved = mac_equal(x25519_public(node), self._noise.remote_static)
-        except (WireError, BadSignature):
-            proved = False
-        if not proved:
+        node = introduced(self._noise, self._noise.read_message(message))
+        if node is None:
             raise HandshakeFailed("the node introduced is not the one whose key was proved")
         return node, self._noise.split()
 
