@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 def measured(module: str, *words: str) -> dict[str, Any]:
     command = [sys.executable, "-m", f"tools.{module}", *words, "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -26,7 +26,7 @@ pytestmark = [
 
 def bench(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools.bench", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
 
 
 def test_every_competitor_delivers_a_small_study_on_loopback(tmp_path: Path) -> None:

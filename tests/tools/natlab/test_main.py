@@ -35,7 +35,7 @@ asyncio.run(main())
 def run(*pairs: tuple[str, str]) -> list[dict[str, object]]:
     words = [word for pair in pairs for word in ("--pair", *pair)]
     command = [sys.executable, "-m", "tools.natlab", *words, "--slices", "4", "--patience", "40", "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
     assert done.stdout, done.stderr
     return list(json.loads(done.stdout))
 
