@@ -3,7 +3,7 @@
 Belongs here: which datagrams are such questions, the answer, and how often. Not here: everything else that arrives at
 the port, which goes on to the directory unseen: its datagrams begin with 0x11 to 0x14, a Binding request with 0x00.
 An answer is never larger than its question, so that nobody gains by asking in another's name.
-Source: RFC 8489 sections 5, 6.3 and 14.2; docs/spec/transport.md section 11.
+Source: RFC 8489 sections 5, 6.3 and 14.2; docs/spec/transport.md section 12.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TOTAL_BURST: Final = 4_000.0
 
 
 class Refusal(StrEnum):
-    """Why a question was not answered; docs/spec/transport.md section 11."""
+    """Why a question was not answered; docs/spec/transport.md section 12."""
 
     MALFORMED = "malformed"
     UNKNOWN_ATTRIBUTE = "unknown_attribute"

@@ -31,12 +31,15 @@ from idas_p2p.wire.fetching import (
     Want,
     Wanted,
 )
+from idas_p2p.wire.ice import OF_HOST, REFLEXIVE, IceCandidate, IceTerms
 from idas_p2p.wire.messages import (
     CancelRequest,
     FindRequest,
     Hello,
     Hit,
     Hits,
+    IceAnswer,
+    IceRequest,
     JoinRequest,
     ManifestOffer,
     ManifestWanted,
@@ -134,6 +137,15 @@ def messages() -> list[Vector]:
         mode=Mode.ALL,
         priority=Priority.MEDIUM,
     )
+    terms = IceTerms(
+        user="q8Vb",
+        password="correctHorse/battery+staple",  # noqa: S106
+        fingerprint=counted(14, 32),
+        candidates=(
+            IceCandidate(OF_HOST, Address("2001:db8::7", 40_000)),
+            IceCandidate(REFLEXIVE, Address("203.0.113.7", 40_001)),
+        ),
+    )
     head, chunk = said_of(b"data")
     lost = InstanceLost(sop_instance_uid="1.2.3.1.2", code="remote.malformed")
     good = [
@@ -147,6 +159,8 @@ def messages() -> list[Vector]:
             number=1, places=(Address("203.0.113.7", 40_000), Address("192.168.1.10", 40_000)), round_trip_ms=85
         ),
         MeetOffer(number=1, places=()),
+        IceRequest(number=1, terms=terms),
+        IceAnswer(number=1, terms=replace(terms, candidates=())),
         FindRequest(number=3, user="", query=query, limit=10_000),
         Hits(number=3, hits=(Hit(study=study, ticket=ticket),)),
         RequestEnd(number=3, code=""),
@@ -167,6 +181,7 @@ def messages() -> list[Vector]:
         {"comment": type(message).__name__, "message": encode_message(message).hex(), "outcome": "success"}
         for message in good
     ]
+    ice = encode_message(IceAnswer(number=1, terms=terms))
     wrong = {
         "nothing": (b"", "refused"),
         "an unknown type": (b"\x63\x90", "refused"),
@@ -178,6 +193,9 @@ def messages() -> list[Vector]:
         "bytes left over": (b"\x05\x91\x01\x00", "refused"),
         "more instances than allowed": (b"\x21\x91\xce\x00\x02\x00\x01", "refused"),
         "a negative number": (b"\x05\x91\xff", "refused"),
+        "a candidate that is a name": (ice.replace(b"203.0.113.7", b"abcdef.test"), "refused"),
+        "a candidate of an unknown kind": (ice.replace(b"\x92\x01\x92\xab", b"\x92\x02\x92\xab"), "refused"),
+        "a password with another character": (ice.replace(b"/battery", b":battery"), "refused"),
     }
     return [
         *vectors,

@@ -9,9 +9,10 @@ Source: docs/spec/exchange.md section 2.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from idas_p2p.access.policy import Requester
 from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, NotAMember, WireError
@@ -20,6 +21,7 @@ from idas_p2p.exchange.interfaces import Channel, FindSource
 from idas_p2p.limits import FIND_TIMEOUT, MAX_HITS
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
@@ -28,6 +30,8 @@ from idas_p2p.wire.messages import (
     Hello,
     Hit,
     Hits,
+    IceAnswer,
+    IceRequest,
     ManifestOffer,
     ManifestWanted,
     MeetOffer,
@@ -68,13 +72,31 @@ class Membership(Protocol):
 
 RequesterOf = Callable[[NodeId, str], Requester]
 """Makes the requester of a proved peer and the user it names; NotAMember when it is not on the roster."""
-Meet = Callable[[NodeId, tuple[Address, ...], float], tuple[Address, ...]]
+MeetByTcp = Callable[[NodeId, tuple[Address, ...], float], tuple[Address, ...]]
 """Begins to connect to a peer at places, half a round trip (seconds) from now; returns from where. Busy: not now."""
+MeetByUdp = Callable[[NodeId, IceTerms], Awaitable[IceTerms]]
+"""Begins to seek a way to a peer by UDP on its terms; returns ours. Busy: not now. PeerUnreachable: no UDP here."""
 
 
 def meet_nobody(peer: NodeId, places: tuple[Address, ...], round_trip: float) -> tuple[Address, ...]:
     """What a node does that opens no connections of this kind."""
     raise Busy("this node does not open connections from both sides")
+
+
+async def meet_nobody_by_udp(peer: NodeId, terms: IceTerms) -> IceTerms:
+    """The same for UDP."""
+    raise Busy("this node does not connect by UDP")
+
+
+@dataclass(frozen=True, slots=True)
+class Meets:
+    """How a node opens connections of which both sides are told beforehand."""
+
+    tcp: MeetByTcp = meet_nobody
+    udp: MeetByUdp = meet_nobody_by_udp
+
+
+NO_MEETS: Final = Meets()
 
 
 class ControlServer:
@@ -86,7 +108,7 @@ class ControlServer:
         source: answers queries.
         requester_of: makes the requester of a proved peer and the user it names.
         hello_timeout: seconds for the peer's first message.
-        meet: opens connections from both sides.
+        meets: open connections from both sides.
     """
 
     def __init__(
@@ -97,10 +119,10 @@ class ControlServer:
         source: FindSource,
         requester_of: RequesterOf,
         hello_timeout: float = HELLO_TIMEOUT,
-        meet: Meet = meet_nobody,
+        meets: Meets = NO_MEETS,
     ) -> None:
         self._channel, self._membership, self._source = channel, membership, source
-        self._requester_of, self._hello_timeout, self._meet = requester_of, hello_timeout, meet
+        self._requester_of, self._hello_timeout, self._meets = requester_of, hello_timeout, meets
         self._tasks = TaskOwner(limit=MAX_ANSWERS_AT_ONCE)
         self._running: dict[int, asyncio.Task[None]] = {}
 
@@ -140,9 +162,11 @@ class ControlServer:
             if (task := self._running.get(message.number)) is not None:
                 task.cancel()
         elif isinstance(message, FindRequest):
-            await self._start_find(message)
+            await self._start(message, self._find(message))
         elif isinstance(message, MeetRequest):
             await self._send(self._met(message))
+        elif isinstance(message, IceRequest):
+            await self._start(message, self._met_by_udp(message))
         else:
             raise WireError("unexpected message on a control link")
 
@@ -150,7 +174,7 @@ class ControlServer:
         if not self._membership.is_current_member(self._channel):
             return RequestEnd(number=request.number, code=AccessDenied.code)
         try:
-            places = self._meet(self._channel.peer, request.places, request.round_trip_ms / 1_000)
+            places = self._meets.tcp(self._channel.peer, request.places, request.round_trip_ms / 1_000)
         except IdasError as error:
             return RequestEnd(number=request.number, code=error.code)
         return MeetOffer(number=request.number, places=places)
@@ -176,19 +200,30 @@ class ControlServer:
             return False
         return True
 
-    async def _start_find(self, request: FindRequest) -> None:
+    async def _start(self, request: FindRequest | IceRequest, answer: Coroutine[object, object, None]) -> None:
+        """Answer a current member in a task of its own."""
         if request.number in self._running:
+            answer.close()
             raise WireError("the number of a request under way was used again")
         if not self._membership.is_current_member(self._channel):
+            answer.close()
             await self._send(RequestEnd(number=request.number, code=AccessDenied.code))
             return
         try:
-            task = self._tasks.start("answer_find", self._find(request))
+            task = self._tasks.start("answer", answer)
         except Busy as error:
             await self._send(RequestEnd(number=request.number, code=error.code))
             return
         self._running[request.number] = task
         task.add_done_callback(lambda _: self._running.pop(request.number))
+
+    async def _met_by_udp(self, request: IceRequest) -> None:
+        try:
+            terms = await self._meets.udp(self._channel.peer, request.terms)
+        except IdasError as error:
+            await self._send(RequestEnd(number=request.number, code=error.code))
+        else:
+            await self._send(IceAnswer(number=request.number, terms=terms))
 
     async def _find(self, request: FindRequest) -> None:
         code = ""

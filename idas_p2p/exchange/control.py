@@ -17,6 +17,7 @@ from idas_p2p.exchange.inbox import Inbox
 from idas_p2p.exchange.interfaces import Channel
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
     CancelRequest,
@@ -24,6 +25,8 @@ from idas_p2p.wire.messages import (
     Hello,
     Hit,
     Hits,
+    IceAnswer,
+    IceRequest,
     ManifestOffer,
     ManifestWanted,
     MeetOffer,
@@ -38,7 +41,7 @@ from idas_p2p.wire.query import StudyQuery
 
 MAX_OPEN_REQUESTS = 256  # on one link, cancellations not yet sent included; ours
 ANSWER_TIMEOUT = 15.0  # seconds for the one answer to anything but a find; ours
-_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong, MeetOffer)
+_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong, MeetOffer, IceAnswer)
 
 
 class ControlLink:
@@ -169,6 +172,17 @@ class ControlLink:
         if not isinstance(answer, MeetOffer):
             raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
         return answer.places
+
+    async def meet_by_udp(self, terms: IceTerms) -> IceTerms:
+        """Tell the other side how we shall seek a way to it by UDP; returns the same of it, which begins at once.
+
+        Raises:
+            IdasError: it does not want to, or the link broke.
+        """
+        answer = await self._ask(lambda number: IceRequest(number=number, terms=terms))
+        if not isinstance(answer, IceAnswer):
+            raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
+        return answer.terms
 
     async def _ask(self, make: Callable[[int], Any]) -> Any:
         number = self._begin()

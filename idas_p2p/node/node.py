@@ -204,7 +204,7 @@ class Node:
             self.transfers,
             Uplink(clock=clock),
             self.workshop,
-            meet=self.whereabouts.meetings.answer,
+            meets=self.whereabouts.meets,
         )
         self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
         self.listener = Listener(

@@ -19,7 +19,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.layout import NATIVE, SeriesPixels
 from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
-from idas_p2p.exchange.answer import ControlServer, Meet, meet_nobody
+from idas_p2p.exchange.answer import NO_MEETS, ControlServer, Meets
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import PixelLayout, StudyLease
 from idas_p2p.exchange.send import refuse, send_study
@@ -51,7 +51,7 @@ class ChannelServer:
         transfers: counts.
         uplink: lets urgent studies go first.
         coders: code what is sent.
-        meet: opens connections from both sides.
+        meets: open connections from both sides.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class ChannelServer:
         uplink: Uplink,
         coders: Coders | None = None,
         *,
-        meet: Meet = meet_nobody,
+        meets: Meets = NO_MEETS,
     ) -> None:
-        self._meet = meet
+        self._meets = meets
         self._identity, self._coders, self._uplink = identity, coders, uplink
         self._federation, self._membership = federation, membership
         self._holdings, self._transfers = holdings, transfers
@@ -85,7 +85,7 @@ class ChannelServer:
                     membership=self._membership,
                     source=self._holdings,
                     requester_of=self._federation.requester,
-                    meet=self._meet,
+                    meets=self._meets,
                 ).serve()
         except ChannelClosed:
             pass

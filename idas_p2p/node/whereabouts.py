@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
+from idas_p2p.exchange.answer import Meets
 from idas_p2p.node.addresses import MAX_ADVERTISED, advertised, interface_addresses
 from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.port_mapping import PortMapping
@@ -52,6 +53,7 @@ class Whereabouts:
         self._identity, self._configured, self._directory = identity, configured, directory
         self.relays = Relays(identity, relays, take=take, clock=clock)
         self.meetings = Meetings(self.seen_as, take=take, clock=clock)
+        self.meets = Meets(tcp=self.meetings.answer)
         self.port_mapping = PortMapping(enabled=maps_ports, interfaces=interface_addresses, clock=clock)
         self._bound = Address("0.0.0.0", 0)  # noqa: S104  # until started
         self.reachability = Reachability(

@@ -30,6 +30,7 @@ from idas_p2p.wire.fetching import (
     UserName,
     Want,
 )
+from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.schema import U64, Limit, encode, from_plain
 from idas_p2p.wire.study import Study
@@ -106,6 +107,22 @@ class MeetOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IceRequest:
+    """Asks for a connection by UDP (ICE, WebRTC); docs/spec/transport.md section 12."""
+
+    number: RequestNumber
+    terms: IceTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IceAnswer:
+    """The answering side's part; it begins its checks as soon as it has said so."""
+
+    number: RequestNumber
+    terms: IceTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindRequest:
     """Asks which studies match and may be seen by this user of the asking node."""
 
@@ -155,6 +172,8 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     6: Pong,
     7: MeetRequest,
     8: MeetOffer,
+    9: IceRequest,
+    10: IceAnswer,
     16: FindRequest,
     17: Hits,
     18: RequestEnd,

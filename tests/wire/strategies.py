@@ -9,6 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.ice import IceCandidate, IceTerms
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import Limit
 
@@ -16,11 +17,25 @@ node_ids = st.binary(min_size=32, max_size=32).map(NodeId)
 addresses = st.builds(
     Address, st.sampled_from(["10.0.0.1", "::1", "node.example.org", "2001:db8::7"]), st.integers(0, 65_535)
 )
+candidates = st.builds(
+    IceCandidate,
+    st.integers(0, 1),
+    st.builds(Address, st.sampled_from(["10.0.0.1", "2001:db8::7"]), st.integers(1, 65_535)),
+)
+ice_terms = st.builds(
+    IceTerms,
+    user=st.from_regex(r"[A-Za-z0-9+/]{4,32}", fullmatch=True),
+    password=st.from_regex(r"[A-Za-z0-9+/]{22,64}", fullmatch=True),
+    fingerprint=st.binary(min_size=32, max_size=32),
+    candidates=st.lists(candidates, max_size=8).map(tuple),
+)
 MOST = 40  # items or bytes drawn where the limit allows more
 
 
 def valid(cls: type[Any]) -> st.SearchStrategy[Any]:
     """Valid values of a dataclass of the wire."""
+    if cls is IceTerms:  # whose texts have an alphabet of their own
+        return ice_terms
     hints = get_type_hints(cls, include_extras=True)
     return st.builds(cls, **{field.name: _field(hints[field.name]) for field in fields(cls)})
 
