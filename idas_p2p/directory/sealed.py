@@ -118,7 +118,8 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
     def ask(self, peer: Peer, request: Request) -> asyncio.Future[Reply | None]:
         """Send a question; the future holds the checked reply, or None when none came.
 
-        Nobody needs to wait for the future: a cancelled one is still timed, matched and counted.
+        Nobody needs to wait for the future: a cancelled one is still timed, matched and counted. It is asked again only
+        of a contact: a lookup that has ended does not care whether a stranger is alive.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Reply | None] = loop.create_future()
@@ -225,7 +226,8 @@ class SealedProtocol(KademliaProtocol):  # type: ignore[misc]  # kademlia carrie
             self._settle(entry, None)
             return
         self._arm(request_id, entry)
-        self._send(entry.peer.node_id, entry.peer.endpoint, entry.message)
+        if not entry.future.cancelled() or self.router.get(entry.peer.id) == entry.peer:
+            self._send(entry.peer.node_id, entry.peer.endpoint, entry.message)
 
     def _arm(self, request_id: bytes, entry: Outstanding) -> None:
         entry.timer.cancel()
