@@ -73,9 +73,9 @@ class TomlTable:
             raise self.bad(key, "an AE title has 1 to 16 ASCII characters, no backslash, no leading or trailing space")
         return value
 
-    def address(self, key: str) -> Address:
+    def address(self, key: str, *, default: str | None = None) -> Address:
         """HOST:PORT."""
-        return self._parsed(key, Address.parse, self.string(key, 1, 300))
+        return self._parsed(key, Address.parse, self.string(key, 1, 300, default=default))
 
     def number(self, key: str, *, default: float, low: float, high: float) -> float:
         """A number within bounds, both included."""
