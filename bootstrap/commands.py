@@ -1,25 +1,30 @@
-"""The command line of a bootstrap node: `init` makes its folder, `run` serves.
+"""The command line of a bootstrap node: `init` makes its folder, `run` serves, `status` and `reload` ask it.
 
     python -m bootstrap init DIR --listen HOST:PORT [--relay]
     python -m bootstrap run DIR
+    python -m bootstrap status DIR [--json]
+    python -m bootstrap reload DIR
 
-Both print HOST:PORT/ID, the text to give to nodes as `--bootstrap`.
-Belongs here: arguments, exit codes. Not here: the folder (config.py), the serving (serving.py).
+The first two print HOST:PORT/ID, the text to give to nodes as `--bootstrap`.
+Belongs here: arguments, words for people, exit codes. Not here: the folder (config.py), the serving (serving.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from bootstrap.config import BootstrapConfig, advertised
-from bootstrap.serving import serve
+from bootstrap.control import ask
+from bootstrap.serving import reloaded, serve
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import IdasError, UserError, WireError
 from idas_p2p.wire.address import Address, Contact
@@ -35,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "init":
             return _init(options.folder, options.listen, relay=options.relay)
-        return _run(options.folder)
+        if options.command == "status":
+            return _status(options.folder, as_json=options.json)
+        return _reload(options.folder) if options.command == "reload" else _run(options.folder)
     except IdasError as error:
         print(f"{error.detail}. {error.explanation()}" if error.detail else error.explanation(), file=sys.stderr)
         return USAGE_ERROR if isinstance(error, UserError) else FAILURE
@@ -58,6 +65,29 @@ def _run(folder: Path) -> int:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(config, on_ready=ready, report=_report))
+    return 0
+
+
+def _status(folder: Path, *, as_json: bool) -> int:
+    status = ask(folder, "status")
+    print(json.dumps(status) if as_json else "\n".join(_words(status)), flush=True)
+    return 0
+
+
+def _words(status: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each figure; of what is counted by reasons, those that have occurred."""
+    yield f"{status['contact']}  {'bootstrap node and relay' if status['relay'] else 'bootstrap node'}"
+    yield f"{'uptime_s':36} {status['uptime_s']}"
+    for name, amount in status["figures"].items():
+        if isinstance(amount, dict):
+            reasons = ", ".join(f"{reason} {count:g}" for reason, count in amount.items() if count)
+            yield f"{name:36} {reasons or 'none'}"
+        else:
+            yield f"{name:36} {amount:.15g}"
+
+
+def _reload(folder: Path) -> int:
+    print(reloaded(ask(folder, "reload")), flush=True)
     return 0
 
 
@@ -96,4 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--relay", action="store_true", help="also carry sealed streams to nodes nobody can reach")
     run = commands.add_parser("run", help="serve until SIGTERM or Ctrl-C")
     run.add_argument("folder", metavar="DIR", type=Path)
+    status = commands.add_parser("status", help="what the running node has done and refused")
+    status.add_argument("folder", metavar="DIR", type=Path)
+    status.add_argument("--json", action="store_true", help="print one JSON document")
+    reload = commands.add_parser("reload", help="have the running node read bootstrap.toml again")
+    reload.add_argument("folder", metavar="DIR", type=Path)
     return parser

@@ -24,14 +24,44 @@ from idas_p2p.wire.toml import TomlTable
 KEY_FILE = "bootstrap.key"
 CONFIG_FILE = "bootstrap.toml"
 
+METRICS_LISTEN = Address("127.0.0.1", 9464)
+
 TEMPLATE = """\
 # A bootstrap node of idas_p2p. Give the text that `python -m bootstrap run` prints to nodes.
-listen = "{listen}"     # UDP and TCP address to serve on
-contacts = []           # other bootstrap nodes of the same network, as HOST:PORT/ID
+# Every setting is here with its default. `python -m bootstrap reload DIR` takes changes of [relay] and of the bounds in
+# [directory] at once and tells which others need a restart. More: docs/operations/bootstrap.md
+listen = "{listen}"    # UDP and TCP address to serve on; open both in the firewall
+contacts = []    # other bootstrap nodes of the same network, as HOST:PORT/ID
 allow_private = true    # also serve nodes with private addresses; false on the open Internet
 
 {directory}
-{relay}"""
+{relay}
+[metrics]
+enabled = false    # show figures to Prometheus at http://LISTEN/metrics: counts only, no NodeIds and no addresses
+listen = "{metrics}"    # TCP; there is no password, so keep it on loopback or a network of your own
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """The table [metrics]."""
+
+    enabled: bool = False
+    listen: Address = METRICS_LISTEN
+
+    @classmethod
+    def read(cls, table: TomlTable) -> MetricsSettings:
+        """Read and check the table.
+
+        Raises:
+            BadConfiguration: a key is unknown or has a wrong value.
+        """
+        settings = cls(
+            enabled=table.flag("enabled", default=False),
+            listen=table.address("listen", default=str(METRICS_LISTEN)),
+        )
+        table.refuse_unknown()
+        return settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +74,7 @@ class BootstrapConfig:
     allow_private: bool = True
     directory: DirectorySettings = field(default_factory=DirectorySettings)
     relay: RelaySettings = field(default_factory=RelaySettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @classmethod
     def create(cls, folder: Path, listen: Address, *, relay: bool = False) -> SigningKey:
@@ -57,9 +88,7 @@ class BootstrapConfig:
             raise BadConfiguration(f"{folder} already holds a bootstrap node; use `run`, or another folder")
         identity = SigningKey.generate()
         identity.save(folder / KEY_FILE)
-        table = RELAY_TABLE.format(enabled=str(relay).lower())
-        text = TEMPLATE.format(listen=listen, directory=TABLE, relay=table)
-        (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+        (folder / CONFIG_FILE).write_text(template(listen, relay=relay), encoding="utf-8")
         return identity
 
     @classmethod
@@ -84,6 +113,7 @@ class BootstrapConfig:
             allow_private=root.flag("allow_private", default=True),
             directory=DirectorySettings.read(root.table("directory")),
             relay=RelaySettings.read(root.table("relay")),
+            metrics=MetricsSettings.read(root.table("metrics")),
         )
         root.refuse_unknown()
         return config
@@ -100,6 +130,12 @@ class BootstrapConfig:
     def node_id(self) -> NodeId:
         """The node's name."""
         return self.identity().node_id
+
+
+def template(listen: Address, *, relay: bool = False) -> str:
+    """What a new bootstrap.toml says: every setting with its default."""
+    table = RELAY_TABLE.format(enabled=str(relay).lower())
+    return TEMPLATE.format(listen=listen, directory=TABLE, relay=table, metrics=METRICS_LISTEN)
 
 
 def advertised(wildcard: str) -> list[str]:

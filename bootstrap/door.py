@@ -7,6 +7,7 @@ idas_p2p/directory/carrier.py). Source: docs/spec/relay.md section 2.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Final, cast
 
 from bootstrap.relay import Relay
@@ -39,6 +40,7 @@ class Door:
         self._gate = Gate(max_half_open=MAX_AT_DOOR, max_half_open_per_host=max_per_host, max_channels=MAX_AT_DOOR)
         self._server: asyncio.Server | None = None
         self._knocks: set[Knock] = set()
+        self.faults: Counter[Fault] = relay.faults if relay is not None else Counter()
 
     async def start(self, address: Address) -> Address:
         """Listen; returns the bound address.
@@ -76,8 +78,7 @@ class Door:
 
     def count(self, fault: Fault) -> None:
         """A connection that is closed without a word."""
-        if self._relay is not None:
-            self._relay.faults[fault] += 1
+        self.faults[fault] += 1
 
     def pass_on(self, transport: asyncio.Transport, said: bytes) -> bool | None:
         """Give a connection to whom it is for; None when it has not said enough, False when it is for nobody."""

@@ -27,9 +27,9 @@ sessions_per_block = 128    # of them from one site
 mbit = 1000.0    # bandwidth of all streams together, each direction counted; divided equally when it is short
 mbit_per_node = 500.0    # of them to and from one node
 mbit_per_block = 500.0    # of them with one site
-gb_per_day = 5000.0    # bytes carried, all together
-gb_per_day_per_node = 500.0
-gb_per_day_per_block = 1000.0
+gb_per_day = 5000.0    # bytes carried from midnight to midnight UTC, all together; streams are cut at the end
+gb_per_day_per_node = 500.0    # of them to and from one node
+gb_per_day_per_block = 1000.0    # of them with one site
 drain_seconds = 20.0    # how long streams under way may go on when the relay is told to stop
 """
 

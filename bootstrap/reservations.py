@@ -78,6 +78,7 @@ class Reservations(Generic[L]):
         self._connecting = Budgets(rate=CONNECT_RATE, burst=CONNECT_BURST)
         self.is_draining = False
         self.refusals: Counter[RelayRefusal] = Counter()
+        self.granted = 0  # reservations made or prolonged
 
     def __len__(self) -> int:
         return len(self._places)
@@ -115,6 +116,7 @@ class Reservations(Generic[L]):
         self._leave(node)
         self._places[node] = Place(link, block)
         self._blocks[block] += 1
+        self.granted += 1
         expires = int(now) + VOUCHER_LIFETIME
         return expires, sign_voucher(self._identity, node, expires=expires)
 

@@ -62,6 +62,7 @@ class Traffic:
         self._today: Counter[str] = Counter()  # bytes by name
         self._day = -1
         self.sessions: set[Session] = set()
+        self.begun = 0  # sessions
 
     def configure(self, settings: RelaySettings) -> None:
         """Count by other bounds from now on."""
@@ -88,6 +89,7 @@ class Traffic:
             return RelayRefusal.OVER_BUDGET
         session = Session(target, dialer, names)
         self.sessions.add(session)
+        self.begun += 1
         self._counts.update(names)
         return session
 

@@ -11,7 +11,7 @@
     │   └── ArchiveFailed, DestinationFailed, MalformedInstance, InstanceChanged, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration, BadCode, BadQuery, NoSuchThing
-    │   ├── NotAMember, NotAnAdmin, NodeNotRunning, NodeAlreadyRunning
+    │   ├── NotAMember, NotAnAdmin, NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
     │   ├── UnknownDestination, UnknownCaller
     │   └── DatabaseDamaged, DatabaseTooNew, StorageRefused
     └── Unreachable         nobody's fault: try again
@@ -184,6 +184,12 @@ class NodeAlreadyRunning(UserError):
     """A node already runs from this folder. Stop it first, or use another folder."""
 
     code = "user.already_running"
+
+
+class BootstrapNotRunning(UserError):
+    """This command needs the bootstrap node to run. Start it with `python -m bootstrap run DIR` and try again."""
+
+    code = "user.bootstrap_not_running"
 
 
 class UnknownDestination(UserError):

@@ -208,6 +208,10 @@ class Directory:
                 await self._joined.wait()
         return self._joined.is_set()
 
+    def configure(self, settings: DirectorySettings) -> None:
+        """Hold no more than other bounds allow from now on; what is beyond them stays until it expires."""
+        self._storage.usage.quotas = settings.quotas
+
     def observed_address(self) -> Address | None:
         """Our UDP address as others see it, by IPv4 if that is known."""
         seen = (overlay.server.protocol.observed() for overlay in self._overlays)
