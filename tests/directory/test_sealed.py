@@ -10,6 +10,7 @@ from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.sessions import Sessions
 from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.protocol import DirectoryProtocol
+from idas_p2p.directory.sealed import SEND_AT
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.canonical import pack
 from idas_p2p.wire.rpc import FindNode, Nodes, Ping, Pong, Store
@@ -81,6 +82,19 @@ async def test_limit_17_a_cancelled_question_leaves_nothing_behind_and_its_answe
     assert alice._outstanding == {}
     assert alice.observed() == (HOST, 1)
     assert alice.liveness.is_silent(at("nobody", 3), now=alice.clock.monotonic())
+
+
+@in_virtual_time
+@pytest.mark.parametrize(("is_contact", "times"), [(False, 1), (True, len(SEND_AT))])
+async def test_a_question_nobody_waits_for_is_asked_again_only_of_a_contact(is_contact: bool, times: int) -> None:
+    network = MemoryNetwork()
+    alice, dead = await attached(network, "alice", 1), at("nobody", 3)
+    if is_contact:
+        alice.router.add_contact(dead)
+    alice.ask(dead, Ping()).cancel()
+    await asyncio.sleep(alice.patience(dead) * SEND_AT[-1] + 1)
+    assert alice._outstanding == {}
+    assert alice.traffic.sent == times
 
 
 @in_virtual_time
