@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.relaying import Keys, LinkResponder
-from idas_p2p.crypto.stream import HEADER_SIZE, Opener, Sealer
+from idas_p2p.crypto.stream import HEADER_SIZE, Mark, Opener, Sealer
 from idas_p2p.errors import BadSignature, HandshakeFailed, WireError
 from idas_p2p.transport.framing import LENGTH_SIZE, frame_header
 from idas_p2p.wire.ids import NodeId
@@ -164,7 +164,7 @@ class RelayLink(asyncio.Protocol):
     def _take_message(self, body: bytes) -> None:
         assert self._opener is not None
         message = self._opener.open(body)
-        if message is None:
+        if isinstance(message, Mark):
             self.transport.close()
         else:
             self._owner.on_message(self, from_bytes(message))

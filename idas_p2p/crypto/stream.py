@@ -6,6 +6,7 @@ Source: libsodium `crypto_secretstream_xchacha20poly1305`; docs/spec/transport.m
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 import nacl.bindings as sodium
@@ -18,8 +19,19 @@ OVERHEAD: Final = sodium.crypto_secretstream_xchacha20poly1305_ABYTES  # 17 byte
 REKEY_INTERVAL: Final = 268_435_456  # bytes sealed under one key; ours: a key that leaks opens no more than this
 
 _MESSAGE: Final = sodium.crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
+_PUSH: Final = sodium.crypto_secretstream_xchacha20poly1305_TAG_PUSH
 _REKEY: Final = sodium.crypto_secretstream_xchacha20poly1305_TAG_REKEY
 _FINAL: Final = sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL
+
+
+class Mark(Enum):
+    """What a sealed frame says that is no message."""
+
+    END = "end"  # nothing follows
+    ALIVE = "alive"  # the sender is there, and has nothing to say
+
+
+_MARKS: Final[dict[int, Mark]] = {_PUSH: Mark.ALIVE, _FINAL: Mark.END}
 
 
 class Sealer:
@@ -46,6 +58,10 @@ class Sealer:
             self.rekeyed += 1
         return sodium.crypto_secretstream_xchacha20poly1305_push(self._state, message, None, tag)
 
+    def seal_alive(self) -> bytes:
+        """Return the mark of a sender that has nothing to say."""
+        return sodium.crypto_secretstream_xchacha20poly1305_push(self._state, b"", None, _PUSH)
+
     def seal_end(self) -> bytes:
         """Return the mark after which nothing follows: it tells an end from a cut."""
         return sodium.crypto_secretstream_xchacha20poly1305_push(self._state, b"", None, _FINAL)
@@ -68,8 +84,8 @@ class Opener:
         self._state = sodium.crypto_secretstream_xchacha20poly1305_state()
         sodium.crypto_secretstream_xchacha20poly1305_init_pull(self._state, header, key)
 
-    def open(self, ciphertext: bytes) -> bytes | None:
-        """Return the message, or None for the mark of the end.
+    def open(self, ciphertext: bytes) -> bytes | Mark:
+        """Return the message, or the mark that stands in its place.
 
         Raises:
             BadSignature: changed, out of order, or another key. The stream is lost.
@@ -78,4 +94,8 @@ class Opener:
             message, tag = sodium.crypto_secretstream_xchacha20poly1305_pull(self._state, ciphertext, None)
         except (nacl.exceptions.CryptoError, nacl.exceptions.RuntimeError, nacl.exceptions.ValueError):
             raise BadSignature("a message of the channel does not open") from None
-        return None if tag == _FINAL else message
+        if tag not in _MARKS:
+            return message
+        if message:
+            raise BadSignature("a mark of the channel carries something")
+        return _MARKS[tag]

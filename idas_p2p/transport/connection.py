@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
 from idas_p2p.transport.framing import FrameBuffer, frame_header
-from idas_p2p.transport.pacing import Pacer
+from idas_p2p.transport.pacing import LineState, Pacer
 from idas_p2p.transport.sockets import line_state, pace, remote_address, round_trip, tune
 from idas_p2p.wire.address import Address
 
@@ -107,6 +107,10 @@ class Connection(asyncio.BufferedProtocol):
         """The round-trip time now, in seconds; None when the kernel does not tell."""
         return round_trip(self._transport)
 
+    def line(self) -> LineState | None:
+        """What the kernel knows of the line; None when it does not tell."""
+        return line_state(self._transport)
+
     async def receive(self) -> bytes:
         """Return the body of the next frame.
 
@@ -128,6 +132,11 @@ class Connection(asyncio.BufferedProtocol):
             self._readable.clear()
             await self._readable.wait()
         raise self._closed_error()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether `write` may be called without waiting."""
+        return self._writable.is_set() and not self.is_closed
 
     async def writable(self) -> None:
         """Wait until `write` may be called; call it before the next await.
@@ -164,6 +173,16 @@ class Connection(asyncio.BufferedProtocol):
             raise self._closed_error()
         self._transport.write(data)
         self.bytes_sent += len(data)
+
+    def end_writing(self) -> None:
+        """Send nothing more, and go on receiving; the connection ends when the other side does the same."""
+        if not self.is_closed:
+            with suppress(OSError):  # reset by the other side, and the loop has not said so yet
+                self._transport.write_eof()
+
+    async def wait_lost(self) -> None:
+        """Wait until the connection has ended, by whichever side."""
+        await self._lost.wait()
 
     @property
     def is_closed(self) -> bool:

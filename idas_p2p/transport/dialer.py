@@ -18,11 +18,10 @@ from idas_p2p.crypto.handshake import Initiator
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.noise import Psk
 from idas_p2p.errors import PeerUnreachable
-from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.race import interleave, race
 from idas_p2p.transport.rungs import OnFailed, Prove, Reached, Rung, climb, verdict
-from idas_p2p.transport.secure import MAX_HANDSHAKE_FRAME, finish_dialling, prove_responder
+from idas_p2p.transport.secure import MAX_HANDSHAKE_FRAME, SecureChannel, finish_dialling, prove_responder
 from idas_p2p.transport.sockets import socket_address
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
@@ -45,7 +44,7 @@ async def dial(
     timeout: float,
     rungs: Sequence[Rung] = (),
     on_failed: OnFailed = lambda path, error: None,
-) -> Channel:
+) -> SecureChannel:
     """Open a channel to `peer`.
 
     Args:

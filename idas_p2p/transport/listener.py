@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable
 
 from idas_p2p.crypto.handshake import Admits, FindPsk, Refusal, Responder
 from idas_p2p.crypto.keys import SigningKey, random_bytes
-from idas_p2p.errors import BadConfiguration, Busy, HandshakeFailed
+from idas_p2p.errors import BadConfiguration, Busy, HandshakeFailed, IdasError
 from idas_p2p.events import log_event
 from idas_p2p.limits import HANDSHAKE_TIMEOUT
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.gate import Gate
+from idas_p2p.transport.moving import MOVE_TIMEOUT, MovingChannel
 from idas_p2p.transport.secure import MAX_HANDSHAKE_FRAME, SecureChannel, accept
 from idas_p2p.transport.sockets import socket_address
 from idas_p2p.wire.address import Address
@@ -59,6 +60,7 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._unproved: set[Connection] = set()  # those whose handshake is under way
+        self._open: dict[tuple[NodeId, bytes], MovingChannel] = {}  # by dialer and name
         self.gate = gate or Gate()
         self.refusals: Counter[Refusal] = Counter()
 
@@ -125,10 +127,34 @@ class Listener:
             return
         self.gate.open_channel(channel.peer)
         try:
-            await self._on_channel(channel)
+            if channel.purpose is Purpose.MOVE:
+                await self._move(channel)
+            else:
+                await self._serve_channel(MovingChannel(channel, is_ours=False))
         finally:
             self.gate.end_channel(channel.peer)
+
+    async def _serve_channel(self, channel: MovingChannel) -> None:
+        self._open[channel.peer, channel.name] = channel
+        try:
+            await self._on_channel(channel)
+        finally:
+            del self._open[channel.peer, channel.name]
             await channel.close()
+
+    async def _move(self, lane: SecureChannel) -> None:
+        """Let the channel that a peer names go on over a connection it opened, which is that channel's from then on."""
+        try:
+            async with asyncio.timeout(MOVE_TIMEOUT):
+                name = await lane.receive()
+        except (TimeoutError, IdasError):
+            return
+        channel = self._open.get((lane.peer, name))
+        if channel is None or not channel.follow(lane):
+            await lane.close()
+            return
+        log_event("link_moved", peer=lane.peer.short, path=lane.path, task=str(channel.purpose))
+        await lane.wait_lost()  # and no more: what had come may not have been read yet
 
     async def _shake_hands(self, connection: Connection, path: str) -> SecureChannel | None:
         responder = Responder(self._identity, find_psk=self._find_psk, admits=self._admit, random_bytes=random_bytes)

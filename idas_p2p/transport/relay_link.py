@@ -11,7 +11,7 @@ from typing import Final
 
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.relaying import LinkInitiator
-from idas_p2p.crypto.stream import HEADER_SIZE, Opener, Sealer
+from idas_p2p.crypto.stream import HEADER_SIZE, Mark, Opener, Sealer
 from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, HandshakeFailed
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.dialer import connect
@@ -44,7 +44,7 @@ class RelayLink:
             BadSignature, WireError: it broke the protocol; abort the link.
         """
         message = self._opener.open(await self._connection.receive())
-        if message is None:
+        if isinstance(message, Mark):
             raise ChannelClosed("the relay ended the link")
         return from_bytes(message)
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 from idas_p2p.crypto.handshake import Initiator, Refusal, Responder, Session
-from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Opener, Sealer
+from idas_p2p.crypto.kdf import derive
+from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Mark, Opener, Sealer
 from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, HandshakeFailed
 from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.transport.connection import Connection
+from idas_p2p.transport.pacing import LineState
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -26,7 +28,8 @@ class SecureChannel:
     def __init__(self, connection: Connection, session: Session, sealer: Sealer, opener: Opener, *, path: str) -> None:
         self._connection, self._session, self._sealer, self._opener = connection, session, sealer, opener
         self._path = path
-        self._ended = False  # the other side said that nothing follows
+        self._has_finished = False  # we said that nothing follows
+        self.has_ended = False  # the other side did
         self.messages_sent = 0
         self.messages_received = 0
 
@@ -73,35 +76,83 @@ class SecureChannel:
         """Bytes taken from the network so far."""
         return self._connection.bytes_received
 
+    @property
+    def name(self) -> bytes:
+        """What only the two ends can call this channel: 32 bytes; docs/spec/transport.md section 11."""
+        return derive(self._session.transcript, "idas channel")
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._connection.is_closed
+
+    def line(self) -> LineState | None:
+        """What the kernel knows of the line; see Channel."""
+        return self._connection.line()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether there is a connection, and no more waits than may."""
+        return self._connection.is_writable
+
     async def send(self, message: bytes) -> None:
         """Send one message; see Channel."""
         if len(message) > MAX_MESSAGE_SIZE:
             raise FrameTooLarge(f"{len(message)} bytes, {MAX_MESSAGE_SIZE} allowed")
+        await self.writable()
+        self.put(message)
+
+    async def writable(self) -> None:
+        """Wait until `put` may be called; call it before the next await. ChannelClosed when there is no channel."""
         await self._connection.writable()
+
+    def put(self, message: bytes) -> None:
+        """Send one message of at most MAX_MESSAGE_SIZE bytes, whatever waits already.
+
+        Raises:
+            ChannelClosed: by either side, or cut.
+        """
         self._connection.write(self._sealer.seal(message))
         self.messages_sent += 1
 
+    def say_alive(self) -> None:
+        """Let the other side hear from us; ChannelClosed when there is no channel."""
+        self._connection.write(self._sealer.seal_alive())
+
+    def finish(self) -> None:
+        """Say that nothing follows here, and go on receiving; ChannelClosed when there is no channel."""
+        if not self._has_finished:
+            self._connection.write(self._sealer.seal_end())
+            self._has_finished = True
+
+    def leave(self) -> None:
+        """Let a connection go on which both sides have finished: it ends once each has taken what was sent."""
+        self._connection.end_writing()
+
     async def receive(self) -> bytes:
         """Return the next message; see Channel."""
-        if self._ended:
-            raise ChannelClosed("closed by the other side")
-        frame = await self._connection.receive()
-        try:
-            message = self._opener.open(frame)
-        except BadSignature:
-            self._connection.abort()
-            raise
-        if message is None:
-            self._ended = True
-            raise ChannelClosed("closed by the other side")
-        self.messages_received += 1
-        return message
+        while not self.has_ended:
+            frame = await self._connection.receive()
+            try:
+                message = self._opener.open(frame)
+            except BadSignature:
+                self._connection.abort()
+                raise
+            if not isinstance(message, Mark):
+                self.messages_received += 1
+                return message
+            self.has_ended = message is Mark.END
+        raise ChannelClosed("closed by the other side")
 
     async def close(self) -> None:
         """End the channel; see Channel."""
         if not self._connection.is_closed:
-            self._connection.write(self._sealer.seal_end())
+            self.finish()
         await self._connection.close()
+
+    async def wait_lost(self) -> None:
+        """Wait until the connection is no more."""
+        await self._connection.wait_lost()
 
     def abort(self) -> None:
         """End it at once; what waits to be sent is lost."""

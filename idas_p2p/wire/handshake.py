@@ -15,9 +15,9 @@ from idas_p2p.wire.canonical import pack, unpack
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import Limit, decode, encode, exactly, from_plain
 
-VERSION: Final = 1  # of the channel; protocol
+VERSION: Final = 2  # of the channel; protocol
 PSK_ID_SIZE: Final = 8  # bytes; protocol
-MAX_PAYLOAD_SIZE: Final = 64  # bytes; protocol: larger than any payload of version 1
+MAX_PAYLOAD_SIZE: Final = 64  # bytes; protocol: larger than any payload of version 2
 
 
 class Purpose(StrEnum):
@@ -26,9 +26,10 @@ class Purpose(StrEnum):
     CONTROL = "control"
     IMAGE = "image"
     JOIN = "join"
+    MOVE = "move"  # another connection for a channel that stands: docs/spec/transport.md section 11
 
 
-_CODES: Final = {Purpose.CONTROL: 1, Purpose.IMAGE: 2, Purpose.JOIN: 3}
+_CODES: Final = {Purpose.CONTROL: 1, Purpose.IMAGE: 2, Purpose.JOIN: 3, Purpose.MOVE: 4}
 _PURPOSES: Final = {code: purpose for purpose, code in _CODES.items()}
 
 

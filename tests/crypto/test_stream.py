@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import nacl.bindings as sodium
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Opener, Sealer
+from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Mark, Opener, Sealer
 from idas_p2p.errors import BadSignature
 
 KEY = bytes(range(32))
@@ -28,7 +29,17 @@ def test_messages_come_out_as_they_went_in(messages: list[bytes]) -> None:
 def test_the_end_is_told_from_an_empty_message() -> None:
     sealer, opener = ends()
     assert opener.open(sealer.seal(b"")) == b""
-    assert opener.open(sealer.seal_end()) is None
+    assert opener.open(sealer.seal_alive()) is Mark.ALIVE
+    assert opener.open(sealer.seal(b"more")) == b"more"
+    assert opener.open(sealer.seal_end()) is Mark.END
+
+
+@pytest.mark.parametrize("tag", [sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL, 1])  # 1: TAG_PUSH
+def test_a_mark_that_carries_something_is_refused(tag: int) -> None:
+    state = sodium.crypto_secretstream_xchacha20poly1305_state()
+    opener = Opener(KEY, sodium.crypto_secretstream_xchacha20poly1305_init_push(state, KEY))
+    with pytest.raises(BadSignature):
+        opener.open(sodium.crypto_secretstream_xchacha20poly1305_push(state, b"x", None, tag))
 
 
 def test_a_repeated_message_is_refused() -> None:

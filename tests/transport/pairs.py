@@ -16,6 +16,7 @@ from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.dialer import dial
 from idas_p2p.transport.listener import Listener
+from idas_p2p.transport.moving import MovingChannel
 from idas_p2p.transport.secure import SecureChannel, accept, finish_dialling, prove_responder
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
@@ -59,7 +60,7 @@ def known_psk(_purpose: Purpose, psk_id: bytes) -> bytes | None:
     return PSK.key if psk_id == PSK.psk_id else None
 
 
-async def dial_bob(*addresses: Address, **options: Any) -> Channel:
+async def dial_bob(*addresses: Address, **options: Any) -> SecureChannel:
     """ALICE dials."""
     options = {"purpose": Purpose.IMAGE, "psk": PSK, "timeout": 10.0, **options}
     return await dial(ALICE, BOB.node_id, addresses, **options)
@@ -80,6 +81,44 @@ async def direct_pair() -> AsyncIterator[tuple[Channel, Channel]]:
         yield dialling, await accepted.get()
         finished.set()
         await dialling.close()
+
+
+@asynccontextmanager
+async def movable_pair(*, purpose: Purpose = Purpose.CONTROL) -> AsyncIterator[tuple[MovingChannel, Channel, Address]]:
+    """Both ends of a channel that may move, and where to dial another connection for it."""
+    accepted: asyncio.Queue[Channel] = asyncio.Queue(maxsize=1)
+    finished = asyncio.Event()
+
+    async def hold(channel: Channel) -> None:
+        await accepted.put(channel)
+        await finished.wait()
+
+    async with listening(on_channel=hold) as (_, address):
+        dialling = MovingChannel(await dial_bob(address, purpose=purpose), is_ours=True)
+        try:
+            yield dialling, await accepted.get(), address
+        finally:
+            finished.set()
+            await dialling.close()
+
+
+async def move(channel: MovingChannel, address: Address) -> None:
+    """Have a channel go on over another connection."""
+    await channel.move_to(await dial_bob(address, purpose=Purpose.MOVE))
+
+
+@asynccontextmanager
+async def moved_pair() -> AsyncIterator[tuple[Channel, Channel]]:
+    """Both ends of a channel over its third TCP connection."""
+    async with movable_pair() as (one, other, address):
+        for _ in range(2):
+            await move(one, address)
+            await other.send(b"over there")  # until this is taken the old connection is in use
+            assert await one.receive() == b"over there"
+        reading = asyncio.gather(other.receive())
+        await one.send(b"over here")
+        assert await reading == [b"over here"]
+        yield Fresh(one), Fresh(other)
 
 
 @asynccontextmanager
@@ -112,6 +151,27 @@ async def shake_hands(one: Connection, other: Connection) -> tuple[SecureChannel
 
     dialling, accepted = await asyncio.gather(dial_it(), accept(other, responder, path="direct"))
     return dialling, accepted
+
+
+class Fresh:
+    """A channel whose counters of messages begin here."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._before = (channel.messages_sent, channel.messages_received)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+    @property
+    def messages_sent(self) -> int:
+        """From here on."""
+        return self._channel.messages_sent - self._before[0]
+
+    @property
+    def messages_received(self) -> int:
+        """From here on."""
+        return self._channel.messages_received - self._before[1]
 
 
 @asynccontextmanager

@@ -24,7 +24,12 @@ def test_the_size_of_a_hello_does_not_tell_its_purpose() -> None:
 
 def test_a_hello_of_a_later_version_is_refused_by_name_whatever_follows() -> None:
     with pytest.raises(UnsupportedVersion):
-        Hello.from_bytes(pack([2, "something new", [1, 2, 3]]))
+        Hello.from_bytes(pack([3, "something new", [1, 2, 3]]))
+
+
+def test_a_hello_of_the_version_before_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedVersion):
+        Hello.from_bytes(pack([1, 1, bytes(8)]))
 
 
 def test_a_psk_id_of_another_size_is_refused() -> None:
@@ -38,7 +43,7 @@ PLAIN = st.recursive(
 )
 
 
-@given(st.binary(max_size=100) | PLAIN.map(pack) | st.tuples(st.just(1), PLAIN, PLAIN).map(pack))
+@given(st.binary(max_size=100) | PLAIN.map(pack) | st.tuples(st.just(2), PLAIN, PLAIN).map(pack))
 def test_any_bytes_decode_canonically_or_raise_wire_error(data: bytes) -> None:
     for kind in (Hello, Introduction):
         try:

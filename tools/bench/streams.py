@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from idas_p2p.crypto.stream import HEADER_SIZE, Opener, Sealer
+from idas_p2p.crypto.stream import HEADER_SIZE, Mark, Opener, Sealer
 
 FRAME: Final = 262_144  # bytes sealed at once; what measured best for secretstream
 BUFFER: Final = 1_048_576  # bytes received at once
@@ -40,7 +40,8 @@ def receive_sealed(connection: socket.socket) -> int:
     with connection.makefile("rb", buffering=BUFFER) as stream:
         opener = Opener(stream.read(_KEY_SIZE), stream.read(HEADER_SIZE))
         while length := stream.read(_LENGTH_SIZE):
-            received += len(opener.open(stream.read(int.from_bytes(length, "big"))) or b"")
+            message = opener.open(stream.read(int.from_bytes(length, "big")))
+            received += 0 if isinstance(message, Mark) else len(message)
     return received
 
 

@@ -1,0 +1,254 @@
+"""A channel that may go on over another connection, and notices when the one it uses has fallen silent.
+
+Each direction moves by itself, between two messages: the sender finishes the old connection and goes on with the new
+one; the receiver takes all of the old one first. So nothing is lost, repeated or sent again, and nobody waits.
+Belongs here: that, over connections that have shaken hands (secure.py). Not here: when a better path is looked for
+(node/moving.py), the rule of silence (silence.py). Source: docs/spec/transport.md section 11.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, PeerUnreachable
+from idas_p2p.limits import MAX_MESSAGE_SIZE
+from idas_p2p.transport.pacing import LineState
+from idas_p2p.transport.relayed import RELAY_PATH
+from idas_p2p.transport.secure import SecureChannel
+from idas_p2p.transport.silence import ANSWERING, BEAT, DIRECT, RELAYED, Silence
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.handshake import Purpose
+from idas_p2p.wire.ids import NodeId
+
+MAX_MOVES: Final = 16  # of one channel; protocol
+MOVE_TIMEOUT: Final = 4.0  # seconds from the new connection's handshake until both sides have agreed; ours
+AGREED: Final = b""  # the dialled node's first message on the new connection; protocol
+
+
+class MovingChannel:
+    """A Channel over one connection after another.
+
+    Args:
+        lane: the first.
+        is_ours: whether we dialled.
+    """
+
+    def __init__(self, lane: SecureChannel, *, is_ours: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lanes = [lane]  # all there were
+        self._sending = lane
+        self._receiving = deque([lane])  # the first is read until its end
+        self._agreeing: asyncio.Event | None = None  # set once an attempt to move has come to an end
+        self._is_ours, self.name = is_ours, lane.name
+        self._waiting_since: float | None = None  # somebody waits for a message; seconds of the loop's clock
+        self._silence = Silence(now=self._loop.time())
+        self._beaten = 0  # bytes sent at the last beat
+        self._beat_handle: asyncio.TimerHandle | None = None
+        self.messages_sent = self.messages_received = 0
+        self.is_over = False  # closed or cut
+        self.was_silent = False  # and for that cut
+        self.on_over: Callable[[], None] = lambda: None
+        if self.purpose is Purpose.IMAGE:
+            self._beat_handle = self._loop.call_later(BEAT, self._beat)
+
+    def __repr__(self) -> str:
+        return f"MovingChannel({self.purpose} {self.peer.short} {self.path})"
+
+    @property
+    def peer(self) -> NodeId:
+        """The node that proved its identity."""
+        return self._lanes[0].peer
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the dialer wanted the channel for."""
+        return self._lanes[0].purpose
+
+    @property
+    def psk_id(self) -> bytes:
+        """Which pre-shared key both sides proved at first: 8 bytes."""
+        return self._lanes[0].psk_id
+
+    @property
+    def path(self) -> str:
+        """The kind of path it takes now."""
+        return self._sending.path
+
+    @property
+    def remote(self) -> Address:
+        """Where the other end of the path is."""
+        return self._sending.remote
+
+    @property
+    def round_trip(self) -> float | None:
+        """The round-trip time now; see Channel."""
+        return self._sending.round_trip
+
+    def line(self) -> LineState | None:
+        """What is known of the line now; see Channel."""
+        return self._sending.line()
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes given to the network so far, on every path."""
+        return sum(lane.bytes_sent for lane in self._lanes)
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes taken from the network so far, on every path."""
+        return sum(lane.bytes_received for lane in self._lanes)
+
+    async def send(self, message: bytes) -> None:
+        """Send one message; see Channel."""
+        if len(message) > MAX_MESSAGE_SIZE:
+            raise FrameTooLarge(f"{len(message)} bytes, {MAX_MESSAGE_SIZE} allowed")
+        while True:
+            lane = self._sending
+            try:
+                await lane.writable()
+            except ChannelClosed:
+                if lane is self._sending:
+                    raise
+            else:
+                if lane is self._sending:
+                    break
+        lane.put(message)
+        self.messages_sent += 1
+
+    async def receive(self) -> bytes:
+        """Return the next message; see Channel."""
+        self._waiting_since = self._loop.time()
+        try:
+            while True:
+                lane = self._receiving[0]
+                try:
+                    message = await lane.receive()
+                except ChannelClosed:
+                    if lane.has_ended and await self._read_next(lane):
+                        continue
+                    self._end_with(lane)
+                    if self.was_silent:
+                        raise ChannelClosed("the other side fell silent") from None
+                    raise
+                except (BadSignature, FrameTooLarge):
+                    self.abort()
+                    raise
+                else:
+                    self.messages_received += 1
+                    return message
+        finally:
+            self._waiting_since = None
+
+    async def _read_next(self, lane: SecureChannel) -> bool:
+        """Go on with the connection after one whose end was read; False when there is none."""
+        if len(self._receiving) == 1 and self._agreeing is not None:
+            await self._agreeing.wait()
+        if len(self._receiving) == 1:
+            return False
+        if self._receiving[0] is lane:
+            self._receiving.popleft()
+            lane.leave()
+        return True
+
+    def _end_with(self, lane: SecureChannel) -> None:
+        """The end of the connection that is read is the end of all; where it was cut, what comes after is of no use."""
+        if lane.has_ended or self.is_over:
+            self._end()
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """End it at once; what waits to be sent is lost."""
+        for lane in self._lanes:
+            lane.abort()
+        self._end()
+
+    async def close(self) -> None:
+        """End the channel; see Channel."""
+        self._end()
+        in_use = {self._sending, *self._receiving}
+        for lane in self._lanes:
+            if lane not in in_use:
+                lane.abort()  # both sides had finished it
+        await asyncio.gather(*(lane.close() for lane in in_use))
+
+    def _end(self) -> None:
+        if not self.is_over:
+            self.is_over = True
+            if self._beat_handle is not None:
+                self._beat_handle.cancel()
+            self.on_over()
+
+    # Moving.
+
+    @property
+    def _may_move(self) -> bool:
+        return not self.is_over and not self._sending.is_closed and len(self._lanes) <= MAX_MOVES
+
+    async def move_to(self, lane: SecureChannel) -> None:
+        """Go on over another connection to the same node, dialled for this purpose; it is ended when that fails.
+
+        Raises:
+            PeerUnreachable: not agreed on in time, or not possible now.
+            ChannelClosed: the other side does not want to, or the channel is over.
+        """
+        if not self._may_move or self._agreeing is not None or len(self._receiving) > 1:
+            lane.abort()
+            raise PeerUnreachable("the channel cannot move now")
+        self._agreeing = agreeing = asyncio.Event()
+        try:
+            async with asyncio.timeout(MOVE_TIMEOUT):
+                await lane.send(self.name)
+                if await lane.receive() != AGREED:
+                    raise PeerUnreachable("an unknown answer to a move")
+            self._switch(lane)
+        except BaseException as error:
+            lane.abort()
+            if isinstance(error, TimeoutError):
+                raise PeerUnreachable("a move was not agreed on in time") from None
+            raise
+        finally:
+            self._agreeing = None
+            agreeing.set()
+
+    def follow(self, lane: SecureChannel) -> bool:
+        """Go on over a connection that the dialer of this channel opened; False when that cannot be."""
+        if not self._may_move:
+            return False
+        try:
+            lane.put(AGREED)
+            self._switch(lane)
+        except ChannelClosed:
+            return False
+        return True
+
+    def _switch(self, lane: SecureChannel) -> None:
+        """Send nothing more on the old connection; read the new one after it."""
+        self._sending.finish()
+        self._sending = lane
+        self._receiving.append(lane)
+        self._lanes.append(lane)
+
+    # Being there.
+
+    def _beat(self) -> None:
+        """Say that we are there where we said nothing; see whether the other side does."""
+        self._beat_handle = self._loop.call_later(BEAT, self._beat)
+        sent, lane = self.bytes_sent, self._sending
+        if sent == self._beaten and lane.is_writable:
+            lane.say_alive()
+        self._beaten = self.bytes_sent
+        reading = self._receiving[0]
+        limit = (RELAYED if reading.path == RELAY_PATH else DIRECT) if self._is_ours else ANSWERING
+        if self._silence.look(
+            self.bytes_received,
+            waiting_since=self._waiting_since,
+            limit=limit,
+            round_trip=reading.round_trip,
+            now=self._loop.time(),
+        ):
+            self.was_silent = True
+            self.abort()
