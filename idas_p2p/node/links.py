@@ -7,35 +7,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from idas_p2p.access.federation import Federation, psk_id
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.crypto.noise import Psk
 from idas_p2p.directory.service import Directory
-from idas_p2p.errors import IdasError, PeerUnreachable, WireError
+from idas_p2p.errors import Busy, IdasError, PeerUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.exchange.control import ControlLink
+from idas_p2p.node.locating import Locator
 from idas_p2p.node.meetings import Meetings
+from idas_p2p.node.moving import Mover
+from idas_p2p.node.webrtc import WebRtc
 from idas_p2p.store.settings import Settings
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.dialer import dial
-from idas_p2p.transport.relayed import relay_rung
+from idas_p2p.transport.moving import MovingChannel
+from idas_p2p.transport.relayed import RELAY_PATH, relay_rung
 from idas_p2p.transport.rungs import Rung
-from idas_p2p.wire.address import Contact
+from idas_p2p.transport.secure import SecureChannel
+from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import NodeInfo
 from idas_p2p.wire.relay import RelayOffer
-from idas_p2p.wire.schema import decode, encode
 
 DIAL_TIMEOUT = 4.0  # seconds for one channel; ours: a dead node costs a query no more than this
-RESOLVE_TIMEOUT = 2.0  # seconds for a node record from the directory; ours
 ADDRESS_LIFETIME = 300.0  # seconds a node record is used before it is looked up again; ours
 PING_INTERVAL = 20.0  # seconds; ours: notices a silent peer, keeps a NAT's entry
 PING_TIMEOUT = 8.0  # seconds; ours
+LOST_PING_TIMEOUT = 2.0  # seconds, once a relay was lost on the way to the node; ours
 
 
 @dataclass(slots=True)
@@ -50,7 +56,8 @@ class Peer:
     last_error: str = ""
     failed_at: float = -1e9  # monotonic seconds; of the last failure to open a control link
     failure: IdasError | None = None
-    image_path: str = ""  # that the last image channel took
+    image_path: str = ""  # that the last image channel took, or takes
+    lost_relay: Address | None = None  # where a channel was cut last: others are tried first
     detours: dict[str, str] = field(default_factory=dict)  # paths that did not lead there at the last dial, and why
 
 
@@ -66,7 +73,7 @@ class Links:
         tasks: owns reading tasks.
         use_relays: whether to go through relays where no direct way is found in time.
         contacts: bootstrap nodes, by all the addresses we know of them.
-        meetings: opens connections from both sides, once a control link stands.
+        openers: open connections that both sides agree on over a control link, best first.
     """
 
     def __init__(
@@ -80,12 +87,13 @@ class Links:
         tasks: TaskOwner,
         use_relays: bool = True,
         contacts: Callable[[], Sequence[Contact]] = lambda: (),
-        meetings: Meetings | None = None,
+        openers: Sequence[Meetings | WebRtc] = (),
     ) -> None:
-        self._use_relays, self._contacts, self._meetings = use_relays, contacts, meetings
-        self._identity, self._federation, self._directory = identity, federation, directory
-        self._settings, self._clock, self._tasks = settings, clock, tasks
+        self._use_relays, self._contacts, self._openers = use_relays, contacts, openers
+        self._identity, self._federation, self._locator = identity, federation, Locator(directory, settings)
+        self._clock, self._tasks = clock, tasks
         self._dialling: dict[NodeId, asyncio.Lock] = {}
+        self._mover = Mover(self._dial_better, on_moved=self._took, tasks=tasks)
         self.peers: dict[NodeId, Peer] = {}
         self.on_newer: Callable[[ControlLink], Awaitable[None]] = _ignore
         self.on_older: Callable[[ControlLink], None] = lambda link: None
@@ -162,10 +170,10 @@ class Links:
                     group.create_task(self._ping(peer, peer.link))
         return PING_INTERVAL
 
-    async def _ping(self, peer: Peer, link: ControlLink) -> None:
+    async def _ping(self, peer: Peer, link: ControlLink, timeout: float = PING_TIMEOUT) -> None:
         begin = self._clock.monotonic()
         try:
-            async with asyncio.timeout(PING_TIMEOUT):
+            async with asyncio.timeout(timeout):
                 await link.ping()
         except (TimeoutError, IdasError) as error:
             peer.last_error = getattr(error, "code", PeerUnreachable.code)
@@ -187,7 +195,7 @@ class Links:
     async def _dial(self, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
         """Dial, and once more where the node has moved since its record was read."""
         begin = self._clock.monotonic()
-        info = await self._info(node_id)
+        info = await self._info(node_id, trusting=purpose is Purpose.IMAGE)
         try:
             return await self._dial_at(info, node_id, purpose, psk)
         except PeerUnreachable:
@@ -200,43 +208,73 @@ class Links:
         return await self._dial_at(newer, node_id, purpose, psk)
 
     async def _dial_at(self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
+        rungs = (*self._meeting(node_id, purpose), *self._rungs(node_id, info))
+        channel = MovingChannel(await self._climb(info, node_id, purpose, psk, rungs), is_ours=True)
+        channel.on_over.append(lambda: self._over(channel))
+        self._mover.watch(channel)
+        self._took(channel)
+        log_event("link_opened", peer=node_id.short, path=channel.path, task=str(purpose))
+        return channel
+
+    async def _climb(
+        self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes, rungs: Sequence[Rung]
+    ) -> SecureChannel:
         peer = self.peers.setdefault(node_id, Peer())
         detours: dict[str, str] = {}
         try:
-            channel = await dial(
+            return await dial(
                 self._identity,
                 node_id,
                 info.addresses,
                 purpose=purpose,
                 psk=Psk(psk_id=psk_id(psk), key=psk),
                 timeout=DIAL_TIMEOUT,
-                rungs=(*self._meeting(node_id, purpose), *self._rungs(node_id, info)),
+                rungs=rungs,
                 on_failed=lambda path, error: detours.update({path: error.detail or error.code}),
             )
         finally:
             peer.detours = detours
-        if purpose is Purpose.IMAGE:
-            peer.image_path = channel.path
-        log_event("link_opened", peer=node_id.short, path=channel.path, task=str(purpose))
-        return channel
+
+    async def _dial_better(self, channel: MovingChannel) -> SecureChannel:
+        """Another connection for a channel, by a kind of path that is preferred to the one it takes."""
+        node_id = channel.peer
+        if (info := await self._locator.resolve(node_id) or self.peers[node_id].info) is None:
+            raise PeerUnreachable
+        rungs = (*self._meeting(node_id, channel.purpose, again=True), *self._rungs(node_id, info))
+        better = tuple(takewhile(lambda rung: rung.path != channel.path, rungs))
+        return await self._climb(info, node_id, Purpose.MOVE, self._federation.secrets.psk, better)
+
+    def _took(self, channel: MovingChannel) -> None:
+        if channel.purpose is Purpose.IMAGE:
+            self.peers[channel.peer].image_path = channel.path
+
+    def _over(self, channel: MovingChannel) -> None:
+        """Where a relay is lost, the control link is likely to go through it too, and the next dial not."""
+        peer = self.peers[channel.peer]
+        if channel.was_cut and channel.path == RELAY_PATH:
+            peer.lost_relay = channel.remote
+            if channel.purpose is Purpose.IMAGE and peer.link is not None and peer.link.is_open:
+                with suppress(Busy):
+                    self._tasks.start("ping", self._ping(peer, peer.link, LOST_PING_TIMEOUT))
 
     async def rungs(self, node_id: NodeId) -> tuple[Rung, ...]:
         """The kinds of path to a node beside its addresses, best first."""
-        return self._rungs(node_id, await self._resolve(node_id))
+        return self._rungs(node_id, await self._locator.resolve(node_id))
 
-    def _meeting(self, node_id: NodeId, purpose: Purpose) -> tuple[Rung, ...]:
-        """A connection opened from both sides, for images only: the control link is where it is agreed on."""
-        if self._meetings is None or purpose is not Purpose.IMAGE:
-            return ()
-        rung = self._meetings.rung(node_id, self.control)
-        return (rung,) if rung is not None else ()
+    def _meeting(self, node_id: NodeId, purpose: Purpose, *, again: bool = False) -> tuple[Rung, ...]:
+        """Connections opened from both sides, for images only: the control link is where they are agreed on."""
+        openers = self._openers if purpose is Purpose.IMAGE else ()
+        rungs = (opener.rung(node_id, self.control, again=again) for opener in openers)
+        return tuple(rung for rung in rungs if rung is not None)
 
     def _rungs(self, node_id: NodeId, info: NodeInfo | None) -> tuple[Rung, ...]:
         async def renew() -> tuple[RelayOffer, ...]:
-            newer = await self._resolve(node_id)
+            newer = await self._locator.resolve(node_id)
             return self._with_our_addresses(newer.relays) if newer is not None else ()
 
         offers = self._with_our_addresses(info.relays) if info is not None else ()
+        if (peer := self.peers.get(node_id)) is not None:
+            offers = tuple(sorted(offers, key=lambda offer: offer.address == peer.lost_relay))
         return (relay_rung(self._identity, node_id, offers, renew=renew),) if self._use_relays else ()
 
     def _with_our_addresses(self, offers: tuple[RelayOffer, ...]) -> tuple[RelayOffer, ...]:
@@ -245,36 +283,16 @@ class Links:
         ours = [replace(o, address=c.address) for o in offers for c in known if c.node_id == o.relay]
         return tuple(dict.fromkeys((*offers, *ours)))
 
-    async def _info(self, node_id: NodeId) -> NodeInfo:
+    async def _info(self, node_id: NodeId, *, trusting: bool = False) -> NodeInfo:
+        """The node's record, read again where it is old, and after a failure unless that is `trusting`."""
         peer = self.peers.setdefault(node_id, Peer())
-        if peer.info is None or self._clock.monotonic() - peer.resolved_at > ADDRESS_LIFETIME or peer.last_error:
-            peer.info = await self._resolve(node_id) or peer.info or self._remembered(node_id)
+        is_old = peer.info is None or self._clock.monotonic() - peer.resolved_at > ADDRESS_LIFETIME
+        if is_old or (peer.last_error and not trusting):
+            peer.info = await self._locator.resolve(node_id) or peer.info or self._locator.remembered(node_id)
             peer.resolved_at = self._clock.monotonic()
         if peer.info is None or not (peer.info.addresses or (self._use_relays and peer.info.relays)):
             raise PeerUnreachable(f"node {node_id.short}: no address known")
         return peer.info
-
-    async def _resolve(self, node_id: NodeId) -> NodeInfo | None:
-        try:
-            async with asyncio.timeout(RESOLVE_TIMEOUT):
-                records = await self._directory.get(node_id.kademlia_id)
-        except (TimeoutError, IdasError):
-            return None
-        own = [record for record in records if record.location == record.writer == node_id.raw]
-        try:
-            info = decode(NodeInfo, own[0].payload, max_size=1_000) if own else None
-        except WireError:
-            return None
-        if info is not None and info != self._remembered(node_id):
-            self._settings.set_value(f"peer.{node_id}", encode(info))
-        return info
-
-    def _remembered(self, node_id: NodeId) -> NodeInfo | None:
-        stored = self._settings.value(f"peer.{node_id}")
-        try:
-            return decode(NodeInfo, stored, max_size=1_000) if stored else None
-        except WireError:  # written by another version
-            return None
 
 
 async def _ignore(link: ControlLink) -> None:

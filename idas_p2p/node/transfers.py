@@ -34,7 +34,6 @@ class Transfer:
     user: str
     started_at: float  # Unix seconds
     partners: list[str] = field(default_factory=list)  # institutions at the other end
-    path: str = ""
     total: int = 0  # instances
     instances: int = 0
     failed: int = 0
@@ -42,6 +41,7 @@ class Transfer:
     differing: list[str] = field(default_factory=list)  # institutions whose copies were left out
     evidence: list[tuple[NodeId, Evidence]] = field(default_factory=list)  # what holders signed
     _channels: list[Channel] = field(default_factory=list)
+    _path: str = ""  # where there is no channel
 
     @property
     def manifests(self) -> list[SignedManifest]:
@@ -51,9 +51,18 @@ class Transfer:
     def use(self, channel: Channel, *, partner: str = "") -> None:
         """Count the bytes of one more channel, and name who is at its other end."""
         self._channels.append(channel)
-        self.path = channel.path
         if partner and partner not in self.partners:
             self.partners.append(partner)
+
+    @property
+    def path(self) -> str:
+        """The kind of path that the newest channel takes now."""
+        return self._channels[-1].path if self._channels else self._path
+
+    @path.setter
+    def path(self, path: str) -> None:
+        """Say what it takes that takes no channel."""
+        self._path = path
 
     @property
     def wire_bytes(self) -> int:

@@ -49,8 +49,8 @@ class MovingChannel:
         self._beat_handle: asyncio.TimerHandle | None = None
         self.messages_sent = self.messages_received = 0
         self.is_over = False  # closed or cut
-        self.was_silent = False  # and for that cut
-        self.on_over: Callable[[], None] = lambda: None
+        self.was_cut = self.was_silent = False  # ended by nobody; and nobody said anything
+        self.on_over: list[Callable[[], object]] = []  # called once
         if self.purpose is Purpose.IMAGE:
             self._beat_handle = self._loop.call_later(BEAT, self._beat)
 
@@ -162,6 +162,7 @@ class MovingChannel:
 
     def abort(self) -> None:
         """End it at once; what waits to be sent is lost."""
+        self.was_cut = not self.is_over
         for lane in self._lanes:
             lane.abort()
         self._end()
@@ -180,7 +181,8 @@ class MovingChannel:
             self.is_over = True
             if self._beat_handle is not None:
                 self._beat_handle.cancel()
-            self.on_over()
+            for call in self.on_over:
+                call()
 
     # Moving.
 

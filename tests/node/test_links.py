@@ -64,7 +64,7 @@ async def test_who_waits_for_a_dial_that_fails_shares_its_failure(pair: tuple[No
 async def test_addresses_are_remembered_for_when_the_directory_is_gone(pair: tuple[Node, Node]) -> None:
     anna, berg = pair
     await berg.links.control(anna.identity.node_id)
-    remembered = berg.links._remembered(anna.identity.node_id)
+    remembered = berg.links._locator.remembered(anna.identity.node_id)
     assert remembered is not None
     assert remembered.addresses == (anna.network_address,)
 
