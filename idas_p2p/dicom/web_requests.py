@@ -145,7 +145,7 @@ async def _pieces(response: aiohttp.ClientResponse) -> Bytes:
     async for piece in response.content.iter_any():
         yield piece
         if sock is not None:
-            with suppress(OSError, AttributeError):  # closed, or a kernel without it; forgotten after a while
+            with suppress(OSError, ValueError, AttributeError):  # closed (ValueError: uvloop), or a kernel without it
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from idas_p2p.dicom import web_requests
@@ -139,3 +140,34 @@ async def test_an_answer_to_a_search_is_bounded(bridge: Bridge, monkeypatch: pyt
     async with web_service(handler) as url, WebSession(WebService(url=url), bridge) as session:
         with pytest.raises(ArchiveFailed, match="too large"):
             await session.page("/studies", [])
+
+
+def test_an_answer_that_ended_before_it_was_read_comes_whole_on_the_loop_of_a_node() -> None:
+    async def read_late() -> bytes:
+        read, body = asyncio.Event(), b""
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            response = web.StreamResponse()
+            await response.prepare(request)
+            await response.write(b"begin ")
+            await read.wait()
+            await response.write(b"end")
+            await response.write_eof()
+            return response
+
+        bridge = Bridge(threads=1)
+        async with (
+            web_service(handler) as url,
+            WebSession(WebService(url=url), bridge) as session,
+            session.get("/studies", "text/plain") as (_, pieces),
+        ):
+            async for piece in pieces:
+                body += piece
+                read.set()
+                for _ in range(1_000):  # turns of the loop: the connection is closed meanwhile
+                    await asyncio.sleep(0)
+        await bridge.close()
+        return body
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(asyncio.wait_for(read_late(), 10)) == b"begin end"
