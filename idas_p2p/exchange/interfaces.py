@@ -12,6 +12,7 @@ from typing import Protocol
 
 from idas_p2p.access.policy import Requester
 from idas_p2p.errors import IdasError
+from idas_p2p.exchange.codec.choice import LineLook
 from idas_p2p.exchange.signed_manifest import Evidence
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
@@ -46,6 +47,10 @@ class Channel(Protocol):
     @property
     def round_trip(self) -> float | None:
         """Seconds to the other end and back now, queues included; None when unknown."""
+        ...
+
+    def line(self) -> LineLook | None:
+        """What is known of the line now; None when the path does not tell."""
         ...
 
     async def send(self, message: bytes) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from idas_p2p.errors import BadQuery, PeerUnreachable
-from idas_p2p.exchange.codec.choice import is_near
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.deadline import Deadline
 from idas_p2p.exchange.interfaces import Channel, TransferSpool
@@ -126,8 +125,6 @@ class FetchLink:
         receiver = self._receiver
         try:
             await self._send(self._request)
-            if self._coders is not None and not is_near(self._channel.round_trip):
-                self._coders.warm()  # while the holder asks its archive
             async with aclosing(Unpacker(self._coders).messages(self._receive)) as messages:
                 async for message, piece in messages:
                     events = receiver.receive(message, piece)

@@ -1,8 +1,8 @@
 """The sending end of an image link: messages in order, pieces coded ahead of it, neither too many nor too few.
 
 Law: what was put first leaves first; at most WINDOW bytes are on their way through here; once sending failed, whoever
-puts something learns it. Belongs here: order, the bound, measuring the line. Not here: what a message means, whether it
-may be sent (outgoing.py), the codings (codec).
+puts something learns it. Belongs here: order, the bound, when the line is looked at. Not here: what a message means,
+whether it may be sent (outgoing.py), the codings (codec).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from idas_p2p.blob import Blob
 from idas_p2p.clock import Clock
-from idas_p2p.exchange.codec.choice import UNKNOWN_LINE, Effort, Line, choose
+from idas_p2p.exchange.codec.choice import SLOW_LINE, UNKNOWN_LINE, Effort, Line, LineLook, choose
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.codec.pieces import Coded
 from idas_p2p.exchange.coding import Encoder, Piece, chunk_of
@@ -39,7 +39,7 @@ class _Entry:
     piece: Piece | None = None
     effort: Effort = Effort.NONE
     digest: bytes = b""
-    unsent: int = 0  # bytes once coded, as expected until it is
+    waiting: int = 0  # bytes that wait for the line alone
     coded: asyncio.Future[Coded] | None = None
 
     async def ready(self) -> Any:
@@ -57,16 +57,25 @@ class Outbox:
         send: sends one.
         coders: code pieces.
         clock: the time.
+        line: what the kernel says of the link; None where it does not.
         is_near: whether the link is so fast that coding only slows it; asked for each instance. Where it was once, a
             longer round trip counts only when the line is measured to be slow as well: busy cores answer late, too.
     """
 
-    def __init__(self, send: Send, coders: Coders, *, clock: Clock, is_near: Callable[[], bool]) -> None:
-        self._send, self._coders, self._clock, self._is_near = send, coders, clock, is_near
+    def __init__(
+        self,
+        send: Send,
+        coders: Coders,
+        *,
+        clock: Clock,
+        line: Callable[[], LineLook | None],
+        is_near: Callable[[], bool],
+    ) -> None:
+        self._send, self._coders, self._clock, self._look, self._is_near = send, coders, clock, line, is_near
         self._encoder, self._line = Encoder(), Line()
         self._entries = deque[_Entry]()
         self._size = 0  # bytes on their way
-        self._unsent = 0  # bytes of them once coded, as expected until they are
+        self._ready = 0  # bytes of them that are coded: what the line has to do
         self._was_near = False  # and the line has not been slow since
         self._changed = asyncio.Event()
         self._tasks = TaskOwner(limit=1)
@@ -75,8 +84,6 @@ class Outbox:
 
     async def __aenter__(self) -> Outbox:
         self._tasks.start("outbox", self._work())
-        if not self._is_near():
-            self._coders.warm()  # while the archive is asked
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -119,7 +126,7 @@ class Outbox:
             OSError: it cannot be read, or has become shorter; what was put before is sent.
             Exception: what `send` raised.
         """
-        is_slow = (self._line.rate or UNKNOWN_LINE) < UNKNOWN_LINE
+        is_slow = (self._line.rate or UNKNOWN_LINE) < SLOW_LINE
         is_near = self._was_near = (self._was_near and not is_slow) or self._is_near()
         for piece in self._encoder.pieces(series_uid, data, layout, start=start):
             await self._room()
@@ -138,17 +145,17 @@ class Outbox:
         size, rate, ratios = len(piece.data), self._line.rate, piece.ways.ratios
         light, heavy = self._coders.light, self._coders.heavy
         lanes = {Effort.LIGHT: light, Effort.DENSE: replace(heavy, delay=0.0)}
-        effort = choose(size, line=rate, unsent=self._unsent, lanes=lanes, ratios=ratios)
+        effort = choose(size, line=rate, unsent=self._ready, lanes=lanes, ratios=ratios)
         if effort is not Effort.DENSE or not heavy.delay:
             return effort
         self._coders.warm()  # worth it, but the workers do not run yet
-        return choose(size, line=rate, unsent=self._unsent, lanes={**lanes, Effort.DENSE: heavy}, ratios=ratios)
+        return choose(size, line=rate, unsent=self._ready, lanes={**lanes, Effort.DENSE: heavy}, ratios=ratios)
 
     def _add_piece(self, series_uid: str, piece: Piece, effort: Effort, digest: bytes) -> None:
         size = len(piece.data)
         job = self._encoder.job(series_uid, piece, effort)
-        ratio = 1.0 if piece.ways is None else piece.ways.ratios.get(effort, 1.0)
-        entry = _Entry(MESSAGE_COST + size, piece=piece, effort=effort, digest=digest, unsent=int(size / ratio))
+        waiting = size if job is None else 0
+        entry = _Entry(MESSAGE_COST + size, piece=piece, effort=effort, digest=digest, waiting=waiting)
         self._add(entry)
         if job is None:
             return
@@ -164,14 +171,14 @@ class Outbox:
             return
         size = len(coded.result().data)
         self._size += MESSAGE_COST + size - entry.size
-        self._unsent += size - entry.unsent
-        entry.size, entry.unsent = MESSAGE_COST + size, size
+        self._ready += size
+        entry.size, entry.waiting = MESSAGE_COST + size, size
         self._changed.set()
 
     def _add(self, entry: _Entry) -> None:
         self._entries.append(entry)
         self._size += entry.size
-        self._unsent += entry.unsent
+        self._ready += entry.waiting
         self._changed.set()
 
     async def _room(self) -> None:
@@ -199,8 +206,17 @@ class Outbox:
         message = await entry.ready()
         begun = self._clock.monotonic()
         await self._send(message)
-        self._line.sent(entry.size, begun=begun, now=self._clock.monotonic())
+        self._measure(entry.size, begun=begun, now=self._clock.monotonic())
         self._entries.popleft()
         self._size -= entry.size
-        self._unsent -= entry.unsent
+        self._ready -= entry.waiting
         self._changed.set()
+
+    def _measure(self, size: int, *, begun: float, now: float) -> None:
+        """Learn what the line is like, when it is time."""
+        if not self._line.is_due(now=now):
+            return
+        if (line := self._look()) is None:
+            self._line.sent(size, begun=begun, now=now)
+        else:
+            self._line.look(line, now=now)

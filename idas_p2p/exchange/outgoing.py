@@ -84,6 +84,7 @@ class Outgoing:
             self._send_allowed,
             coders or InPlace(),
             clock=clock or SystemClock(),
+            line=channel.line,
             is_near=lambda: is_near(channel.round_trip),
         )
         self._manifest = TransferManifest(holder=identity.node_id, requester=channel.peer, study_uid=study_uid)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from idas_p2p.transport.pacing import LineState
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -68,6 +69,10 @@ class Channel(Protocol):
     @property
     def messages_received(self) -> int:
         """Messages returned by `receive` so far."""
+        ...
+
+    def line(self) -> LineState | None:
+        """What is known of the line now; None when the path does not tell."""
         ...
 
     async def send(self, message: bytes) -> None:

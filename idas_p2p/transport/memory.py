@@ -13,6 +13,7 @@ from idas_p2p.crypto.stream import OVERHEAD
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
 from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.transport.framing import LENGTH_SIZE
+from idas_p2p.transport.pacing import LineState
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import PSK_ID_SIZE, Purpose
 from idas_p2p.wire.ids import NODE_ID_SIZE, NodeId
@@ -59,6 +60,10 @@ class MemoryChannel:
     @property
     def round_trip(self) -> float | None:
         """Unknown: there is no network."""
+        return None
+
+    def line(self) -> LineState | None:
+        """Unknown as well."""
         return None
 
     async def send(self, message: bytes) -> None:

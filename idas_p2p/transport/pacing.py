@@ -37,12 +37,14 @@ class LineState:
         round_trip, shortest: seconds; smoothed, and of the last minutes.
         arriving: bytes a second that arrive at the other end.
         is_full: whether there was always something to send, so that `arriving` tells of the line.
+        held: seconds, since the connection stands, in which the other end had no room for more.
     """
 
     round_trip: float
     shortest: float
     arriving: float
     is_full: bool
+    held: float = 0.0
 
 
 class Pacer:

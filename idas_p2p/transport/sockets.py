@@ -95,8 +95,9 @@ def round_trip(transport: asyncio.BaseTransport) -> float | None:
 
 
 _TCP_INFO_APP_LIMITED: Final = 7  # bytes before the byte whose lowest bit is tcpi_delivery_rate_app_limited
-_TCP_INFO_MIN_RTT: Final = 148  # bytes before tcpi_min_rtt (u32, microseconds); then 2 counters of 4 bytes
-_TCP_INFO_SIZE: Final = 168  # bytes up to the end of tcpi_delivery_rate (u64, bytes a second); Linux 4.9
+_TCP_INFO_MIN_RTT: Final = 148  # bytes before tcpi_min_rtt (u32, microseconds)
+_TCP_INFO_DELIVERY: Final = 160  # bytes before tcpi_delivery_rate (u64, bytes a second); then tcpi_busy_time (u64)
+_TCP_INFO_SIZE: Final = 184  # bytes up to the end of tcpi_rwnd_limited (u64, microseconds); Linux 4.10
 
 
 def line_state(transport: asyncio.BaseTransport) -> LineState | None:
@@ -105,7 +106,8 @@ def line_state(transport: asyncio.BaseTransport) -> LineState | None:
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SIZE)
         (round_trip_us,) = struct.unpack_from("=I", info, _TCP_INFO_SRTT)
-        shortest_us, arriving = struct.unpack_from("=I8xQ", info, _TCP_INFO_MIN_RTT)
+        (shortest_us,) = struct.unpack_from("=I", info, _TCP_INFO_MIN_RTT)
+        arriving, held_us = struct.unpack_from("=Q8xQ", info, _TCP_INFO_DELIVERY)
     except (OSError, ValueError, AttributeError, struct.error):  # ValueError: uvloop, of a socket that is closed
         return None
     return LineState(
@@ -113,6 +115,7 @@ def line_state(transport: asyncio.BaseTransport) -> LineState | None:
         shortest=shortest_us / 1e6,
         arriving=float(arriving),
         is_full=not info[_TCP_INFO_APP_LIMITED] & 1,
+        held=held_us / 1e6,
     )
 
 

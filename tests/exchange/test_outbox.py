@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from idas_p2p.blob import FileBlob, MemoryBlob
 from idas_p2p.clock import SystemClock
 from idas_p2p.errors import ChannelClosed
-from idas_p2p.exchange.codec.choice import UNKNOWN_LINE, Lanes
+from idas_p2p.exchange.codec.choice import SLOW_LINE, Lanes
 from idas_p2p.exchange.codec.coders import InPlace
 from idas_p2p.exchange.codec.jobs import Job, perform_all
 from idas_p2p.exchange.coding import Coding, Decoder, cuts
@@ -50,6 +51,15 @@ class Later:
                 future.set_result(perform_all([job])[0])
 
 
+class Clock(SystemClock):
+    """Goes when it is told to."""
+
+    moment = 0.0
+
+    def monotonic(self) -> float:
+        return self.moment
+
+
 class Sent:
     """What was sent."""
 
@@ -71,7 +81,7 @@ class Sent:
 
 
 def outbox(sent: Sent, coders: Any = None, *, is_near: Callable[[], bool] = lambda: False) -> Outbox:
-    return Outbox(sent, coders or InPlace(), clock=SystemClock(), is_near=is_near)
+    return Outbox(sent, coders or InPlace(), clock=SystemClock(), line=lambda: None, is_near=is_near)
 
 
 async def put(box: Outbox, data: bytes = DATA, layout: PixelLayout | None = LAYOUT, *, packed: bool = False) -> None:
@@ -133,12 +143,6 @@ async def test_near_by_everything_goes_as_it_is() -> None:
 
 
 async def test_a_link_that_was_near_is_until_the_line_is_slow() -> None:
-    class Clock(SystemClock):
-        moment = 0.0
-
-        def monotonic(self) -> float:
-            return self.moment
-
     clock, is_near, sent = Clock(), [True], Sent()
 
     async def send(message: Any) -> None:
@@ -151,12 +155,12 @@ async def test_a_link_that_was_near_is_until_the_line_is_slow() -> None:
         await box.settle()
         return {chunk.coding for chunk in sent.chunks}
 
-    async with Outbox(send, InPlace(), clock=clock, is_near=lambda: is_near[0]) as box:
-        seconds = CHUNK_SIZE / UNKNOWN_LINE / 2
+    async with Outbox(send, InPlace(), clock=clock, line=lambda: None, is_near=lambda: is_near[0]) as box:
+        seconds = CHUNK_SIZE / SLOW_LINE / 2
         assert await codings() == {Coding.RAW}
         is_near[0] = False
         assert await codings() == {Coding.RAW}
-        seconds = 2 * CHUNK_SIZE / UNKNOWN_LINE
+        seconds = 2 * CHUNK_SIZE / SLOW_LINE
         for _ in range(5):
             await codings()
         assert await codings() != {Coding.RAW}
@@ -170,15 +174,41 @@ async def test_what_is_packed_already_goes_as_it_is_but_for_its_head() -> None:
     assert [chunk.coding for chunk in sent.chunks] == [Coding.ZSTD, Coding.RAW, Coding.RAW]
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a kernel says of a line that is always full."""
+
+    arriving: float
+    round_trip: float = 0.0
+    is_full: bool = True
+    held: float = 0.0
+
+
 async def test_workers_are_started_when_they_would_pay_and_not_waited_for() -> None:
+    sent, coders, clock = Sent(), Later(), Clock()
+    coders.heavy = Lanes(count=2, speed=40e6, delay=0.25)
+    async with Outbox(sent, coders, clock=clock, line=lambda: Look(2e6), is_near=lambda: False) as box:
+        for number in range(6):
+            clock.moment = number
+            await box.put(FetchStart(total=1))
+            await box.settle()
+        assert not coders.warmed
+        sent.messages.clear()
+        await put(box)
+        coders.finish()
+        await box.settle()
+    assert coders.warmed > 0
+    assert {chunk.coding for chunk in sent.chunks[1:4]} == {Coding.DIFFERENCES}
+
+
+async def test_no_worker_is_started_for_a_line_that_is_not_known_to_be_slow() -> None:
     sent, coders = Sent(), Later()
     coders.heavy = Lanes(count=2, speed=40e6, delay=0.25)
     async with outbox(sent, coders) as box:
         await put(box)
         coders.finish()
         await box.settle()
-    assert coders.warmed > 0
-    assert {chunk.coding for chunk in sent.chunks[1:4]} == {Coding.DIFFERENCES}
+    assert not coders.warmed
 
 
 async def test_a_failure_to_send_is_told_to_whoever_puts_something_next() -> None:

@@ -4,25 +4,33 @@
     taken = the one that leaves first, the densest of equals
 
 So a slow line gets the densest, a fast one never waits for a coder, and between them chunks are mixed; coders that are
-slow because the cores do other things show in the queue before them, and are passed by.
+slow because the cores do other things show in the queue before them, and are passed by. A line that is not known to be
+slow is not coded for densely, and one that the light coders outrun is not filled with bytes as they are.
 Belongs here: the rule, what a series has taught, how fast the line is. Pure; time is passed in.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
 from idas_p2p.exchange.codec.pieces import DENSE, LIGHT, Coded, Way
 
 NEAR_ROUND_TRIP: Final = 0.002  # seconds; ours: a LAN or one machine, where bytes travel faster than they are coded
-UNKNOWN_LINE: Final = 12.5e6  # bytes/s; ours: a line of 100 Mbit/s, until its own speed shows
+UNKNOWN_LINE: Final = 125e6  # bytes/s; ours: a line of 1 Gbit/s, until its own speed shows: it is lightly coded for
+SLOW_LINE: Final = 12.5e6  # bytes/s; ours: 100 Mbit/s, below which also what was near is worth coding for
 RECONSIDER: Final = 32  # pieces of a series after which all ways are tried again; ours
 WINDOW: Final = 0.2  # seconds over which the line is measured; ours: some round trips of most lines
 RISE: Final = 1.5  # times faster the line is thought to be for each window in which it kept nobody waiting; ours
 BLOCKED: Final = 0.5  # share of a window spent waiting for the line from which on that is its speed; ours
+SHORTEST_LOOK: Final = 0.025  # seconds between two looks at the line; ours, a round trip if that is longer
+LATELY: Final = 10  # looks of which the fastest counts, as BBR's round trips do
+GROWN: Final = 1.25  # times faster than before: a connection that still grows has not shown its line yet; as BBR
+STEADY: Final = 3  # looks without such growth after which it has; as BBR
+HELD: Final = 0.1  # share of the time between two looks in which the other end had no room: it was the narrow place
 
 
 def is_near(round_trip: float | None) -> bool:
@@ -53,11 +61,16 @@ class Lanes:
     waiting: int = 0  # bytes of pieces before the next
     delay: float = 0.0  # seconds until the first lane works
 
+    @property
+    def together(self) -> float:
+        """Bytes of pieces a second, of all lanes."""
+        return self.count * self.speed
+
     def done(self, size: int) -> float:
         """Seconds until a piece of so many bytes is done."""
         if not self.count:
             return float("inf")
-        return self.delay + max(size / self.speed, (self.waiting + size) / (self.speed * self.count))
+        return self.delay + max(size / self.speed, (self.waiting + size) / self.together)
 
 
 def choose(
@@ -68,13 +81,16 @@ def choose(
     Args:
         size: bytes of the piece.
         line: bytes a second; None while unknown.
-        unsent: bytes that all pieces before it will have once coded.
+        unsent: coded bytes that leave before it.
         lanes: for each effort but NONE.
         ratios: bytes in a coded byte, for each effort but NONE.
     """
     rate = line or UNKNOWN_LINE
     free = unsent / rate  # seconds that the line is busy with what comes before
-    efforts = (Effort.DENSE, Effort.LIGHT, Effort.NONE)
+    efforts = [Effort.DENSE] if line else []  # where time may be what the cores lack, only a slow line is a reason
+    efforts.append(Effort.LIGHT)
+    if rate >= lanes[Effort.LIGHT].together:
+        efforts.append(Effort.NONE)
 
     def leaves(effort: Effort) -> float:
         coded = lanes[effort].done(size) if effort in lanes else 0.0
@@ -123,20 +139,72 @@ class SeriesWays:
         return max(density, key=density.__getitem__) if density else None
 
 
+class LineLook(Protocol):
+    """What the kernel says about a connection."""
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds there and back now."""
+        ...
+
+    @property
+    def arriving(self) -> float:
+        """Bytes a second that arrive at the other end."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there was always something to send, so that `arriving` tells of what is narrow further on."""
+        ...
+
+    @property
+    def held(self) -> float:
+        """Seconds so far in which the other end had no room for more."""
+        ...
+
+
 @dataclass(slots=True)
 class Line:
-    """How fast the line takes bytes, from how long sending them took.
+    """How fast the line takes bytes. Reads no clock: `now` is in seconds of any steady one.
 
-    While the line keeps the sender waiting, that is its speed. While it does not, though much is sent, it is faster.
+    Law: a line is slow only when it was kept full; what waits for a sender or for the other end tells nothing of it.
+    Where the kernel says nothing, how long sending took must do: while the line keeps the sender waiting, that is its
+    speed; while it does not, though much is sent, it is faster.
     """
 
     rate: float | None = None  # bytes/s; None while unknown
     _since: float | None = None
     _size: int = 0
     _blocked: float = 0.0
+    _looked: float = float("-inf")  # at the line
+    _next_look: float = float("-inf")
+    _held: float = 0.0  # at the last look
+    _arrived: deque[float] = field(default_factory=lambda: deque(maxlen=LATELY))  # bytes/s
+    _before: float = 0.0  # bytes/s, before it last grew
+    _steady: int = 0  # looks since
+
+    def is_due(self, *, now: float) -> bool:
+        """Whether to look at the line again."""
+        return now >= self._next_look
+
+    def look(self, line: LineLook, *, now: float) -> None:
+        """Take what the kernel says."""
+        is_full = line.is_full and line.held - self._held <= HELD * (now - self._looked)
+        self._looked, self._held = now, line.held
+        self._next_look = now + max(SHORTEST_LOOK, line.round_trip)
+        self._arrived.append(line.arriving)
+        best = max(self._arrived)
+        if not GROWN * best > self._before > best / GROWN:
+            self._before, self._steady = best, 0
+        elif is_full:
+            self._steady += 1
+        if is_full and self._steady >= STEADY:
+            self.rate = best
+        elif self.rate is not None:
+            self.rate = max(self.rate, line.arriving)
 
     def sent(self, size: int, *, begun: float, now: float) -> None:
-        """A message of `size` bytes was sent; the line was asked to take it at `begun`. Seconds of any steady clock."""
+        """A message of `size` bytes was sent, of which the kernel tells nothing; it was asked to take it at `begun`."""
         if self._since is None:
             self._since = begun
         self._size += size

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from idas_p2p.exchange.codec.choice import (
+    LATELY,
     LIKELY,
     RECONSIDER,
     RISE,
+    STEADY,
     UNKNOWN_LINE,
     WINDOW,
     Effort,
@@ -99,6 +103,11 @@ def test_workers_that_are_about_to_start_are_waited_for_only_on_a_slow_line() ->
     assert choose(SIZE, line=2e7, unsent=0, lanes=lanes, ratios=RATIOS) is Effort.LIGHT
 
 
+def test_a_line_not_known_to_be_slow_is_coded_for_lightly_however_much_waits_for_it() -> None:
+    lanes = {Effort.LIGHT: Lanes(2, 250e6, waiting=32 * SIZE), Effort.DENSE: Lanes(1, 40e6)}
+    assert choose(SIZE, line=None, unsent=100 * SIZE, lanes=lanes, ratios=RATIOS) is Effort.LIGHT
+
+
 def coded(way: Way, size: int = 100) -> Coded:
     return Coded(Coding.DIFFERENCES, bytes(size), way)
 
@@ -146,7 +155,7 @@ def test_a_line_that_keeps_the_sender_waiting_is_measured() -> None:
 def test_a_line_that_keeps_nobody_waiting_is_thought_faster_while_much_is_sent() -> None:
     line, now = Line(), 0.0
     for _ in range(3):
-        line.sent(10_000_000, begun=now, now=now)
+        line.sent(100_000_000, begun=now, now=now)
         line.sent(1, begun=(now := now + WINDOW), now=now)
     assert line.rate == pytest.approx(UNKNOWN_LINE * RISE**3)
 
@@ -156,3 +165,55 @@ def test_a_line_that_is_hardly_used_teaches_nothing() -> None:
     for second in range(10):
         line.sent(1_000, begun=float(second), now=float(second))
     assert line.rate is None
+
+
+@dataclass(kw_only=True)
+class Look:
+    """What the kernel says."""
+
+    arriving: float
+    is_full: bool = True
+    held: float = 0.0
+    round_trip: float = 0.08
+
+
+def looks(line: Line, looks: list[Look], *, now: float = 0.0) -> float:
+    """Look once a round trip; when the last was taken."""
+    for look in looks:
+        now += look.round_trip
+        line.look(look, now=now)
+    return now
+
+
+def test_a_full_line_is_known_once_what_arrives_grows_no_more() -> None:
+    line = Line()
+    now = looks(line, [Look(arriving=10_000.0 * 2**doubling) for doubling in range(8)])
+    assert line.rate is None
+    looks(line, [Look(arriving=1.3e6)] * STEADY, now=now)
+    assert line.rate == pytest.approx(1.3e6)
+
+
+def test_a_sender_that_does_not_fill_the_line_and_an_end_that_has_no_room_do_not_make_it_slow() -> None:
+    line = Line()
+    now = looks(line, [Look(arriving=1e6, is_full=False)] * 20)
+    looks(line, [Look(arriving=1e6, held=0.05 * number) for number in range(20)], now=now)
+    assert line.rate is None
+
+
+def test_a_known_line_becomes_faster_at_once_and_slower_after_a_while() -> None:
+    line = Line()
+    now = looks(line, [Look(arriving=1e6)] * 10)
+    now = looks(line, [Look(arriving=3e6, is_full=False)], now=now)
+    assert line.rate == 3e6
+    now = looks(line, [Look(arriving=5e5)] * (LATELY - 1), now=now)
+    assert line.rate == 3e6
+    looks(line, [Look(arriving=5e5)] * (1 + STEADY), now=now)
+    assert line.rate == 5e5
+
+
+def test_the_line_is_looked_at_once_a_round_trip() -> None:
+    line = Line()
+    assert line.is_due(now=0.0)
+    line.look(Look(arriving=1e6, round_trip=0.2), now=0.0)
+    assert not line.is_due(now=0.19)
+    assert line.is_due(now=0.2)
