@@ -21,6 +21,7 @@ from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.events import log_event
 from idas_p2p.transport.sockets import remote_address
+from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import (
     Connect,
@@ -32,6 +33,7 @@ from idas_p2p.wire.relay import (
     RelayMessage,
     RelayRefusal,
     Reserve,
+    ReserveAsMember,
     Reserved,
 )
 
@@ -126,7 +128,9 @@ class Relay:
     def on_message(self, link: RelayLink, message: RelayMessage) -> None:
         """Do what a node asks."""
         if isinstance(message, Reserve):
-            self._reserve(link)
+            self._reserve(link, None)
+        elif isinstance(message, ReserveAsMember):
+            self._reserve(link, message.membership)
         elif isinstance(message, Ping):
             link.send(Pong())
         elif isinstance(message, Connect) and not link.is_reserved:
@@ -135,10 +139,10 @@ class Relay:
             self.reservations.refusals[RelayRefusal.MALFORMED] += 1
             link.refuse(RelayRefusal.MALFORMED)
 
-    def _reserve(self, link: RelayLink) -> None:
+    def _reserve(self, link: RelayLink, shown: Membership | None) -> None:
         node, observed = _node(link), remote_address(link.transport)
         granted = self.reservations.reserve(
-            node, link, self._block(link), monotonic=self._clock.monotonic(), now=self._clock.now()
+            node, link, self._block(link), shown=shown, monotonic=self._clock.monotonic(), now=self._clock.now()
         )
         if isinstance(granted, RelayRefusal):
             link.refuse(granted)
@@ -182,9 +186,12 @@ class Relay:
         """Go on by other settings: nodes that may wait here no more are let go, streams under way are not."""
         self._settings = settings
         self.traffic.configure(settings)
-        for link in self.reservations.configure(settings):
-            self.reservations.refusals[RelayRefusal.NOT_ALLOWED] += 1
-            link.refuse(RelayRefusal.NOT_ALLOWED)
+        self.reservations.configure(settings)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for link, refusal in self.reservations.leaving(monotonic=self._clock.monotonic()):
+            link.refuse(refusal)
 
     async def run(self) -> None:
         """For ever: allot what may be sent, and end what is late."""
@@ -205,6 +212,7 @@ class Relay:
             self._sweep(now)
 
     def _sweep(self, now: float) -> None:
+        self._let_go()
         for dialer in self.reservations.expire(monotonic=now):
             dialer.refuse(RelayRefusal.TARGET_SILENT)
         for link in list(self._links):

@@ -18,7 +18,8 @@ GB: Final = 1e9  # bytes
 TABLE: Final = """\
 [relay]
 enabled = {enabled}    # carry sealed streams between nodes of which one cannot be reached; they cost bandwidth
-nodes = []    # NodeIds that may be reached through this relay; empty: every node
+nodes = []    # NodeIds that may be reached through this relay; this and `federations` empty: every node
+federations = []    # NodeIds of the admins of federations, whose members may be reached through this relay as well
 reservations = 10000    # nodes that wait here at once
 reservations_per_block = 256    # of them from one site: a /24 of IPv4 or a /48 of IPv6; one address if it is private
 sessions = 1000    # streams carried at once
@@ -49,6 +50,7 @@ class RelaySettings:
 
     enabled: bool = False
     nodes: frozenset[NodeId] = frozenset()
+    federations: frozenset[NodeId] = frozenset()  # their admins
     reservations: int = 10_000
     reservations_per_block: int = 256
     sessions: Limits = Limits(total=1_000, per_node=64, per_block=128)
@@ -67,6 +69,7 @@ class RelaySettings:
         settings = cls(
             enabled=table.flag("enabled", default=False),
             nodes=frozenset(table.parsed_list("nodes", NodeId.parse)),
+            federations=frozenset(table.parsed_list("federations", NodeId.parse)),
             reservations=read.count("reservations", 10_000),
             reservations_per_block=read.count("reservations_per_block", 256),
             sessions=Limits(

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from bootstrap.guests import Guests
 from bootstrap.relay_settings import RelaySettings
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.crypto.relaying import VOUCHER_LIFETIME, is_voucher, sign_voucher
 from idas_p2p.directory.budgets import Budgets
 from idas_p2p.limits import MAX_CLOCK_SKEW
+from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import NONCE_SIZE, Connect, RelayRefusal
 
@@ -36,6 +38,7 @@ class Place(Generic[L]):
 
     link: L
     block: str
+    shown: Membership | None  # by which it waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Reservations(Generic[L]):
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._identity, self._settings, self._random_bytes = identity, settings, random_bytes
-        self._relays = relays | {identity.node_id}
+        self._relays, self._guests = relays | {identity.node_id}, Guests(settings)
         self._places: dict[NodeId, Place[L]] = {}
         self._blocks: Counter[str] = Counter()
         self._pending: dict[bytes, Pending[L]] = {}
@@ -83,19 +86,32 @@ class Reservations(Generic[L]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def configure(self, settings: RelaySettings) -> list[L]:
-        """Decide by other settings from now on; returns the links of nodes that may not wait here any more."""
+    def configure(self, settings: RelaySettings) -> None:
+        """Decide by other settings from now on; `leaving` tells who may not wait here any more."""
         self._settings = settings
-        if not settings.nodes:
-            return []
-        return [place.link for node, place in self._places.items() if node not in settings.nodes]
+        self._guests.configure(settings)
+
+    def leaving(self, *, monotonic: float) -> list[tuple[L, RelayRefusal]]:
+        """The links of nodes that may not wait here any more, each counted as refused."""
+        found = [
+            (place.link, self._guests.may_stay(node, place.shown, monotonic=monotonic))
+            for node, place in self._places.items()
+        ]
+        return [(link, self._count(refusal)) for link, refusal in found if refusal]
 
     def links(self) -> list[L]:
         """Of the nodes that wait here."""
         return [place.link for place in self._places.values()]
 
     def reserve(
-        self, node: NodeId, link: L, block: str, *, monotonic: float, now: float
+        self,
+        node: NodeId,
+        link: L,
+        block: str,
+        *,
+        shown: Membership | None = None,
+        monotonic: float,
+        now: float,
     ) -> tuple[int, bytes] | RelayRefusal:
         """Let a node wait here, on this link and no other from now on.
 
@@ -103,6 +119,7 @@ class Reservations(Generic[L]):
             node: who proved its key on the link.
             link: where it is told of dialers.
             block: its site.
+            shown: the membership it shows, if any.
             monotonic: seconds of the steady clock.
             now: Unix seconds.
 
@@ -110,11 +127,13 @@ class Reservations(Generic[L]):
             Expiry (Unix seconds) and signature of the voucher, or why not.
         """
         refusal = self._may_wait(node, block, monotonic)
+        if refusal is None:
+            self._reserving.spend(block, 1.0, now=monotonic)
+            refusal = self._guests.refusal(node, shown, monotonic=monotonic, now=now)
         if refusal:
             return self._count(refusal)
-        self._reserving.spend(block, 1.0, now=monotonic)
         self._leave(node)
-        self._places[node] = Place(link, block)
+        self._places[node] = Place(link, block, shown)
         self._blocks[block] += 1
         self.granted += 1
         expires = int(now) + VOUCHER_LIFETIME
@@ -126,8 +145,6 @@ class Reservations(Generic[L]):
             return RelayRefusal.DRAINING
         if node in self._relays:
             return RelayRefusal.RELAY_OVER_RELAY
-        if self._settings.nodes and node not in self._settings.nodes:
-            return RelayRefusal.NOT_ALLOWED
         if not self._reserving.allows(block, now=monotonic):
             return RelayRefusal.TOO_OFTEN
         if is_new and len(self._places) >= self._settings.reservations:

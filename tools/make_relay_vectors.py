@@ -1,7 +1,7 @@
 """Write tests/vectors/relay.json: python -m tools.make_relay_vectors.
 
-Messages of a relay's link, vouchers with their outcomes, and one whole handshake. All keys are counted, not random:
-every run writes the same bytes. docs/spec/relay.md.
+Messages of a relay's link, vouchers and memberships with their outcomes, and one whole handshake. All keys are counted,
+not random: every run writes the same bytes. docs/spec/relay.md.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.crypto.relaying import LinkInitiator, LinkResponder, sign_voucher
+from idas_p2p.crypto.relaying import LinkInitiator, LinkResponder, sign_membership, sign_voucher
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.federation import Membership, membership_bytes
 from idas_p2p.wire.relay import (
     Connect,
     Connected,
@@ -24,6 +25,7 @@ from idas_p2p.wire.relay import (
     RelayMessage,
     RelayRefusal,
     Reserve,
+    ReserveAsMember,
     Reserved,
     to_bytes,
     voucher_bytes,
@@ -39,7 +41,14 @@ def counted(first: int, size: int = 32) -> bytes:
     return bytes((first + place) % 256 for place in range(size))
 
 
-NODE, DIALER, RELAY = (SigningKey(counted(first)) for first in (1, 2, 3))
+NODE, DIALER, RELAY, ADMIN = (SigningKey(counted(first)) for first in (1, 2, 3, 4))
+
+
+def shown(*, epoch: int = 7, admin: SigningKey = ADMIN) -> Membership:
+    """What NODE shows as a member."""
+    federation = counted(0x80)
+    signature = sign_membership(admin, federation=federation, node=NODE.node_id, epoch=epoch, expires=EXPIRES)
+    return Membership(admin=ADMIN.node_id, federation=federation, epoch=epoch, expires=EXPIRES, signature=signature)
 
 
 def messages() -> list[Vector]:
@@ -47,6 +56,7 @@ def messages() -> list[Vector]:
     signature = counted(9, 64)
     good: list[RelayMessage] = [
         Reserve(),
+        ReserveAsMember(membership=shown()),
         Connect(target=NODE.public, expires=EXPIRES, signature=signature),
         Ping(),
         Reserved(expires=EXPIRES, signature=signature, observed=Address("192.0.2.7", 40_000)),
@@ -94,6 +104,33 @@ def vouchers() -> list[Vector]:
     return [good, *({**good, **change, "signed": "", "outcome": "bad_voucher"} for change in changed)]
 
 
+def memberships() -> list[Vector]:
+    """A membership, and what is none."""
+    member = shown()
+    good = {
+        "comment": "a membership",
+        "admin": member.admin.raw.hex(),
+        "federation": member.federation.hex(),
+        "node": NODE.public.hex(),
+        "epoch": member.epoch,
+        "expires": member.expires,
+        "signed": membership_bytes(
+            federation=member.federation, node=NODE.node_id, epoch=member.epoch, expires=member.expires
+        ).hex(),
+        "signature": member.signature.hex(),
+        "outcome": "success",
+    }
+    changed: list[Vector] = [
+        {"comment": "shown by another node", "node": DIALER.public.hex()},
+        {"comment": "of another federation of the same admin", "federation": counted(0x81).hex()},
+        {"comment": "of a later epoch", "epoch": member.epoch + 1},
+        {"comment": "prolonged", "expires": EXPIRES + 1},
+        {"comment": "of another admin", "admin": RELAY.public.hex()},
+        {"comment": "signed by the node itself", "signature": shown(admin=NODE).signature.hex()},
+    ]
+    return [good, *({**good, **change, "signed": "", "outcome": "not_a_member"} for change in changed)]
+
+
 def handshake() -> Vector:
     """The three messages of a link, and its keys."""
     ephemerals = counted(0x40), counted(0x60)
@@ -118,7 +155,12 @@ def handshake() -> Vector:
 
 def main() -> None:
     """Write the file."""
-    content = {"messages": messages(), "vouchers": vouchers(), "handshakes": [handshake()]}
+    content = {
+        "messages": messages(),
+        "vouchers": vouchers(),
+        "memberships": memberships(),
+        "handshakes": [handshake()],
+    }
     PATH.write_text(json.dumps(content, indent=1) + "\n")
 
 

@@ -17,6 +17,7 @@ from idas_p2p.access.manifest import (
     check_manifest,
     found,
     new_secrets,
+    open_membership,
     open_secrets,
     succeed,
 )
@@ -25,7 +26,7 @@ from idas_p2p.access.policy import Requester
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import BadCode, BadConfiguration, NoSuchThing, NotAMember, NotAnAdmin
 from idas_p2p.limits import MAX_CLOCK_SKEW, RECORD_LIFETIME
-from idas_p2p.wire.federation import MAX_MEMBERS, Manifest, Secrets
+from idas_p2p.wire.federation import MAX_MEMBERS, Manifest, Membership, Secrets
 from idas_p2p.wire.ids import NodeId
 
 _MANIFEST, _BEFORE, _CHANGED = "federation.manifest", "federation.before", "federation.secrets_changed"
@@ -136,6 +137,10 @@ class Federation:
     def open_invitations(self, *, now: float) -> list[tuple[bytes, int]]:
         """Code secret and expiry (Unix seconds) of each invitation that may still be used."""
         return self._admission.usable(now=now)
+
+    def membership(self) -> Membership | None:
+        """What shows to a relay that we belong to this federation; None outside one."""
+        return open_membership(self.manifest, self._identity) if self.manifest and self._secrets else None
 
     # -- changes
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 
 from idas_p2p.crypto.box import open_own, seal_to
 from idas_p2p.crypto.keys import SigningKey, verify
+from idas_p2p.crypto.relaying import sign_membership
 from idas_p2p.errors import BadSignature, NotAMember, WireError
 from idas_p2p.limits import MAX_CLOCK_SKEW
-from idas_p2p.wire.federation import Manifest, Member, Secrets
+from idas_p2p.wire.federation import Manifest, Member, Membership, SealedForMember, Secrets
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import decode, encode
 
@@ -105,9 +107,14 @@ def _sign(
             signature=signature,
         )
 
-    sealed = encode(secrets)
+    def sealed(node_id: NodeId) -> bytes:
+        expires = int(now + MANIFEST_LIFETIME)
+        shown = sign_membership(admin, federation=federation, node=node_id, epoch=epoch, expires=expires)
+        content = SealedForMember(read=secrets.read, write=secrets.write, psk=secrets.psk, membership=shown)
+        return seal_to(node_id, encode(content))
+
     roster = tuple(
-        Member(node_id=node_id, institution=members[node_id], sealed_secrets=seal_to(node_id, sealed))
+        Member(node_id=node_id, institution=members[node_id], sealed_secrets=sealed(node_id))
         for node_id in sorted(members)
     )
     return manifest(admin.sign(manifest(_NO_SIGNATURE).signed_bytes()))
@@ -153,10 +160,36 @@ def open_secrets(manifest: Manifest, identity: SigningKey) -> Secrets:
     Raises:
         NotAMember: we are not on the roster, or what is sealed for us is not a set of secrets.
     """
+    content = _open(manifest, identity)
+    return Secrets(read=content.read, write=content.write, psk=content.psk)
+
+
+def open_membership(manifest: Manifest, identity: SigningKey) -> Membership | None:
+    """What we may show to a relay; None where the manifest was made by a version that did not know of it.
+
+    Raises:
+        NotAMember: as for `open_secrets`.
+    """
+    content = _open(manifest, identity)
+    if isinstance(content, Secrets):
+        return None
+    return Membership(
+        admin=manifest.admin,
+        federation=manifest.federation,
+        epoch=manifest.epoch,
+        expires=manifest.expires,
+        signature=content.membership,
+    )
+
+
+def _open(manifest: Manifest, identity: SigningKey) -> SealedForMember | Secrets:
     member = manifest.member(identity.node_id)
     if member is None:
         raise NotAMember("removed from the federation")
     try:
-        return decode(Secrets, open_own(identity, member.sealed_secrets), max_size=256)
+        content = open_own(identity, member.sealed_secrets)
+        with suppress(WireError):
+            return decode(SealedForMember, content, max_size=256)
+        return decode(Secrets, content, max_size=256)
     except (BadSignature, WireError):
         raise NotAMember("the federation's secrets are not sealed to this node's key") from None

@@ -1,4 +1,4 @@
-"""Keys between a node and a relay: the handshake of their link, and vouchers.
+"""Keys between a node and a relay: the handshake of their link, vouchers, and what shows that a node is a member.
 
 The link is sealed so that nobody on the way learns who reaches whom. It protects nothing of what two nodes say to each
 other through the relay: that has a handshake of its own, inside. Source: docs/spec/relay.md sections 3 and 4.
@@ -13,6 +13,7 @@ from idas_p2p.crypto.handshake import introduced, noise_towards
 from idas_p2p.crypto.keys import SigningKey, verify
 from idas_p2p.crypto.noise import HandshakeState
 from idas_p2p.errors import BadSignature, HandshakeFailed
+from idas_p2p.wire.federation import Membership, membership_bytes
 from idas_p2p.wire.handshake import Introduction
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import voucher_bytes
@@ -91,6 +92,21 @@ def is_voucher(signature: bytes, *, node: NodeId, relay: NodeId, expires: int) -
     """Whether the relay gave this voucher for this node and this time."""
     try:
         verify(relay.raw, voucher_bytes(node=node, relay=relay, expires=expires), signature)
+    except BadSignature:
+        return False
+    return True
+
+
+def sign_membership(admin: SigningKey, *, federation: bytes, node: NodeId, epoch: int, expires: int) -> bytes:
+    """The admin's word that a node belongs to its federation in this epoch: 64 bytes, sealed to the member alone."""
+    return admin.sign(membership_bytes(federation=federation, node=node, epoch=epoch, expires=expires))
+
+
+def is_membership(shown: Membership, *, node: NodeId) -> bool:
+    """Whether the admin named in it gave it to this node."""
+    signed = membership_bytes(federation=shown.federation, node=node, epoch=shown.epoch, expires=shown.expires)
+    try:
+        verify(shown.admin.raw, signed, shown.signature)
     except BadSignature:
         return False
     return True

@@ -73,8 +73,7 @@ class Node:
     """
 
     def __init__(self, config: NodeConfig, *, clock: Clock) -> None:
-        self.config, self.clock = config, clock
-        self.started_at = clock.monotonic()
+        self.config, self.clock, self.started_at = config, clock, clock.monotonic()
         self.tasks, self.channels = TaskOwner(limit=MAX_CHANNELS), TaskOwner(limit=MAX_CHANNELS)
         self.identity = SigningKey.load(config.key_path)
         self.dicom_address, self.network_address = config.dicom, config.network
@@ -121,6 +120,7 @@ class Node:
             self.directory,
             relays=lambda: self.contacts.known() if config.relay else (),
             take=lambda connection, path: self.listener.take(connection, path=path),
+            membership=self.federation.membership,
             maps_ports=config.maps_ports,
             clock=clock,
         )

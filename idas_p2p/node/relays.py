@@ -19,6 +19,7 @@ from idas_p2p.events import log_event
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.reservation import Reservation, Take
 from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import MAX_OFFERS, RelayOffer
 
@@ -50,13 +51,21 @@ class Relays:
         identity: ours.
         candidates: bootstrap nodes, of which those that do not relay refuse.
         take: serves a connection of a dialer.
+        membership: what shows that we belong to a federation, for relays that serve members alone.
         clock: the time.
     """
 
     def __init__(
-        self, identity: SigningKey, candidates: Callable[[], Sequence[Contact]], *, take: Take, clock: Clock
+        self,
+        identity: SigningKey,
+        candidates: Callable[[], Sequence[Contact]],
+        *,
+        take: Take,
+        membership: Callable[[], Membership | None] = lambda: None,
+        clock: Clock,
     ) -> None:
         self._identity, self._candidates, self._take, self._clock = identity, candidates, take, clock
+        self._membership = membership
         self._tasks = TaskOwner(limit=MAX_CANDIDATES)
         self._places: dict[NodeId, _Place] = {}
 
@@ -89,7 +98,14 @@ class Relays:
         return LOOK_INTERVAL
 
     def _reservation(self, contact: Contact) -> Reservation:
-        return Reservation(self._identity, contact, take=self._take, on_changed=lambda: None, clock=self._clock)
+        return Reservation(
+            self._identity,
+            contact,
+            take=self._take,
+            on_changed=lambda: None,
+            membership=self._membership,
+            clock=self._clock,
+        )
 
     def _other(self, contact: Contact) -> Contact:
         """The same relay at its next address, for we may have no way to this one: IPv6 where all we have is IPv4."""

@@ -24,6 +24,7 @@ from idas_p2p.transport.dial_back import DialBackServer
 from idas_p2p.transport.mapping import Transport
 from idas_p2p.transport.reservation import Take
 from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.federation import Membership
 
 
 class Whereabouts:
@@ -35,6 +36,7 @@ class Whereabouts:
         directory: shows how others see us, and has them dial back.
         relays: bootstrap nodes at which to wait to be reached.
         take: serves a connection on which another node dials us, and the name of its path.
+        membership: what shows that we belong to a federation, for relays that serve members alone.
         maps_ports: whether to ask the router for a port.
         clock: the time.
     """
@@ -47,11 +49,12 @@ class Whereabouts:
         *,
         relays: Callable[[], Sequence[Contact]] = lambda: (),
         take: Take,
+        membership: Callable[[], Membership | None] = lambda: None,
         maps_ports: bool = True,
         clock: Clock,
     ) -> None:
         self._identity, self._configured, self._directory = identity, configured, directory
-        self.relays = Relays(identity, relays, take=take, clock=clock)
+        self.relays = Relays(identity, relays, take=take, membership=membership, clock=clock)
         self.meetings = Meetings(self.seen_as, take=take, clock=clock)
         self.meets = Meets(tcp=self.meetings.answer)
         self.port_mapping = PortMapping(enabled=maps_ports, interfaces=interface_addresses, clock=clock)

@@ -20,7 +20,20 @@ from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.relay_link import LINK_TIMEOUT, RelayLink, open_link
 from idas_p2p.transport.relayed import RELAY_PATH, answer
 from idas_p2p.wire.address import Address, Contact
-from idas_p2p.wire.relay import Incoming, Move, Ping, Pong, Refused, RelayMessage, RelayOffer, Reserve, Reserved
+from idas_p2p.wire.federation import Membership
+from idas_p2p.wire.relay import (
+    Incoming,
+    Move,
+    Ping,
+    Pong,
+    Refused,
+    RelayMessage,
+    RelayOffer,
+    RelayRefusal,
+    Reserve,
+    ReserveAsMember,
+    Reserved,
+)
 
 PING_INTERVAL: Final = 25.0  # seconds; ours: keeps a NAT's entry
 PING_TIMEOUT: Final = 10.0  # seconds the relay may take for anything; ours: then another is used
@@ -38,14 +51,23 @@ class Reservation:
         relay: where it is.
         take: serves a connection, given the kind of its path.
         on_changed: told when `offer` has changed.
+        membership: what shows that we belong to a federation; told to a relay that asks for it, and to no other.
         clock: the time.
     """
 
     def __init__(
-        self, identity: SigningKey, relay: Contact, *, take: Take, on_changed: Callable[[], None], clock: Clock
+        self,
+        identity: SigningKey,
+        relay: Contact,
+        *,
+        take: Take,
+        on_changed: Callable[[], None],
+        membership: Callable[[], Membership | None] = lambda: None,
+        clock: Clock,
     ) -> None:
         self._identity, self.relay, self._take, self._on_changed = identity, relay, take, on_changed
-        self._clock = clock
+        self._membership, self._clock = membership, clock
+        self._shown: Membership | None = None  # to this relay, when it wanted to see one
         self._answers = TaskOwner(limit=MAX_ANSWERS)
         self._given_at = 0.0  # Unix seconds; of the offer
         self.offer: RelayOffer | None = None
@@ -59,11 +81,20 @@ class Reservation:
         Raises:
             PeerUnreachable, HandshakeFailed, ChannelClosed, WireError, BadSignature: it cannot be had, or is over.
         """
+        try:
+            await self._hold()
+        except PeerUnreachable:
+            if self.refusal != RelayRefusal.MEMBERS_ONLY or (membership := self._membership()) is None:
+                raise
+            self._shown = membership
+            await self._hold()
+
+    async def _hold(self) -> None:
         link: RelayLink | None = None
         try:
             async with asyncio.timeout(LINK_TIMEOUT):
                 link = await open_link(self._identity, self.relay.node_id, self.relay.address)
-                await self._ask(link, Reserve())
+                await self._ask(link, self._request())
             await self._serve(link)
         except TimeoutError:
             raise PeerUnreachable(f"relay {self.relay}: silent") from None
@@ -81,9 +112,19 @@ class Reservation:
                     message = await link.receive()
             except TimeoutError:
                 async with asyncio.timeout(PING_TIMEOUT):
-                    await self._ask(link, Reserve() if self._is_ageing() else Ping())
+                    await self._ask(link, self._request() if self._is_ageing() or self._is_outdated() else Ping())
             else:
                 self._hear(message)
+
+    def _request(self) -> RelayMessage:
+        if self._shown is None:
+            return Reserve()
+        self._shown = self._membership() or self._shown
+        return ReserveAsMember(membership=self._shown)
+
+    def _is_outdated(self) -> bool:
+        """Whether the relay has seen the membership of an earlier epoch than ours."""
+        return self._shown is not None and self._membership() not in (None, self._shown)
 
     async def _ask(self, link: RelayLink, request: RelayMessage) -> None:
         """Send a request and hear everything until its answer has come."""

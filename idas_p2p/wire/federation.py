@@ -16,6 +16,7 @@ from idas_p2p.wire.schema import U64, Bytes32, Bytes64, Limit, decode, encode, t
 MAX_MEMBERS: Final = 1_000  # of one federation; protocol
 MAX_MANIFEST_SIZE: Final = 524_288  # bytes; protocol: 1,000 members whose names have 64 characters of 4 bytes
 MANIFEST_CONTEXT: Final = b"idas manifest 1"  # domain separation of the signature; protocol
+MEMBERSHIP_CONTEXT: Final = b"idas relay member 1"  # domain separation of the signature; protocol
 Name = Annotated[str, Limit(1, 64)]
 
 
@@ -29,6 +30,35 @@ class Secrets:
 
     def __repr__(self) -> str:
         return "Secrets(…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedForMember:
+    """What is sealed to one member: the epoch's secrets, and what it alone may show to a relay; never prints itself."""
+
+    read: Bytes32
+    write: Bytes32
+    psk: Bytes32
+    membership: Bytes64  # the admin's signature over `membership_bytes`
+
+    def __repr__(self) -> str:
+        return "SealedForMember(…)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """Shows to a relay that a node belongs to a federation in one epoch; docs/spec/federation.md section 2.8."""
+
+    admin: NodeId
+    federation: Bytes32
+    epoch: U64
+    expires: U64  # Unix seconds; the manifest's
+    signature: Bytes64  # by the admin, over `membership_bytes` with the node that shows it
+
+
+def membership_bytes(*, federation: bytes, node: NodeId, epoch: int, expires: int) -> bytes:
+    """What the admin's signature of a membership covers."""
+    return MEMBERSHIP_CONTEXT + pack([federation, node.raw, epoch, expires])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 from idas_p2p.errors import WireError
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.canonical import pack
+from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import U64, Bytes32, Bytes64, Limit, decode, encode, exactly
 
@@ -44,6 +45,9 @@ class RelayRefusal(StrEnum):
     TARGET_SILENT = "target_silent"
     RELAY_OVER_RELAY = "relay_over_relay"
     DRAINING = "draining"
+    MEMBERS_ONLY = "members_only"
+    NOT_A_MEMBER = "not_a_member"
+    MEMBERSHIP_ENDED = "membership_ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,13 @@ class RelayOffer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve:
     """Keep this link for connections to me; again on the same link prolongs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveAsMember:
+    """The same, at a relay that serves members of some federations."""
+
+    membership: Membership
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +134,10 @@ class Move:
     """This relay stops soon: reserve at another."""
 
 
-RelayMessage = Reserve | Connect | Ping | Reserved | Connected | Refused | Incoming | Pong | Move
+RelayMessage = Reserve | ReserveAsMember | Connect | Ping | Reserved | Connected | Refused | Incoming | Pong | Move
 _KINDS: Final[dict[int, type[RelayMessage]]] = {
-    1: Reserve, 2: Connect, 3: Ping, 17: Reserved, 18: Connected, 19: Refused, 20: Incoming, 21: Pong, 22: Move,
+    1: Reserve, 2: Connect, 3: Ping, 4: ReserveAsMember,
+    17: Reserved, 18: Connected, 19: Refused, 20: Incoming, 21: Pong, 22: Move,
 }  # fmt: skip
 _CODES: Final = {kind: code for code, kind in _KINDS.items()}
 

@@ -255,3 +255,18 @@ def test_an_admin_that_forges_nothing_but_repeats_an_epoch_is_refused() -> None:
     )
     assert twin.epoch == bert.federation.epoch
     assert bert.federation.install(twin, now=NOW) is ManifestRefusal.NOT_NEWER
+
+
+def test_what_shows_membership_to_a_relay_follows_the_epoch_and_ends_with_it() -> None:
+    anna, bert, carl = region()
+    before = bert.federation.membership()
+    assert before is not None
+    bert.federation.install(anna.federation.remove("Carl Practice", now=NOW), now=NOW)
+    after = bert.federation.membership()
+    assert after is not None
+    assert (after.federation, after.epoch) == (before.federation, before.epoch + 1)
+    manifest = bert.federation.manifest
+    assert manifest is not None
+    carl.federation.install(manifest, now=NOW)
+    assert carl.federation.membership() is None
+    assert Node(EVE).federation.membership() is None

@@ -16,10 +16,13 @@ from idas_p2p.access.manifest import (
     digest,
     found,
     new_secrets,
+    open_membership,
     open_secrets,
     succeed,
 )
+from idas_p2p.crypto.box import seal_to
 from idas_p2p.crypto.keys import SigningKey, random_bytes
+from idas_p2p.crypto.relaying import is_membership
 from idas_p2p.errors import NotAMember
 from idas_p2p.limits import MAX_CLOCK_SKEW
 from idas_p2p.wire.federation import MAX_MANIFEST_SIZE, MAX_MEMBERS, Manifest, Secrets
@@ -57,6 +60,25 @@ def test_each_member_reads_the_secrets_and_nobody_else_does() -> None:
     assert open_secrets(SECOND, ANNA) == open_secrets(SECOND, BERT) == SECRETS
     with pytest.raises(NotAMember, match="removed"):
         open_secrets(SECOND, CARL)
+
+
+def test_each_member_gets_what_shows_its_membership_to_a_relay_and_it_names_the_epoch() -> None:
+    for identity in (ANNA, BERT):
+        shown = open_membership(SECOND, identity)
+        assert shown is not None
+        assert (shown.admin, shown.federation, shown.epoch) == (ANNA.node_id, SECOND.federation, 2)
+        assert shown.expires == SECOND.expires
+        assert is_membership(shown, node=identity.node_id)
+        assert not is_membership(shown, node=CARL.node_id)
+    with pytest.raises(NotAMember, match="removed"):
+        open_membership(SECOND, CARL)
+
+
+def test_a_manifest_made_before_there_were_memberships_still_gives_the_secrets() -> None:
+    members = tuple(replace(m, sealed_secrets=seal_to(m.node_id, encode(SECRETS))) for m in SECOND.members)
+    older = signed(replace(SECOND, members=members))
+    assert open_secrets(older, BERT) == SECRETS
+    assert open_membership(older, BERT) is None
 
 
 def test_secrets_sealed_to_another_key_are_told_from_a_removal() -> None:

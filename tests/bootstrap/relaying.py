@@ -100,7 +100,7 @@ async def relaying(
 
 @asynccontextmanager
 async def waiting(
-    contact: Contact, identity: SigningKey = BOB, *, on_channel: Callable[[Channel], Any] = echo
+    contact: Contact, identity: SigningKey = BOB, *, on_channel: Callable[[Channel], Any] = echo, **options: Any
 ) -> AsyncIterator[Reservation]:
     """A node that listens at no port: it can be reached through the relay only."""
     owner, tasks = TaskOwner(limit=64), TaskOwner(limit=4)
@@ -112,6 +112,7 @@ async def waiting(
         take=lambda connection, path: listener.take(connection, path=path),
         on_changed=changed.set,
         clock=SystemClock(),
+        **options,
     )
     tasks.start("reservation", reservation.hold())
     async with asyncio.timeout(10):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from bootstrap.guests import GRACE
 from bootstrap.relay_settings import RelaySettings
 from bootstrap.reservations import (
     ANSWER_TIMEOUT,
@@ -19,6 +20,7 @@ from idas_p2p.crypto.relaying import VOUCHER_LIFETIME
 from idas_p2p.limits import MAX_CLOCK_SKEW
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import Connect, RelayRefusal
+from tests.bootstrap.test_guests import ADMIN, membership
 
 RELAY, ANOTHER = SigningKey(b"\7" * 32), SigningKey(b"\x08" * 32)
 A, B, C = (SigningKey(bytes([number]) * 32).node_id for number in (1, 2, 3))
@@ -164,7 +166,27 @@ def test_nodes_taken_off_the_list_are_let_go_and_the_others_stay() -> None:
     one = book()
     reserved(one, A, link="a")
     request = reserved(one, B, link="b")
-    assert one.configure(replace(SETTINGS, nodes=frozenset({B}))) == ["a"]
+    one.configure(replace(SETTINGS, nodes=frozenset({B})))
+    assert one.leaving(monotonic=0.0) == [("a", RelayRefusal.NOT_ALLOWED)]
     assert one.reserve(A, "", SITE, monotonic=0.0, now=0.0) is RelayRefusal.NOT_ALLOWED
     assert isinstance(dialled(one, request, dialer=C), tuple)
-    assert one.configure(SETTINGS) == []
+    one.configure(SETTINGS)
+    assert one.leaving(monotonic=0.0) == []
+
+
+def test_members_wait_by_what_they_show_and_leave_when_a_later_epoch_is_shown() -> None:
+    one = book(replace(SETTINGS, federations=frozenset({ADMIN.node_id})))
+    assert one.reserve(A, "a", SITE, monotonic=0.0, now=0.0) is RelayRefusal.MEMBERS_ONLY
+    for node, link, epoch in ((A, "a", 1), (B, "b", 1), (B, "b", 2)):
+        granted = one.reserve(node, link, SITE, shown=membership(node, epoch=epoch), monotonic=0.0, now=0.0)
+        assert isinstance(granted, tuple)
+    assert one.leaving(monotonic=GRACE - 1) == []
+    assert one.leaving(monotonic=GRACE) == [("a", RelayRefusal.MEMBERSHIP_ENDED)]
+    assert one.refusals == {RelayRefusal.MEMBERS_ONLY: 1, RelayRefusal.MEMBERSHIP_ENDED: 1}
+
+
+def test_a_flood_of_memberships_that_are_none_is_slowed() -> None:
+    one = book(replace(SETTINGS, federations=frozenset({ADMIN.node_id})))
+    forged = replace(membership(A), signature=bytes(64))
+    refusals = [one.reserve(A, "", SITE, shown=forged, monotonic=0.0, now=0.0) for _ in range(int(RESERVE_BURST) + 1)]
+    assert (refusals[0], refusals[-1]) == (RelayRefusal.NOT_A_MEMBER, RelayRefusal.TOO_OFTEN)

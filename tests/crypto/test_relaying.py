@@ -1,4 +1,4 @@
-"""The handshake of a node with a relay, and vouchers, without a network."""
+"""The handshake of a node with a relay, vouchers and memberships, without a network."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from idas_p2p.crypto.keys import SigningKey, random_bytes, x25519_public
 from idas_p2p.crypto.noise import HandshakeState
-from idas_p2p.crypto.relaying import PATTERN, PROLOGUE, LinkInitiator, LinkResponder, is_voucher
+from idas_p2p.crypto.relaying import PATTERN, PROLOGUE, LinkInitiator, LinkResponder, is_membership, is_voucher
 from idas_p2p.errors import HandshakeFailed
+from idas_p2p.wire.federation import Membership, membership_bytes
 from idas_p2p.wire.handshake import Introduction
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import voucher_bytes
@@ -44,6 +45,23 @@ def test_vouchers_have_their_outcomes(vector: dict[str, Any]) -> None:
     assert good == (vector["outcome"] == "success")
     if good:
         assert voucher_bytes(node=node, relay=relay, expires=vector["expires"]).hex() == vector["signed"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["memberships"], ids=lambda vector: vector["comment"])
+def test_memberships_have_their_outcomes(vector: dict[str, Any]) -> None:
+    node = NodeId(bytes.fromhex(vector["node"]))
+    shown = Membership(
+        admin=NodeId(bytes.fromhex(vector["admin"])),
+        federation=bytes.fromhex(vector["federation"]),
+        epoch=vector["epoch"],
+        expires=vector["expires"],
+        signature=bytes.fromhex(vector["signature"]),
+    )
+    good = is_membership(shown, node=node)
+    assert good == (vector["outcome"] == "success")
+    if good:
+        signed = membership_bytes(federation=shown.federation, node=node, epoch=shown.epoch, expires=shown.expires)
+        assert signed.hex() == vector["signed"]
 
 
 def test_a_node_that_introduces_another_is_refused() -> None:

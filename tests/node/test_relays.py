@@ -7,12 +7,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from bootstrap.relay_settings import RelaySettings
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.node.node import Node
 from idas_p2p.node.relays import FIRST_RETRY, LAST_RETRY, Relays
 from idas_p2p.node.views import peers
 from idas_p2p.wire.address import Contact
 from idas_p2p.wire.instance import Instance, Selection
+from idas_p2p.wire.relay import RelayRefusal
 from tests.bootstrap.relaying import Relaying, relaying
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, fill, join, make_config, retrieve, running, share, until
@@ -94,7 +98,7 @@ async def walled_pair(tmp_path: Path, *contacts: Contact) -> AsyncIterator[tuple
         await until(lambda: anna.directory.status().contacts > 0 and berg.directory.status().contacts > 0)
         await until(lambda: len(anna.whereabouts.relays.offers()) == len(contacts))
         await anna.node_record.turn()
-        berg.links._meetings = None  # images shall go through the relay too
+        berg.links._openers = ()  # images shall go through the relay too
         anna.membership.create("Lake Region")
         await join(berg, anna)
         await share(anna)
@@ -139,3 +143,25 @@ async def test_a_node_that_may_not_use_relays_neither_waits_at_one_nor_dials_thr
             await anna.whereabouts.relays.turn()
             assert (anna.whereabouts.relays.offers(), len(relay.relay)) == ((), 0)
             assert await anna.links.rungs(OURS.node_id) == ()
+
+
+async def test_a_relay_of_a_federation_serves_its_members_and_lets_go_of_one_that_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootstrap.guests.GRACE", 0.0)
+    monkeypatch.setattr("idas_p2p.transport.reservation.PING_INTERVAL", 0.05)
+    configs = [make_config(tmp_path, name) for name in ("anna", "berg")]
+    admin = SigningKey.load(configs[0].key_path).node_id
+    async with relaying(RelaySettings(enabled=True, federations=frozenset({admin}))) as relay:
+        anna_config, berg_config = (replace(config, bootstrap=(relay.contact,)) for config in configs)
+        async with running(anna_config) as anna, running(berg_config) as berg:
+            await until(lambda: relay.relay.reservations.refusals[RelayRefusal.MEMBERS_ONLY] >= 2)
+            assert len(relay.relay.reservations) == 0
+            anna.directory.add_contact(Contact(berg.network_address, berg.identity.node_id))
+            await until(lambda: anna.directory.status().contacts > 0 and berg.directory.status().contacts > 0)
+            anna.membership.create("Lake Region")
+            await join(berg, anna)
+            await until(lambda: len(relay.relay.reservations) == 2)
+            anna.membership.remove("berg Hospital")
+            await until(lambda: relay.relay.reservations.refusals[RelayRefusal.MEMBERSHIP_ENDED] > 0)
+            await until(lambda: list(relay.relay.reservations._places) == [anna.identity.node_id])

@@ -13,11 +13,15 @@ from idas_p2p.errors import ChannelClosed, IdasError, PeerUnreachable
 from idas_p2p.transport import reservation as module
 from idas_p2p.transport.reservation import Reservation
 from idas_p2p.wire.address import Contact
+from idas_p2p.wire.federation import Membership
+from idas_p2p.wire.relay import RelayRefusal
 from tests.bootstrap.relaying import RELAY, relaying, until, waiting
+from tests.bootstrap.test_guests import ADMIN, membership
 from tests.transport.pairs import BOB
 from tests.transport.test_dialer import closed_port, silent_host
 
 ON = RelaySettings(enabled=True)
+LATER = 2**40  # Unix seconds
 
 
 class Later(SystemClock):
@@ -69,6 +73,39 @@ async def test_an_ageing_voucher_is_replaced_on_the_same_link(monkeypatch: pytes
         await until(lambda: one.offer is not None and one.offer != first)
         assert len(relay.relay.reservations) == 1
         holding.cancel()
+
+
+async def test_a_membership_is_shown_where_it_is_asked_for_and_nowhere_else() -> None:
+    asked: list[int] = []
+
+    def shown() -> Membership:
+        asked.append(1)
+        return membership(BOB.node_id, expires=LATER)
+
+    async with relaying() as relay, waiting(relay.contact, membership=shown):
+        assert (len(relay.relay.reservations), asked) == (1, [])
+    async with relaying(replace(ON, federations=frozenset({ADMIN.node_id}))) as relay:
+        async with waiting(relay.contact, membership=shown) as one:
+            assert (len(relay.relay.reservations), one.refusal, asked) == (1, "", [1, 1])
+            assert relay.relay.reservations.refusals == {RelayRefusal.MEMBERS_ONLY: 1}
+        await until(lambda: not len(relay.relay.reservations))
+        with pytest.raises(PeerUnreachable, match="members_only"):
+            await make(relay.contact).hold()  # it has nothing to show
+
+
+async def test_the_membership_of_a_new_epoch_is_shown_with_the_next_ping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PING_INTERVAL", 0.01)
+    epoch = 1
+    settings = replace(ON, federations=frozenset({ADMIN.node_id}))
+    async with (
+        relaying(settings) as relay,
+        waiting(relay.contact, membership=lambda: membership(BOB.node_id, epoch=epoch, expires=LATER)),
+    ):
+        granted = relay.relay.reservations.granted
+        epoch = 2
+        await until(lambda: relay.relay.reservations.granted == granted + 1)
+        (place,) = relay.relay.reservations._places.values()
+        assert place.shown == membership(BOB.node_id, epoch=2, expires=LATER)
 
 
 async def test_a_relay_that_is_gone_ends_it() -> None:

@@ -12,16 +12,20 @@ from hypothesis import strategies as st
 
 from idas_p2p.directory.carriage import GREETING
 from idas_p2p.errors import WireError
+from idas_p2p.wire.federation import Membership
+from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import (
     ANSWER_GREETING,
     GREETING_SIZE,
     LINK_GREETING,
+    MAX_RELAY_FRAME,
     Connect,
     Incoming,
     Ping,
     Refused,
     RelayMessage,
     RelayRefusal,
+    ReserveAsMember,
     Reserved,
     from_bytes,
     to_bytes,
@@ -29,7 +33,7 @@ from idas_p2p.wire.relay import (
 from tests.wire.strategies import damaged, valid
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/relay.json").read_text())
-MESSAGES = st.one_of(*(valid(kind) for kind in (Connect, Incoming, Ping, Refused, Reserved)))
+MESSAGES = st.one_of(*(valid(kind) for kind in (Connect, Incoming, Ping, Refused, ReserveAsMember, Reserved)))
 
 
 @pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["comment"])
@@ -54,6 +58,14 @@ def test_what_parses_is_written_the_same(data: bytes) -> None:
     except WireError:
         return
     assert to_bytes(message) == data
+
+
+def test_the_longest_message_fits_a_frame() -> None:
+    largest = 2**64 - 1
+    shown = Membership(
+        admin=NodeId(bytes(32)), federation=bytes(32), epoch=largest, expires=largest, signature=bytes(64)
+    )
+    assert len(to_bytes(ReserveAsMember(membership=shown))) + 17 <= MAX_RELAY_FRAME  # the stream's own bytes, section 3
 
 
 def test_greetings_of_one_port_have_one_size_and_differ() -> None:
