@@ -24,7 +24,7 @@ from idas_p2p.wire.handshake import Purpose
 BEST: Final = frozenset({DIRECT_PATH, MEETING_PATH})
 """Paths on which the kernel carries bytes between the two nodes themselves: nothing better is looked for."""
 FIRST_LOOK: Final = {Purpose.IMAGE: 1.0, Purpose.CONTROL: 10.0}  # seconds; doubled each time it brought nothing; ours
-LAST_LOOK: Final = {Purpose.IMAGE: 30.0, Purpose.CONTROL: 300.0}  # seconds; the most between two looks; ours
+LAST_LOOK: Final = {Purpose.IMAGE: 15.0, Purpose.CONTROL: 300.0}  # seconds; the most between two looks; ours
 
 
 class Mover:

@@ -176,7 +176,7 @@ class Middle:
 
 
 @asynccontextmanager
-async def relayed(address: Address) -> AsyncIterator[tuple[Middle, Address]]:
+async def relayed(address: Address, *, port: int = 0) -> AsyncIterator[tuple[Middle, Address]]:
     """Something in the middle on the way to an address."""
     middle, tasks, writers = Middle(), list[asyncio.Task[None]](), list[asyncio.StreamWriter]()
 
@@ -186,7 +186,7 @@ async def relayed(address: Address) -> AsyncIterator[tuple[Middle, Address]]:
         for one, other in ((reader, far_writer), (far_reader, writer)):
             tasks.append(asyncio.create_task(middle.pass_on(one, other)))  # noqa: TID251
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
     try:
         yield middle, Address("127.0.0.1", server.sockets[0].getsockname()[1])
     finally:
