@@ -18,7 +18,7 @@ from typing import Any
 from idas_p2p.access.blinding import Blinder
 from idas_p2p.access.federation import psk_id
 from idas_p2p.access.invitation import Invitation
-from idas_p2p.access.manifest import ManifestRefusal, digest, found, succeed
+from idas_p2p.access.manifest import ManifestRefusal, digest, found, open_membership, succeed
 from idas_p2p.access.policy import Level, Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.access.tokens import token_places, token_record
@@ -67,6 +67,7 @@ def manifests() -> list[Vector]:
             "now": now,
             "member_seed": counted(2).hex(),
             "secrets": encode(SECRETS).hex() if outcome == "success" else "",
+            "membership": encode(open_membership(manifest, MEMBER)).hex() if outcome == "success" else "",
             "outcome": outcome,
         }
 

@@ -136,6 +136,6 @@ def test_the_vectors_have_their_outcomes(vector: dict[str, Any]) -> None:
     assert digest(manifest).hex() == vector["digest"]
     assert (check_manifest(manifest, before, now=vector["now"]) or "success") == vector["outcome"]
     if vector["outcome"] == "success":
-        assert (
-            encode(open_secrets(manifest, SigningKey(bytes.fromhex(vector["member_seed"])))).hex() == vector["secrets"]
-        )
+        member = SigningKey(bytes.fromhex(vector["member_seed"]))
+        assert encode(open_secrets(manifest, member)).hex() == vector["secrets"]
+        assert encode(open_membership(manifest, member)).hex() == vector["membership"]
