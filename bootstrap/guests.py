@@ -2,7 +2,8 @@
 
 A member shows what its admin signed for it in the newest manifest. The relay knows the admin's NodeId alone, asks
 nobody, and learns no roster. Who was removed still has what was signed in an earlier epoch: it counts until somebody
-shows a later one, and GRACE longer, while the others fetch their manifest.
+shows a later one, and GRACE longer, while the others fetch their manifest. Admins who are listed are trusted with the
+epochs of any federation: one may have several, of whom each signs now and then.
 Belongs here: deciding. Not here: places (reservations.py), time (passed in). Source: docs/spec/relay.md section 4.5.
 """
 
@@ -22,8 +23,6 @@ from idas_p2p.wire.relay import RelayRefusal
 GRACE: Final = 120.0  # seconds an epoch counts after a later one was shown; ours: members look for it every 20 s
 MAX_FEDERATIONS: Final = 1_024  # whose newest epoch is remembered; ours: an admin may sign for any number
 
-Federation = tuple[NodeId, bytes]  # its admin and its own 32 bytes: both, for it is the admin's key that counts
-
 
 @dataclass(slots=True)
 class _Newest:
@@ -41,7 +40,7 @@ class Guests:
 
     def __init__(self, settings: RelaySettings) -> None:
         self._settings = settings
-        self._newest: OrderedDict[Federation, _Newest] = OrderedDict()
+        self._newest: OrderedDict[bytes, _Newest] = OrderedDict()  # by federation
 
     def configure(self, settings: RelaySettings) -> None:
         """Decide by other lists from now on."""
@@ -80,16 +79,15 @@ class Guests:
         return RelayRefusal.MEMBERSHIP_ENDED if self._is_past(shown, monotonic) else None
 
     def _note(self, shown: Membership, monotonic: float) -> None:
-        key = (shown.admin, shown.federation)
-        newest = self._newest.pop(key, None)
+        newest = self._newest.pop(shown.federation, None)
         if newest is None or shown.epoch > newest.epoch:
             newest = _Newest(shown.epoch, monotonic, newest.epoch if newest else shown.epoch)
-        self._newest[key] = newest
+        self._newest[shown.federation] = newest
         while len(self._newest) > MAX_FEDERATIONS:
             self._newest.popitem(last=False)
 
     def _is_past(self, shown: Membership, monotonic: float) -> bool:
-        newest = self._newest.get((shown.admin, shown.federation))
+        newest = self._newest.get(shown.federation)
         if newest is None or shown.epoch >= newest.epoch:
             return False
         return shown.epoch < newest.before or monotonic >= newest.since + GRACE

@@ -19,7 +19,7 @@ TABLE: Final = """\
 [relay]
 enabled = {enabled}    # carry sealed streams between nodes of which one cannot be reached; they cost bandwidth
 nodes = []    # NodeIds that may be reached through this relay; this and `federations` empty: every node
-federations = []    # NodeIds of the admins of federations, whose members may be reached through this relay as well
+federations = []    # NodeIds of all admins of federations, whose members may be reached through this relay as well
 reservations = 10000    # nodes that wait here at once
 reservations_per_block = 256    # of them from one site: a /24 of IPv4 or a /48 of IPv6; one address if it is private
 sessions = 1000    # streams carried at once

@@ -99,6 +99,13 @@ def test_epochs_of_two_federations_of_one_admin_are_apart() -> None:
     assert asked(guests, B, other, at=1_000.0) is None
 
 
+def test_of_several_admins_of_one_federation_the_last_epoch_of_any_counts() -> None:
+    guests = Guests(replace(MEMBERS, federations=frozenset({ADMIN.node_id, STRANGER.node_id})))
+    assert asked(guests, A, membership(A, epoch=1)) is None
+    assert asked(guests, B, membership(B, epoch=2, admin=STRANGER)) is None
+    assert guests.may_stay(A, membership(A, epoch=1), monotonic=GRACE) is RelayRefusal.MEMBERSHIP_ENDED
+
+
 def test_a_stranger_cannot_bring_an_epoch_forward() -> None:
     guests = Guests(MEMBERS)
     assert asked(guests, A, membership(A)) is None
