@@ -11,13 +11,17 @@
     │   └── ArchiveFailed, DestinationFailed, MalformedInstance, InstanceChanged, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration, BadCode, BadQuery, NoSuchThing
-    │   ├── NotAMember, NotAnAdmin, NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
+    │   ├── NotAMember, NotAnAdmin, AwaitingApproval
+    │   ├── NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
     │   ├── UnknownDestination, UnknownCaller
     │   └── DatabaseDamaged, DatabaseTooNew, StorageRefused
     └── Unreachable         nobody's fault: try again
-        ├── PeerUnreachable, ArchiveUnreachable, DestinationUnreachable, DirectoryUnreachable
+        ├── PeerUnreachable
+        │   └── ProxyRefused
+        ├── ArchiveUnreachable, DestinationUnreachable, DirectoryUnreachable
         ├── ChannelClosed, NodeStopping, Busy
-        └── SpoolFull, DatabaseBusy, DatabaseFull, DatabaseUnreachable
+        ├── SpoolFull, DatabaseBusy, DatabaseFull, DatabaseUnreachable
+        └── AuditUnavailable
 
 The docstring of a class is what the user reads: what happened, then what to do next. The text given when raising says
 which thing it happened to, and never holds patient data.
@@ -174,6 +178,15 @@ class NotAnAdmin(UserError):
     code = "user.not_an_admin"
 
 
+class AwaitingApproval(UserError):
+    """The federation's administrator has to approve this node first: `idas federation approve` there.
+
+    Nothing more to do here: the node asks again by itself and joins when it is approved; see `idas status`.
+    """
+
+    code = "user.awaiting_approval"
+
+
 class NodeNotRunning(UserError):
     """This command needs the node to run. Start it with `idas run DIR` and try again."""
 
@@ -246,6 +259,12 @@ class PeerUnreachable(Unreachable):
     code = "unreachable.peer"
 
 
+class ProxyRefused(PeerUnreachable):
+    """The HTTP proxy of this network did not let a connection through. Check `proxy` in node.toml, or ask who runs it."""
+
+    code = "unreachable.peer.proxy"
+
+
 class ArchiveUnreachable(Unreachable):
     """The archive did not answer. Check that it runs, and its address in `idas archive list`."""
 
@@ -298,6 +317,12 @@ class DatabaseUnreachable(Unreachable):
     """The database server did not answer. Check that it runs, and the database URL in node.toml."""
 
     code = "unreachable.database"
+
+
+class AuditUnavailable(Unreachable):
+    """The audit log cannot be written, and nothing is served unrecorded. Free space in the node's folder, try again."""
+
+    code = "unreachable.audit"
 
 
 class Busy(Unreachable):

@@ -1,0 +1,226 @@
+"""The node's audit log at work: an event becomes a record before whoever noted it goes on.
+
+Law: what is noted is with the operating system when `note` returns, so that the end of the process loses nothing that
+was answered; the disk has it within SYNC_PAUSE, and when `settled` returns. When it cannot be written, `note` refuses,
+and with it the work. Belongs here: numbers, time, when the disk is waited for, segments, retention. Not here: files
+(store/audit_log.py), the sum (access/audit/chain.py). Source: docs/spec/audit.md, docs/decisions/audit-durability.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from idas_p2p.access.audit import events
+from idas_p2p.access.audit.chain import State, digest_of, sign_head, sign_segment, start
+from idas_p2p.clock import Clock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.errors import AuditUnavailable, SpoolFull, StorageRefused, WireError
+from idas_p2p.events import log_event
+from idas_p2p.node.audit_settings import AuditSettings
+from idas_p2p.store.audit_log import FOLDER, AuditLog, Segment
+from idas_p2p.wire.audit import NONCE_SIZE, AuditHead, AuditRecord, Event
+from idas_p2p.wire.audit_file import read_frames, segment_start
+from idas_p2p.wire.schema import encode
+
+SYNC_PAUSE: Final = 0.2  # seconds between two waits for the disk while records come; ours: a power cut loses no more
+SETTLE_TIMEOUT: Final = 10.0  # seconds the disk may take before the work that waits for it is refused; ours
+KEEP_INTERVAL: Final = 3_600.0  # seconds between looks for segments that are too old; ours
+
+Run = Callable[..., Awaitable[Any]]
+"""Runs a function and its arguments in a thread."""
+
+
+class Auditor:
+    """Writes one node's log.
+
+    Args:
+        folder: the node's.
+        identity: signs.
+        clock: the time.
+        random_bytes: secret bytes, so many.
+        settings: how long records are kept, and how many bytes.
+
+    Raises:
+        AuditUnavailable: the log cannot be opened.
+        NodeAlreadyRunning: another process writes it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        identity: SigningKey,
+        *,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        settings: AuditSettings,
+    ) -> None:
+        self._identity, self._clock, self._random_bytes, self._settings = identity, clock, random_bytes, settings
+        self._refused = 0  # events since a record could be written last
+        self._broken = ""  # why the disk cannot be relied on any more; empty while it can
+        self._changed, self._hurry = asyncio.Event(), asyncio.Event()
+        self._settling = asyncio.Condition()
+        self.state = start(identity.node_id)
+        try:
+            self._log = AuditLog(folder / FOLDER)
+            torn = self._resume()
+        except (SpoolFull, StorageRefused) as error:
+            raise AuditUnavailable(error.detail) from error
+        self._on_disk = self.state  # what was read at the start lies on the disk
+        if torn:
+            self.note(events.recovered(f"{torn} bytes after record {self.state.count} could not be read; set aside"))
+
+    @property
+    def on_disk(self) -> State:
+        """What a power cut cannot undo; nothing later is told to a peer."""
+        return self._on_disk
+
+    @property
+    def refused(self) -> int:
+        """Events that could not be recorded since a record was written last; 0 when all is well."""
+        return self._refused
+
+    @property
+    def folder(self) -> Path:
+        """Where the segments are."""
+        return self._log.folder
+
+    def head(self) -> AuditHead:
+        """Our signed word on what lies on the disk."""
+        return sign_head(self._identity, self._on_disk, now=self._clock.now())
+
+    def note(self, event: Event) -> None:
+        """Write a record of an event.
+
+        Raises:
+            AuditUnavailable: it cannot be written; what it is about must not be done.
+        """
+        if self._refused:
+            refused, self._refused = self._refused, 0
+            try:
+                self._write(events.recovered(f"{refused} requests were refused while nothing could be recorded"))
+            except AuditUnavailable:
+                self._refused = refused + 1
+                raise
+        try:
+            self._write(event)
+        except AuditUnavailable as error:
+            self._refused += 1
+            log_event("audit_unavailable", reason=error.detail)
+            raise
+
+    async def settled(self) -> None:
+        """Return when the disk has everything noted so far.
+
+        Raises:
+            AuditUnavailable: it does not take it.
+        """
+        wanted = self.state.count
+        self._hurry.set()
+        try:
+            async with asyncio.timeout(SETTLE_TIMEOUT), self._settling:
+                await self._settling.wait_for(lambda: self._on_disk.count >= wanted or bool(self._broken))
+        except TimeoutError:
+            raise AuditUnavailable("the disk does not take the record") from None
+        if self._broken:
+            raise AuditUnavailable(self._broken)
+
+    async def sync_turn(self, run: Run) -> float:
+        """Wait for records, then for the disk; return seconds until the next turn."""
+        await self._changed.wait()
+        await self.sync(run)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SYNC_PAUSE):
+                await self._hurry.wait()
+        return 0.0
+
+    async def sync(self, run: Run) -> None:
+        """Bring what was noted so far to the disk.
+
+        Raises:
+            AuditUnavailable: the disk refuses. Whether it has what was written since the last time cannot be known
+                then, so nothing more is recorded until the node is started again.
+        """
+        self._changed.clear()
+        self._hurry.clear()
+        state = self.state
+        try:
+            await run(self._log.sync)
+        except (SpoolFull, StorageRefused) as error:
+            self._broken = f"the disk failed ({error.detail}); restart the node"
+        async with self._settling:
+            if not self._broken:
+                self._on_disk = max(self._on_disk, state, key=lambda one: one.count)
+            self._settling.notify_all()
+        if self._broken:
+            raise AuditUnavailable(self._broken)
+
+    async def keep_turn(self, run: Run) -> float:
+        """Let go of segments that are older than they must be kept, and say so in the log; return seconds."""
+        oldest, *newer = self._log.segments()
+        while newer and newer[0].head().at_ms / 1_000 < self._clock.now() - self._settings.keep_seconds:
+            last = newer[0].head()
+            self.note(events.log_used("", f"records up to {last.before} let go: older than {self._settings.kept}"))
+            await self.sync(run)
+            await run(self._log.drop, oldest)
+            log_event("audit_segment_dropped", count=last.before)
+            oldest, *newer = newer
+        return KEEP_INTERVAL
+
+    def close(self) -> None:
+        """Bring everything to the disk and let others write."""
+        self._log.close()
+
+    def _write(self, event: Event) -> None:
+        if self._broken:
+            raise AuditUnavailable(self._broken)
+        record = AuditRecord(
+            number=self.state.count + 1,
+            at_ms=int(self._clock.now() * 1_000),
+            nonce=self._random_bytes(NONCE_SIZE),
+            event=event,
+        )
+        body = encode(record)
+        state = self.state.after(digest_of(body))
+        try:
+            if self._log.size >= self._settings.segment_bytes:
+                self._begin_segment()
+            self._log.append(body, state.chain)
+        except (SpoolFull, StorageRefused) as error:
+            raise AuditUnavailable(error.detail) from error
+        self.state = state
+        self._changed.set()
+
+    def _begin_segment(self) -> None:
+        total = self._log.total_bytes()
+        if total + self._settings.segment_bytes > self._settings.max_bytes:
+            raise AuditUnavailable(f"the log has {total} bytes; raise audit.max_gb, or lower audit.keep_days")
+        self._log.begin(sign_segment(self._identity, self.state, now=self._clock.now()))
+
+    def _resume(self) -> int:
+        """Find the end of the log; return how many bytes there could not be read."""
+        before = self._log.segments()
+        if not before:
+            self._log.begin(sign_segment(self._identity, self.state, now=self._clock.now()))
+            return 0
+        self.state, end = _replayed(before[-1])
+        return self._log.resume(before[-1], end)
+
+
+def _replayed(segment: Segment) -> tuple[State, int]:
+    """The state after the last record that is whole and follows from those before it, and where that record ends."""
+    try:
+        head = segment.head()
+    except WireError as error:
+        raise AuditUnavailable(f"{segment.path.name} is no segment of an audit log: {error.detail}") from None
+    data = segment.data()
+    state, end = State(head.before, head.chain), len(segment_start(head))
+    for frame in read_frames(data, end):
+        after = state.after(digest_of(frame.body))
+        if after.chain != frame.chain:
+            break
+        state, end = after, frame.end
+    return state, end
