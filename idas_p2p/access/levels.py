@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.level import Action, Base, BurnedIn, Level, Option, Region
@@ -38,6 +39,7 @@ MAX_ACTIONS: Final = 1_024  # of one level; ours
 MAX_REGIONS: Final = 256  # of one level; ours
 MAX_BOXES: Final = 64  # of one region; ours
 MAX_SIDE: Final = 65_535  # pixels; Rows and Columns have VR US
+E = TypeVar("E", bound=StrEnum)
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,22}")  # with its digest it fits a ticket's level, 32 characters
 _UID_ROOT: Final = re.compile(r"[0-2](\.(0|[1-9]\d{0,15})){1,8}")
 _KEYS: Final = frozenset({"base", "options", "hides_ids", "project", "domain", "uid_root", "regions", "burned_in"})
@@ -144,10 +146,12 @@ def _region(name: str, given: Any) -> Region:
         raise BadConfiguration(f"level {name}: boxes is a list of [x, y, width, height] in pixels")
     if not any(given.get(key) for key in texts):
         raise BadConfiguration(f"level {name}: a region names a modality, manufacturer or model")
-    sizes = {key: given.get(key, 0) for key in numbers}
-    if not all(_is_side(value) for value in sizes.values()):
+    rows, columns = (given.get(key, 0) for key in numbers)
+    if not _is_side(rows) or not _is_side(columns):
         raise BadConfiguration(f"level {name}: rows and columns are numbers of pixels")
-    return Region(boxes=tuple(map(tuple, boxes)), **{key: _text(name, key, given) for key in texts}, **sizes)
+    modality, manufacturer, model = (_text(name, key, given) for key in texts)
+    places = tuple((x, y, width, height) for x, y, width, height in boxes)
+    return Region(boxes=places, modality=modality, manufacturer=manufacturer, model=model, rows=rows, columns=columns)
 
 
 def _is_side(value: Any) -> bool:
@@ -165,11 +169,11 @@ def _uid_root(name: str, table: Mapping[str, Any]) -> str:
     return root
 
 
-def _choice(name: str, key: str, text: Any, kind: type[Any]) -> Any:
+def _choice(name: str, key: str, text: Any, kind: type[E]) -> E:
     try:
         return kind(text)
     except ValueError:
-        raise BadConfiguration(f"level {name}: {key} {text!r}: known are {', '.join(kind)}") from None
+        raise BadConfiguration(f"level {name}: {key} {text!r}: known are {', '.join(map(str, kind))}") from None
 
 
 def _list(name: str, key: str, table: Mapping[str, Any]) -> list[str]:

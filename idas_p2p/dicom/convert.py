@@ -60,7 +60,7 @@ def _converted(data: bytes, source: str, target: str) -> bytes:
     """Inflate, decode, recode, deflate: as many of these as are needed."""
     replacements: dict[int, tuple[bytes, bytes]] = {}
     if source == DeflatedExplicitVRLittleEndian:
-        data = _inflated(data)
+        data = inflated(data)
     elif source in LOSSLESS:
         replacements = _replacements(decode_pixels(data, source))
     implicit, to_implicit = source == ImplicitVRLittleEndian, target == ImplicitVRLittleEndian
@@ -71,7 +71,7 @@ def _converted(data: bytes, source: str, target: str) -> bytes:
         data = recode(
             data, implicit=implicit, big_endian=big_endian, to_implicit=to_implicit, replacements=replacements
         )
-    return _deflated(data) if target == DeflatedExplicitVRLittleEndian else data
+    return deflated(data) if target == DeflatedExplicitVRLittleEndian else data
 
 
 def _check_words(data: bytes, source: str) -> None:
@@ -91,7 +91,13 @@ def _replacements(pixels: DecodedPixels) -> dict[int, tuple[bytes, bytes]]:
     }
 
 
-def _inflated(data: bytes) -> bytes:
+def inflated(data: bytes) -> bytes:
+    """A data set as it was before it was deflated, PS3.5 section A.5.
+
+    Raises:
+        MalformedInstance: it is none.
+        CannotConvert: it is too large.
+    """
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         plain = inflater.decompress(data, MAX_SIZE)
@@ -102,7 +108,8 @@ def _inflated(data: bytes) -> bytes:
     return plain
 
 
-def _deflated(data: bytes) -> bytes:
+def deflated(data: bytes) -> bytes:
+    """A data set deflated, padded to even length."""
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = deflater.compress(data) + deflater.flush()
     return packed + b"\0" * (len(packed) % 2)  # PS3.5 section A.5

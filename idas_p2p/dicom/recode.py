@@ -118,7 +118,7 @@ class _Recoder:
         else:
             (length,) = self._long.unpack_from(self._data, self._offset + 4)
             self._offset += 8
-            vr = _vr_of(tag, signed=self._signed) if group != 0xFFFE else b""
+            vr = vr_of(tag, signed=self._signed) if group != 0xFFFE else b""
         return tag, vr, length
 
     def _delimiter(self, tag: int, length: int) -> None:
@@ -212,7 +212,7 @@ class _Recoder:
         return head + (b"UN" if vr in SHORT_VRS else vr) + struct.pack("<HL", 0, length)
 
 
-def _vr_of(tag: int, *, signed: bool) -> bytes:
+def vr_of(tag: int, *, signed: bool) -> bytes:
     """The VR of an element that came without, PS3.5 section 6.2.2 and Annex A.1."""
     if tag >> 16 & 1:
         return b"LO" if 0x10 <= tag & 0xFFFF <= 0xFF else b"UN"

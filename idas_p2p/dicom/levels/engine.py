@@ -1,0 +1,196 @@
+"""An instance as a level shows it: its data set changed, its pixels the same bytes.
+
+Law: the same instance at the same level with the same key gives the same bytes, on every machine and at every time, so
+that a transfer can be resumed. Belongs here: one instance from end to end. Not here: single elements (deeds.py).
+Source: docs/spec/access.md section 4; PS3.15 section E.1.1.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import Final
+
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from idas_p2p.blob import Blob, MemoryBlob
+from idas_p2p.dicom.convert import deflated, inflated
+from idas_p2p.dicom.levels.burned_in import Frame, blank, boxes_to_blank
+from idas_p2p.dicom.levels.deeds import Doer, Subject
+from idas_p2p.dicom.levels.keys import Pseudonyms
+from idas_p2p.dicom.levels.marks import marks
+from idas_p2p.dicom.levels.plan import Plan
+from idas_p2p.dicom.levels.rebuild import Place, Rebuilder
+from idas_p2p.dicom.levels.scrub import Scrubber
+from idas_p2p.dicom.levels.spliced import Spliced
+from idas_p2p.dicom.levels.subject import Head, subject_of
+from idas_p2p.dicom.levels.tree import ITEM, SEQUENCE_END, UNDEFINED, Element, Encoding, Tree, Truncated
+from idas_p2p.errors import MalformedInstance
+from idas_p2p.wire.instance import Instance
+
+FIRST_READ: Final = 262_144  # bytes of a large instance, enough for nearly every head; ours
+READ_WHOLE: Final = 4_194_304  # bytes up to which an instance is read at once; ours
+MAX_HEAD: Final = 268_435_456  # bytes before the pixels; ours
+_FRAME_NUMBERS: Final = (0x00280010, 0x00280011, 0x00280002, 0x00280100, 0x00280006)
+
+
+class Engine:
+    """Applies one level.
+
+    Args:
+        plan: what the level does.
+        pseudonyms: of its project.
+    """
+
+    def __init__(self, plan: Plan, pseudonyms: Pseudonyms) -> None:
+        self._plan, self._pseudonyms = plan, pseudonyms
+
+    def uid(self, original: str) -> str:
+        """What a study, series or instance is called at this level."""
+        return self._pseudonyms.uid(original.encode()).decode() if self._plan.maps_uids else original
+
+    def apply(self, instance: Instance) -> Instance:
+        """The instance as the level shows it.
+
+        Raises:
+            AccessDenied: text may be burned into its pixels.
+            MalformedInstance: it cannot be read.
+            CannotConvert: it is deflated and too large.
+            OSError: it cannot be read from the disk.
+        """
+        data, is_deflated = instance.data, instance.transfer_syntax_uid == DeflatedExplicitVRLittleEndian
+        if is_deflated:
+            data = MemoryBlob(inflated(data.read()))
+        levelled = self._apply(data, instance.transfer_syntax_uid, instance.sop_class_uid)
+        if is_deflated:
+            levelled = MemoryBlob(deflated(levelled.read()))
+        return replace(
+            instance,
+            study_uid=self.uid(instance.study_uid),
+            series_uid=self.uid(instance.series_uid),
+            sop_instance_uid=self.uid(instance.sop_instance_uid),
+            data=levelled,
+        )
+
+    def _apply(self, blob: Blob, transfer_syntax_uid: str, sop_class_uid: str) -> Blob:
+        encoding = Encoding(
+            implicit=transfer_syntax_uid == ImplicitVRLittleEndian,
+            big_endian=transfer_syntax_uid == ExplicitVRBigEndian,
+        )
+        data, tree, elements = _read_head(blob, encoding)
+        head = Head(data, elements, encoding)
+        subject = subject_of(head, self._plan.of(sop_class_uid), self._pseudonyms)
+        pixels = tree.pixels
+        is_cleaned, cleaned = False, b""
+        if self._plan.is_deidentified:
+            rows, columns, *_ = numbers = [head.number(tag) for tag in _FRAME_NUMBERS]
+            boxes = boxes_to_blank(
+                self._plan.level,
+                head.text,
+                rows=rows if pixels else 0,
+                columns=columns,
+                has_hidden_overlay=head.has_hidden_overlay(),
+            )
+            if boxes and pixels is not None:
+                is_cleaned, frame = True, Frame(rows, columns, numbers[2] or 1, numbers[3], numbers[4] == 1)
+                length = 0 if tree.pixels_length == UNDEFINED else tree.pixels_length
+                cleaned = blank(blob.read(pixels.value, length), frame, boxes, transfer_syntax_uid)
+        added = marks(self._plan.level, head, was_cleaned=is_cleaned) if self._plan.is_deidentified else []
+        new_head = self._rebuilt(head, added, subject, sop_class_uid)
+        if pixels is None:
+            return MemoryBlob(new_head)
+        new_head += data[pixels.start : pixels.value]
+        end = _behind_pixels(blob, data, pixels, tree.pixels_length)
+        tail = self._tail(blob, end, encoding, subject, sop_class_uid)
+        if is_cleaned:
+            return MemoryBlob(new_head + cleaned + tail)
+        if blob.size <= READ_WHOLE:
+            return MemoryBlob(b"".join((new_head, memoryview(data)[pixels.value : end], tail)))
+        return Spliced(new_head, blob, pixels.value, end - pixels.value, tail)
+
+    def _rebuilt(self, head: Head, added: list[tuple[int, bytes]], subject: Subject, sop_class_uid: str) -> bytes:
+        """Every element before the pixels as the level shows it, with some more in their places."""
+        data, elements = head.data, head.elements
+        doer = Doer(data, self._plan.of(sop_class_uid), subject, self._pseudonyms)
+        rebuilder = Rebuilder(data, head.encoding, doer)
+        place = Place(0, elements, head.encoding.implicit)
+        pieces, first, start = list[bytes](), 0, 0
+        for tag, encoded in added:
+            last = next((i for i in range(first, len(elements)) if elements[i].tag >= tag), len(elements))
+            end = elements[last].start if last < len(elements) else head.end
+            pieces += rebuilder.rebuild(elements[first:last], start, end, place) or [data[start:end]]
+            pieces.append(encoded)
+            if last < len(elements) and elements[last].tag == tag:
+                end, last = elements[last].end, last + 1
+            first, start = last, end
+        pieces += rebuilder.rebuild(elements[first:], start, head.end, place) or [data[start : head.end]]
+        return self._scrubbed(b"".join(pieces), head.encoding, subject)
+
+    def _tail(self, blob: Blob, start: int, encoding: Encoding, subject: Subject, sop_class_uid: str) -> bytes:
+        """What follows the pixels, as the level shows it."""
+        data = blob.read(start) if start < blob.size else b""
+        if not data:
+            return b""
+        if len(data) > MAX_HEAD:
+            raise MalformedInstance("too much follows the pixels")
+        tree = Tree(data, encoding)
+        try:
+            elements = tree.read()
+        except Truncated:
+            raise MalformedInstance("the data set is cut short") from None
+        if tree.pixels is not None:
+            raise MalformedInstance("there are two kinds of pixels")
+        doer = Doer(data, self._plan.of(sop_class_uid), subject, self._pseudonyms)
+        pieces = Rebuilder(data, encoding, doer).rebuild(elements, 0, len(data), Place(0, elements, encoding.implicit))
+        return data if pieces is None else self._scrubbed(b"".join(pieces), encoding, subject)
+
+    def _scrubbed(self, data: bytes, encoding: Encoding, subject: Subject) -> bytes:
+        """The same without identifiers that stood where none should."""
+        if not subject.identity.may_occur(data):
+            return data
+        elements = Tree(data, encoding).read()
+        scrubber = Scrubber(data, subject.identity, subject.codecs)
+        pieces = Rebuilder(data, encoding, scrubber).rebuild(
+            elements, 0, len(data), Place(0, elements, encoding.implicit)
+        )
+        return data if pieces is None else b"".join(pieces)
+
+
+def _read_head(blob: Blob, encoding: Encoding) -> tuple[bytes, Tree, list[Element]]:
+    """Bytes enough to hold every element before the pixels, and these."""
+    size = blob.size if blob.size <= READ_WHOLE else FIRST_READ
+    while True:
+        data = blob.read(0, size)
+        tree = Tree(data, encoding)
+        try:
+            elements = tree.read()
+        except Truncated:
+            if size >= blob.size or size >= MAX_HEAD:
+                raise MalformedInstance("the data set is cut short") from None
+            size *= 4
+        else:
+            if tree.pixels is None and size < blob.size:  # it ended with an element, and more follow
+                size *= 4
+                continue
+            return data, tree, elements
+
+
+def _behind_pixels(blob: Blob, data: bytes, pixels: Element, length: int) -> int:
+    """Offset of what follows the pixels."""
+    if length != UNDEFINED:
+        end = pixels.value + length
+        if end > blob.size:
+            raise MalformedInstance("the data set is cut short")
+        return end
+    offset, is_whole = pixels.value, len(data) == blob.size
+    while True:
+        header = data[offset : offset + 8] if is_whole else blob.read(offset, 8)
+        if len(header) < 8:
+            raise MalformedInstance("the pixels are cut short")
+        group, number, size = struct.unpack("<HHL", header)
+        offset += 8
+        if group << 16 | number == SEQUENCE_END:
+            return offset
+        if group << 16 | number != ITEM or size == UNDEFINED:
+            raise MalformedInstance("encapsulated data holds something that is no fragment")
+        offset += size

@@ -1,0 +1,55 @@
+"""Identifiers of this patient in whatever is kept: cut out of text, blanked in what is no text.
+
+Law: what is kept at a level holds no name or number that the level takes away, in whatever element it was put. Belongs
+here: looking at every value again. Not here: what is looked for (text.py). Source: docs/spec/access.md section 4.3.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Final
+
+from idas_p2p.dicom.charset import decode
+from idas_p2p.dicom.levels import values
+from idas_p2p.dicom.levels.rebuild import Decision, Enter, Place
+from idas_p2p.dicom.levels.text import Identity
+from idas_p2p.dicom.levels.tree import Element
+
+_OPAQUE: Final = frozenset({b"UN", b"OB"})
+_PHRASES: Final = frozenset({b"CS", b"AE", b"UR"})  # of terms only a whole name is cut: a part may be a term
+MIN_BLANKED: Final = 4  # bytes; shorter ones stand in numbers by chance
+_CHARACTER_SET: Final = 0x00080005
+_OWN: Final = frozenset({0x00100010, 0x00100020})  # the pseudonym
+
+
+class Scrubber:
+    """Decides for the elements of one instance that was levelled (rebuild.Decider).
+
+    Args:
+        data: what the offsets of elements mean.
+        identity: what must not be found.
+        codecs: of its text.
+    """
+
+    def __init__(self, data: bytes, identity: Identity, codecs: tuple[str, ...]) -> None:
+        self._data, self._identity, self._codecs = data, identity, codecs
+        long = [re.escape(needle) for needle in identity.needles if len(needle) >= MIN_BLANKED]
+        self._blanked = re.compile(b"|".join(long), re.IGNORECASE) if long else None
+
+    def decide(self, element: Element, place: Place) -> Decision:
+        """What becomes of an element."""
+        if element.items is not None:
+            return Enter()
+        vr, raw = element.vr, self._data[element.value : element.end]
+        if element.tag in _OWN or element.tag == _CHARACTER_SET:
+            return None
+        if not self._identity.may_occur(raw):
+            return None
+        if vr in values.TEXTS or vr in _PHRASES:
+            text = decode(raw, self._codecs, is_name=vr == b"PN")
+            change = partial(self._identity.without, parts=vr not in _PHRASES)
+            return values.recoded(text, change, self._codecs)
+        if vr in _OPAQUE and self._blanked is not None and self._blanked.search(raw):
+            return self._blanked.sub(lambda match: b" " * len(match[0]), raw)
+        return None
