@@ -18,8 +18,9 @@ from typing import Any
 from idas_p2p.access.blinding import Blinder
 from idas_p2p.access.federation import psk_id
 from idas_p2p.access.invitation import Invitation
+from idas_p2p.access.levels import FULL
 from idas_p2p.access.manifest import ManifestRefusal, digest, found, open_membership, succeed
-from idas_p2p.access.policy import Level, Requester
+from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.access.tokens import token_places, token_record
 from idas_p2p.blob import MemoryBlob
@@ -188,7 +189,7 @@ def claims() -> list[Vector]:
 def tickets() -> list[Vector]:
     """A ticket, who shows it for what, and whether it is honoured; docs/spec/exchange.md section 4."""
     requester = Requester(node_id=MEMBER.node_id, institution="Bert Clinic", user="dr.b")
-    ticket = TicketOffice(counted(11)).issue(requester, "1.2.3", Level.FULL, now=NOW)
+    ticket = TicketOffice(counted(11)).issue(requester, "1.2.3", FULL, now=NOW)
     good: Vector = {
         "comment": "as issued",
         "key": counted(11).hex(),

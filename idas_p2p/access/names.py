@@ -20,29 +20,30 @@ def unfit(name: str) -> str | None:
         return f"a name has 1 to {MAX_NAME_SIZE} characters"
     if not name.isprintable() or name != " ".join(name.split()):
         return "a name has printable characters, and single spaces only between words"
-    if _node_id(name) is not None:
+    if node_named(name) is not None:
         return "a NodeId is not a name"
     return None
 
 
 def same_name(one: str, other: str) -> bool:
     """Whether two names differ at most in case and in the form of their characters."""
-    return _folded(one) == _folded(other)
+    return folded(one) == folded(other)
 
 
 def means(name: str, node_id: NodeId, institution: str) -> bool:
     """Whether an operator who writes `name` means this node, called `institution`."""
-    named = _node_id(name)
+    named = node_named(name)
     return same_name(name, institution) if named is None else named == node_id
 
 
-def _node_id(text: str) -> NodeId | None:
+def node_named(text: str) -> NodeId | None:
+    """The node a text means by its NodeId; None when it is a name."""
     try:
         return NodeId.parse(text)
     except WireError:
         return None
 
 
-def _folded(name: str) -> str:
-    """Unicode Standard Annex 15, compatibility composition, then case folding."""
+def folded(name: str) -> str:
+    """One text for all spellings of a name: Unicode Standard Annex 15, compatibility composition, then case folding."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

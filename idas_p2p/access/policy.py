@@ -1,97 +1,69 @@
 """Who may see what: ordered rules, the first that matches decides, and no match means nothing is seen.
 
-Belongs here: the decision. Not here: where rules are kept (store/settings.py), who asks (node/callers.py).
-Source: docs/security.md section 3.
+Belongs here: a rule, and what it means by itself. Not here: finding the rule among thousands (compiled.py), where rules
+are kept (store/settings.py, policy_file.py), who asks (node/callers.py). Source: docs/spec/access.md section 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from idas_p2p.access.names import means
-from idas_p2p.errors import BadConfiguration
-from idas_p2p.wire.ids import NodeId
-
-
-class Level(StrEnum):
-    """How much of a study someone may have."""
-
-    FULL = "full"
-    NONE = "none"
-
-    @classmethod
-    def parse(cls, text: str) -> Level:
-        """Read a level as an operator writes it.
-
-        Raises:
-            BadConfiguration: not a level this version knows.
-        """
-        try:
-            return cls(text)
-        except ValueError:
-            raise BadConfiguration(f"level {text!r}: known are {', '.join(cls)}") from None
-
-
-class SubjectKind(StrEnum):
-    """The kinds of subject a rule can name."""
-
-    EVERYONE = "everyone"
-    NODE = "node"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whom a rule is about; `name` is empty for everyone, else an institution's name or a NodeId."""
-
-    kind: SubjectKind
-    name: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.name}" if self.name else str(self.kind)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requester:
-    """Who asks: a proven node, its institution in the manifest, the user it vouches for (empty when it names none)."""
-
-    node_id: NodeId
-    institution: str
-    user: str = ""
+from idas_p2p.access.levels import FULL, NONE
+from idas_p2p.access.objects import EVERY_STUDY, Facts, Objects
+from idas_p2p.access.subjects import Requester, Subject
+from idas_p2p.wire.level import Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One line of the policy."""
+    """One line of the policy: who (any of its subjects), what, how much, until when."""
 
-    subject: Subject
+    subjects: tuple[Subject, ...]
     level: Level
+    objects: Objects = EVERY_STUDY
     expires: float | None = None  # Unix seconds; None for ever
+    origin: str = ""  # where an operator finds it, such as `grant 3`
 
-    def applies(self, requester: Requester, *, now: float) -> bool:
-        """Whether the rule speaks of this requester now."""
-        if self.expires is not None and now >= self.expires:
-            return False
-        if self.subject.kind is SubjectKind.EVERYONE:
-            return True
-        return means(self.subject.name, requester.node_id, requester.institution)
+    def has_expired(self, *, now: float) -> bool:
+        """Whether its time is over."""
+        return self.expires is not None and now >= self.expires
+
+    def mismatch(self, requester: Requester, facts: Facts, *, now: float) -> str | None:
+        """Why the rule does not speak of this requester and study now, in words; None when it does."""
+        if self.has_expired(now=now):
+            return "it has expired"
+        keys = set(requester.keys())
+        if not any(subject.key() in keys for subject in self.subjects):
+            return f"it is about {', '.join(map(str, self.subjects))}"
+        return self.objects.mismatch(facts)
 
 
-def decide(rules: Iterable[Rule], requester: Requester, *, now: float) -> Level:
-    """The level of the first rule that applies; none when there is no such rule."""
-    return next((rule.level for rule in rules if rule.applies(requester, now=now)), Level.NONE)
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy gives, and by which rule: its place among all, from 0; None when no rule spoke."""
+
+    level: Level
+    position: int | None = None
 
 
-def parse_subject(text: str) -> Subject:
-    """Read a subject as an operator writes it: `everyone` or `node:NAME`.
+def default_level(requester: Requester) -> Level:
+    """What is given where no rule speaks: nothing to others, everything to the users of the house itself."""
+    return FULL if requester.is_own else NONE
 
-    Raises:
-        BadConfiguration: another form.
-    """
-    kind, _, name = (part.strip() for part in text.partition(":"))
-    if kind == SubjectKind.EVERYONE and not name:
-        return Subject(SubjectKind.EVERYONE)
-    if kind == SubjectKind.NODE and name:
-        return Subject(SubjectKind.NODE, name)
-    raise BadConfiguration(f"subject {text!r}: write everyone, or node:NAME with an institution's name or NodeId")
+
+def first_match(rules: Iterable[Rule], requester: Requester, facts: Facts, *, now: float) -> Decision:
+    """What the policy means, rule by rule; compiled.py gives the same answer fast."""
+    for position, rule in enumerate(rules):
+        if rule.mismatch(requester, facts, now=now) is None:
+            return Decision(rule.level, position)
+    return Decision(default_level(requester))
+
+
+def explain(
+    rules: Sequence[Rule], requester: Requester, facts: Facts, *, now: float
+) -> tuple[Decision, list[tuple[Rule, str]]]:
+    """What decides, and each rule before it with the reason why it does not."""
+    decision = first_match(rules, requester, facts, now=now)
+    earlier = rules[: len(rules) if decision.position is None else decision.position]
+    return decision, [(rule, rule.mismatch(requester, facts, now=now) or "") for rule in earlier]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from idas_p2p.access.policy import Level, Requester
+from idas_p2p.access.subjects import Requester
 from idas_p2p.crypto.kdf import derive, mac_equal
 from idas_p2p.limits import TICKET_LIFETIME
 from idas_p2p.wire.fetching import Ticket
+from idas_p2p.wire.level import Level
 
 MAC_SIZE = 16  # bytes; protocol: docs/spec/exchange.md section 4
 
@@ -21,6 +22,7 @@ class TicketRefusal(StrEnum):
 
     EXPIRED = "expired"
     NOT_OURS = "not_ours"  # another requester, user, study or level, or forged
+    OTHER_LEVEL = "other_level"  # the policy gives another level now; found out by whoever knows it, not here
 
 
 class TicketOffice:
@@ -36,7 +38,7 @@ class TicketOffice:
     def issue(self, requester: Requester, study_uid: str, level: Level, *, now: float) -> Ticket:
         """A ticket for one requester, user, study and level; `now` is Unix seconds."""
         expires = int(now + TICKET_LIFETIME)
-        return Ticket(level=level, expires=expires, mac=self._mac(requester, study_uid, level, expires))
+        return Ticket(level=level.mark, expires=expires, mac=self._mac(requester, study_uid, level.mark, expires))
 
     def check(self, ticket: Ticket, requester: Requester, study_uid: str, *, now: float) -> TicketRefusal | None:
         """Return why the ticket is not honoured, or None when it is."""

@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from idas_p2p.access.policy import Requester
+from idas_p2p.access.subjects import Requester
 from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, NotAMember, WireError
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.exchange.interfaces import Channel, FindSource

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from idas_p2p.access.policy import Requester
+from idas_p2p.access.subjects import Requester
 from idas_p2p.errors import IdasError
 from idas_p2p.exchange.codec.choice import LineLook
 from idas_p2p.exchange.signed_manifest import Evidence

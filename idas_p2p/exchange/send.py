@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import aclosing
 
-from idas_p2p.access.policy import Requester
+from idas_p2p.access.subjects import Requester
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import IdasError, LocalError

@@ -133,7 +133,7 @@ class Finder:
         Raises:
             PeerUnreachable: nothing was found and some holder did not answer: "nothing there" would be a guess.
         """
-        async with aclosing(self._holdings.local_studies(search.query)) as own:
+        async with aclosing(self._holdings.own_studies(search.user, search.query)) as own:
             async for study in own:
                 yield search.add(study, None)
         members = await self._whom_to_ask(search.query)

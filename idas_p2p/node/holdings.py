@@ -7,12 +7,16 @@ Belongs here: the holder's side of find and fetch, up to the archive. Not here: 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Final
+from typing import Final, Protocol
 
-from idas_p2p.access.policy import Level, Requester, Rule, decide
-from idas_p2p.access.tickets import TicketOffice
+from idas_p2p.access.compiled import Policy
+from idas_p2p.access.labels import Labelled
+from idas_p2p.access.levels import NONE
+from idas_p2p.access.objects import Facts, Patient, facts_of
+from idas_p2p.access.subjects import Requester
+from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.matching import matches
 from idas_p2p.errors import StudyNotFound, TicketRefused
@@ -23,11 +27,48 @@ from idas_p2p.node.united import Holder, united
 from idas_p2p.store.catalog import Catalog, Entry
 from idas_p2p.wire.fetching import FetchRequest
 from idas_p2p.wire.instance import RetrieveEvent, Selection
+from idas_p2p.wire.level import Level
 from idas_p2p.wire.messages import Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
+from idas_p2p.wire.terms import fold
 
 LOOKED_AT_ONCE: Final = 200  # studies compared with a query before others get their turn; ours: a few milliseconds
+
+
+class Rules(Protocol):
+    """The policy in force, asked anew each time."""
+
+    @property
+    def policy(self) -> Policy:
+        """The rules."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Raised by every change."""
+        ...
+
+    @property
+    def labelled(self) -> Labelled:
+        """What studies and patients are labelled with."""
+        ...
+
+
+class Grouping(Protocol):
+    """Who belongs to which groups."""
+
+    async def of(self, requester: Requester) -> Requester:
+        """The requester with the groups that it is proved to be in; looks them up where they are not known."""
+        ...
+
+    def known(self, requester: Requester) -> Requester:
+        """The same with those that are known now."""
+        ...
+
+    def own(self, user: str) -> Requester:
+        """A user of this node."""
+        ...
 
 
 class Holdings:
@@ -38,7 +79,8 @@ class Holdings:
         sources: the archives.
         shelves: pulls under way.
         tickets: issues and checks ours.
-        rules: the policy in force, asked anew each time.
+        rules: the policy in force.
+        groups: who belongs to which.
         clock: the time.
     """
 
@@ -49,22 +91,41 @@ class Holdings:
         shelves: Shelves,
         tickets: TicketOffice,
         *,
-        rules: Callable[[], list[Rule]],
+        rules: Rules,
+        groups: Grouping,
         clock: Clock,
     ) -> None:
         self._catalog, self._sources, self._shelves, self._tickets = catalog, sources, shelves, tickets
-        self._rules, self._clock = rules, clock
+        self._rules, self._groups, self._clock = rules, groups, clock
 
-    async def local_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
-        """Yield each matching study once, as the archive that has most of it describes it."""
+    async def own_studies(self, user: str, query: StudyQuery) -> AsyncGenerator[Study, None]:
+        """Yield what one of this node's own users may see: each matching study once, as its fullest archive has it."""
+        async with aclosing(self._seen_by(self._groups.own(user), query)) as seen:
+            async for study, _ in seen:
+                yield study
+
+    async def _seen_by(self, requester: Requester, query: StudyQuery) -> AsyncGenerator[tuple[Study, Level], None]:
+        """Yield each study that matches, once, with the level at which the requester may have it.
+
+        The level is decided before anything is compared with the query: a study that may not be seen, and one that is
+        not there, take the same way.
+        """
+        async with aclosing(self._candidates(query)) as candidates:
+            async for entries in candidates:
+                level = self._decide(requester, entries)
+                if not level.is_none and any(matches(query, entry.study) for entry in entries):
+                    yield entries[0].study, level
+
+    async def _candidates(self, query: StudyQuery) -> AsyncGenerator[list[Entry], None]:
+        """Yield each study that may match, once, as each of our archives has it, the fullest first."""
         seen = set[str]()
         for number, entry in enumerate(self._catalog.search(query), 1):
             if number % LOOKED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # a large catalog must not hold up everything else
-            if entry.study.study_uid not in seen and matches(query, entry.study):
+            if entry.study.study_uid not in seen:
                 seen.add(entry.study.study_uid)
-                if best := self.best_entries(entry.study.study_uid):  # none when it vanished this moment
-                    yield best[0].study
+                if entries := self.best_entries(entry.study.study_uid):  # none when it vanished this moment
+                    yield entries
 
     def best_entries(self, study_uid: str) -> list[Entry]:
         """The study in each of our archives that holds it, the one with most instances first."""
@@ -78,37 +139,62 @@ class Holdings:
         """Whether one of our archives has the study."""
         return bool(self._catalog.entries(study_uid))
 
+    @property
+    def policy_version(self) -> int:
+        """Raised by every change of the policy."""
+        return self._rules.version
+
     async def find(self, requester: Requester, query: StudyQuery, *, limit: int) -> AsyncGenerator[Hit, None]:
         """Yield what another member may see, each with a ticket (exchange.interfaces.FindSource)."""
         now = self._clock.now()
-        level = self.level(requester)
-        if level is Level.NONE or limit <= 0:
-            return
-        async with aclosing(self.local_studies(query)) as studies:
-            async for study in studies:
-                ticket = self._tickets.issue(requester, study.study_uid, level, now=now)
-                yield Hit(study=study, ticket=ticket)
-                limit -= 1
-                if not limit:
+        async with aclosing(self._seen_by(await self._groups.of(requester), query)) as seen:
+            async for study, level in seen:
+                if limit <= 0:
                     return
+                yield Hit(study=study, ticket=self._tickets.issue(requester, study.study_uid, level, now=now))
+                limit -= 1
 
-    def level(self, requester: Requester) -> Level:
-        """What the policy gives this requester now."""
-        return decide(self._rules(), requester, now=self._clock.now())
+    def level(self, requester: Requester, study_uid: str) -> Level:
+        """What the policy gives this requester of a study now, by the groups that are known; none where it is not."""
+        return self._decide(self._groups.known(requester), self.best_entries(study_uid))
 
-    def check_ticket(self, request: FetchRequest, requester: Requester) -> None:
+    def own_level(self, user: str, study_uid: str) -> Level:
+        """What the policy gives one of this node's own users of a study that it holds."""
+        return self._decide(self._groups.own(user), self.best_entries(study_uid))
+
+    async def check_ticket(self, request: FetchRequest, requester: Requester) -> None:
         """Check a ticket and the policy of this moment.
 
         Raises:
-            TicketRefused: expired, or not issued for this requester, user and study.
+            TicketRefused: expired, not issued for this requester, user and study, or for another level than it has now.
             StudyNotFound: the policy no longer lets the requester see it: as if it did not exist.
         """
         refusal = self._tickets.check(request.ticket, requester, request.study_uid, now=self._clock.now())
+        if refusal is None:
+            level = self.level(await self._groups.of(requester), request.study_uid)
+            if level.is_none:
+                raise StudyNotFound
+            refusal = None if level.mark == request.ticket.level else TicketRefusal.OTHER_LEVEL
         if refusal is not None:
             log_event("ticket_refused", peer=requester.node_id.short, reason=str(refusal))
             raise TicketRefused(str(refusal))
-        if self.level(requester) is Level.NONE or not self.holds(request.study_uid):
-            raise StudyNotFound
+
+    def _decide(self, requester: Requester, entries: Sequence[Entry]) -> Level:
+        """What the policy gives of a study; the same work is done for one that is not there."""
+        facts = self._facts(entries)
+        level = self._rules.policy.decide(requester, facts, now=self._clock.now()).level
+        return level if entries else NONE
+
+    def _facts(self, entries: Sequence[Entry]) -> Facts:
+        if not entries:
+            return Facts(study_uid="")
+        study = entries[0].study
+        return facts_of(
+            study,
+            archives=[entry.archive for entry in entries],
+            labels=self._rules.labelled.of(study.study_uid, Patient(fold(study.patient_id), fold(study.issuer))),
+            modalities=[modality for entry in entries for modality in entry.study.modalities],
+        )
 
     async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         """Yield the instances for another member, who was checked (exchange.interfaces.StudySource)."""

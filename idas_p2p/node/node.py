@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from idas_p2p.access.federation import Federation
-from idas_p2p.access.policy import Rule
 from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
@@ -30,6 +29,7 @@ from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.contacts import Contacts
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder
+from idas_p2p.node.groupings import Groupings
 from idas_p2p.node.harvest import Harvester
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.invitations import Invitations
@@ -40,7 +40,7 @@ from idas_p2p.node.node_record import NodeRecord
 from idas_p2p.node.publish import Publisher
 from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
-from idas_p2p.node.rules import as_rule
+from idas_p2p.node.rules import RuleBook
 from idas_p2p.node.serve import ChannelServer
 from idas_p2p.node.services import NodeServices
 from idas_p2p.node.shelves import Shelves
@@ -144,14 +144,16 @@ class Node:
             own_relays=self.whereabouts.relays.offers,
             clock=clock,
         )
-        self._rules: list[Rule] = []
+        self.rules = RuleBook(config.folder, self.database, run=self.bridge.run)
+        self.groupings = Groupings(self.identity.node_id, config.institution, self.settings)
         self.shelves = Shelves(self.spool.scratch, self.bridge)
         self.holdings = Holdings(
             self.catalog,
             self.sources,
             self.shelves,
             TicketOffice(derive(secret, "idas tickets")),
-            rules=lambda: self._rules,
+            rules=self.rules,
+            groups=self.groupings,
             clock=clock,
         )
         self.publisher = Publisher(
@@ -204,6 +206,7 @@ class Node:
             self.transfers,
             Uplink(clock=clock),
             self.workshop,
+            clock=clock,
             meets=self.whereabouts.meets,
         )
         self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
@@ -244,6 +247,7 @@ class Node:
         self.configure()
         for name, turn in (
             ("publish", self.publisher.turn),
+            ("policy", self.rules.turn),
             ("manifest", self.manifests.turn),
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),
@@ -259,11 +263,9 @@ class Node:
         Raises:
             BadConfiguration: a rule is not one this version understands; what was in force stays.
         """
-        rules = [as_rule(grant) for grant in self.settings.grants()]
+        self.rules.load()
         self.sources.configure(self.settings.archives())
         self.harvester.configure()
-        self._rules = rules
-        log_event("configured", count=len(rules))
 
     async def stop(self) -> None:
         """Finish what is in flight, up to STOP_GRACE, and stop everything, also what a failure left half started."""

@@ -113,7 +113,7 @@ class Retriever:
     async def _one(self, user: str, selection: Selection, priority: Priority) -> AsyncGenerator[RetrieveEvent, None]:
         """From our own archives first; what others have beside that, as far as their copies agree, from them."""
         own, is_whole = dict[str, Copy](), False
-        if self._holdings.best_entries(selection.study_uid):
+        if not self._holdings.own_level(user, selection.study_uid).is_none:
             try:
                 async with aclosing(self._local(user, selection, own)) as events:
                     async for event in events:

@@ -14,7 +14,8 @@ from operator import attrgetter
 from typing import Final
 
 from idas_p2p.access.federation import Federation
-from idas_p2p.access.policy import Level, Requester
+from idas_p2p.access.subjects import Requester
+from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.layout import NATIVE, SeriesPixels
 from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
@@ -26,6 +27,7 @@ from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.membership import Membership
+from idas_p2p.node.permits import Permit
 from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
 from idas_p2p.transport.channel import Channel
@@ -51,6 +53,7 @@ class ChannelServer:
         transfers: counts.
         uplink: lets urgent studies go first.
         coders: code what is sent.
+        clock: the time.
         meets: open connections from both sides.
     """
 
@@ -64,9 +67,10 @@ class ChannelServer:
         uplink: Uplink,
         coders: Coders | None = None,
         *,
+        clock: Clock,
         meets: Meets = NO_MEETS,
     ) -> None:
-        self._meets = meets
+        self._meets, self._clock = meets, clock
         self._identity, self._coders, self._uplink = identity, coders, uplink
         self._federation, self._membership = federation, membership
         self._holdings, self._transfers = holdings, transfers
@@ -102,16 +106,16 @@ class ChannelServer:
             return
         if not isinstance(request, FetchRequest):
             raise WireError("an image link begins with a FetchRequest")
-        try:
-            if self._sending.total() >= MAX_SENDING or self._sending[channel.peer] >= MAX_SENDING_TO_ONE:
-                raise Busy("too many studies are being sent")
-            requester = self._federation.requester(channel.peer, request.user)
-            self._holdings.check_ticket(request, requester)
-        except IdasError as error:
-            await refuse(channel, error.code)
+        if self._sending.total() >= MAX_SENDING or self._sending[channel.peer] >= MAX_SENDING_TO_ONE:
+            await refuse(channel, Busy.code)
             return
         self._sending[channel.peer] += 1
         try:
+            requester = self._federation.requester(channel.peer, request.user)
+            await self._holdings.check_ticket(request, requester)
+        except IdasError as error:
+            await refuse(channel, error.code)
+        else:
             await self._send_checked(channel, request, requester)
         finally:
             self._sending -= Counter([channel.peer])  # drops those that fall to zero
@@ -130,7 +134,7 @@ class ChannelServer:
                 identity=self._identity,
                 requester=requester,
                 source=_Counted(self._holdings, transfer),
-                still_allowed=lambda: self._may_continue(requester),
+                still_allowed=self._permit(requester, request),
                 layout_of=Layouts().of,
                 coders=self._coders,
                 turn=turn,
@@ -138,9 +142,21 @@ class ChannelServer:
             if request.mode == Mode.LISTED:  # what was not wanted came from others
                 transfer.total = transfer.instances + transfer.failed
 
-    def _may_continue(self, requester: Requester) -> bool:
-        is_member = self._federation.institution(requester.node_id) is not None
-        return is_member and self._holdings.level(requester) is not Level.NONE
+    def _permit(self, requester: Requester, request: FetchRequest) -> Permit:
+        """Whether the requester is a member and has the level of its ticket still."""
+
+        def ask() -> bool:
+            if self._federation.institution(requester.node_id) is None:
+                return False
+            if not self._holdings.holds(request.study_uid):
+                return True  # it left the archive meanwhile; what was taken out of it may be sent
+            return self._holdings.level(requester, request.study_uid).mark == request.ticket.level
+
+        return Permit(ask, version=self._version, clock=self._clock)
+
+    def _version(self) -> object:
+        """Changes with roster and policy."""
+        return self._federation.epoch, self._holdings.policy_version
 
 
 class _Counted:

@@ -94,7 +94,7 @@ class Database:
                 connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
             found = connection.execute(select(schema_version.c.version)).scalar()
             if found is not None and found < SCHEMA_VERSION:
-                metadata.create_all(connection)  # up to version 4 every step only adds tables
+                metadata.create_all(connection)  # up to version 5 every step only adds tables
                 connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
         if found is None:
             raise DatabaseDamaged("it holds no schema version")

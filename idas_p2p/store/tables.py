@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from idas_p2p.wire.study import Study
 
-SCHEMA_VERSION: Final = 4  # a database of a higher version is refused
+SCHEMA_VERSION: Final = 5  # a database of a higher version is refused
 
 metadata = MetaData()
 
@@ -93,6 +93,37 @@ grants = Table(
     _text("level"),
     _text("conditions"),  # JSON
     Column("expires", Double),  # Unix seconds; null means never
+)
+labels = Table(
+    "labels",
+    metadata,
+    _text("label", primary_key=True),  # folded; so are a patient's id and issuer
+    _text("kind", primary_key=True),  # study or patient
+    _text("name", primary_key=True),  # study UID or patient id
+    _text("issuer", primary_key=True),  # of the patient id; empty: whoever issued it
+)
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    _text("name", primary_key=True),  # of whom somebody tried to be, alone and with the address it came from
+    _number("failures"),  # since the last success
+    _time("failed_at"),
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    _text("aet", primary_key=True),  # the workstation somebody signed in at
+    _text("user_name"),
+    _time("until"),
+)
+group_tokens = Table(
+    "group_tokens",
+    metadata,
+    _text("kind", primary_key=True),  # what the admin says: docs/spec/directory.md section 5.7
+    _text("group_name", primary_key=True),  # folded
+    _text("member", primary_key=True),  # NodeId
+    _time("until"),
+    Column("withdrawn", Boolean, nullable=False),
 )
 
 # Catalog

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idas_p2p.access.policy import Level, Requester
+from idas_p2p.access.levels import FULL, parse_level
+from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.limits import TICKET_LIFETIME
 from idas_p2p.wire.fetching import Ticket
@@ -20,7 +21,7 @@ from tests.access.region import ANNA, BERT
 
 OFFICE = TicketOffice(b"k" * 32)
 ANNA_ASKS = Requester(node_id=ANNA.node_id, institution="Anna", user="dr.a")
-TICKET = OFFICE.issue(ANNA_ASKS, "1.2.3", Level.FULL, now=1_000.0)
+TICKET = OFFICE.issue(ANNA_ASKS, "1.2.3", FULL, now=1_000.0)
 
 
 def test_a_ticket_is_honoured_until_it_expires_not_longer() -> None:
@@ -47,8 +48,16 @@ def test_a_ticket_for_another_is_not_ours(ticket: Ticket, requester: Requester, 
     assert OFFICE.check(ticket, requester, study_uid, now=1_000.0) is TicketRefusal.NOT_OURS
 
 
+def test_a_level_whose_definition_changed_makes_its_old_tickets_void() -> None:
+    before, after = (parse_level("law", {"base": "full", "remove": [name]}) for name in ("PatientName", "PatientSex"))
+    old = OFFICE.issue(ANNA_ASKS, "1.2.3", before, now=1_000.0)
+    assert OFFICE.check(old, ANNA_ASKS, "1.2.3", now=1_000.0) is None
+    assert old.level != after.mark
+    assert OFFICE.check(replace(old, level=after.mark), ANNA_ASKS, "1.2.3", now=1_000.0) is TicketRefusal.NOT_OURS
+
+
 def test_a_ticket_of_another_holder_is_not_ours() -> None:
-    other = TicketOffice(b"l" * 32).issue(ANNA_ASKS, "1.2.3", Level.FULL, now=1_000.0)
+    other = TicketOffice(b"l" * 32).issue(ANNA_ASKS, "1.2.3", FULL, now=1_000.0)
     assert OFFICE.check(other, ANNA_ASKS, "1.2.3", now=1_000.0) is TicketRefusal.NOT_OURS
 
 
@@ -59,8 +68,8 @@ def test_an_expired_ticket_of_another_does_not_tell_that_it_once_was_good() -> N
 
 @given(st.text(max_size=5), st.text(max_size=5), st.text(max_size=5), st.text(max_size=5))
 def test_no_two_users_and_studies_share_a_mac(user: str, study: str, other_user: str, other_study: str) -> None:
-    one = OFFICE.issue(replace(ANNA_ASKS, user=user), study, Level.FULL, now=0.0)
-    other = OFFICE.issue(replace(ANNA_ASKS, user=other_user), other_study, Level.FULL, now=0.0)
+    one = OFFICE.issue(replace(ANNA_ASKS, user=user), study, FULL, now=0.0)
+    other = OFFICE.issue(replace(ANNA_ASKS, user=other_user), other_study, FULL, now=0.0)
     assert (one.mac == other.mac) == ((user, study) == (other_user, other_study))
 
 

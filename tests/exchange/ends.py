@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from idas_p2p.access.policy import Requester
+from idas_p2p.access.subjects import Requester
 from idas_p2p.blob import Blob, MemoryBlob
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import ArchiveFailed, DigestMismatch, IdasError, NotAMember, SpoolFull

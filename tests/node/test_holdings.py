@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from idas_p2p.access.policy import Level, Requester, Rule, parse_subject
+from idas_p2p.access.compiled import Policy
+from idas_p2p.access.labels import Labelled
+from idas_p2p.access.levels import FULL, NONE, parse_level
+from idas_p2p.access.objects import Objects, Patient
+from idas_p2p.access.policy import Rule
+from idas_p2p.access.subjects import Requester, parse_subject
 from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, MalformedInstance, StudyNotFound, TicketRefused
 from idas_p2p.node.holdings import Holdings
@@ -17,6 +22,7 @@ from idas_p2p.store.database import Database
 from idas_p2p.wire.fetching import FetchRequest
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.level import Level
 from idas_p2p.wire.messages import Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -26,6 +32,37 @@ from tests.node.shelving import shelves_in_memory
 
 BERG = Requester(node_id=NodeId(b"b" * 32), institution="Berg", user="dr-lee")
 CARL = Requester(node_id=NodeId(b"c" * 32), institution="Carl")
+
+
+ANNA = Requester(node_id=NodeId(b"a" * 32), institution="Anna", is_own=True)
+
+
+def rule(subject: str, level: Level, **objects: Any) -> Rule:
+    return Rule(subjects=(parse_subject(subject),), level=level, objects=Objects(**objects))
+
+
+@dataclass
+class Rules:
+    """Rules that a test changes."""
+
+    rules: list[Rule]
+    labelled: Labelled = field(default_factory=Labelled)
+    version: int = 1
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(self.rules)
+
+
+class NoGroups:
+    async def of(self, requester: Requester) -> Requester:
+        return requester
+
+    def known(self, requester: Requester) -> Requester:
+        return requester
+
+    def own(self, user: str) -> Requester:
+        return replace(ANNA, user=user)
 
 
 class Archives:
@@ -72,12 +109,22 @@ def catalog(database: Database) -> Catalog:
 
 @pytest.fixture
 def rules() -> list[Rule]:
-    return [Rule(subject=parse_subject("node:Berg"), level=Level.FULL)]
+    return [rule("node:Berg", FULL)]
 
 
-def holdings(catalog: Catalog, clock: ManualClock, rules: list[Rule] | None = None, **archives: Any) -> Holdings:
-    offices = TicketOffice(bytes(32))
-    return Holdings(catalog, Archives(**archives), shelves_in_memory(), offices, rules=lambda: rules or [], clock=clock)  # type: ignore[arg-type]
+def holdings(
+    catalog: Catalog, clock: ManualClock, rules: Rules | list[Rule] | None = None, **archives: Any
+) -> Holdings:
+    known = rules if isinstance(rules, Rules) else Rules(rules if rules is not None else [])
+    return Holdings(
+        catalog,
+        Archives(**archives),  # type: ignore[arg-type]
+        shelves_in_memory(),
+        TicketOffice(bytes(32)),
+        rules=known,
+        groups=NoGroups(),
+        clock=clock,
+    )
 
 
 async def hits(held: Holdings, who: Requester, *, limit: int = 100, **keys: str) -> list[Hit]:
@@ -96,7 +143,7 @@ def request(hit: Hit, study_uid: str) -> FetchRequest:
 
 async def test_a_study_is_told_once_as_its_fullest_archive_has_it(catalog: Catalog, clock: ManualClock) -> None:
     held = holdings(catalog, clock)
-    async with aclosing(held.local_studies(StudyQuery.of({"PatientID": "P-1"}))) as studies:
+    async with aclosing(held.own_studies("", StudyQuery.of({"PatientID": "P-1"}))) as studies:
         assert [(study.study_uid, study.instance_count) async for study in studies] == [(STUDY, 2)]
     assert held.instance_count(STUDY) == 2
     assert held.holds(STUDY)
@@ -118,13 +165,85 @@ async def test_a_ticket_opens_its_study_for_its_requester_while_the_policy_allow
 ) -> None:
     held = holdings(catalog, clock, rules)
     (hit,) = await hits(held, BERG, PatientID="P-1")
-    held.check_ticket(request(hit, STUDY), BERG)
+    await held.check_ticket(request(hit, STUDY), BERG)
     for asked, who in ((request(hit, "9.9"), BERG), (request(hit, STUDY), replace(BERG, user="dr-moss"))):
         with pytest.raises(TicketRefused):
-            held.check_ticket(asked, who)
-    rules[:] = [Rule(subject=parse_subject("everyone"), level=Level.NONE)]
+            await held.check_ticket(asked, who)
+    rules[:] = [rule("everyone", NONE)]
     with pytest.raises(StudyNotFound):
-        held.check_ticket(request(hit, STUDY), BERG)
+        await held.check_ticket(request(hit, STUDY), BERG)
+
+
+async def seen(held: Holdings, who: Requester = BERG) -> set[str]:
+    return {hit.study.study_uid for hit in await hits(held, who)}
+
+
+async def test_a_rule_may_be_about_a_study_a_patient_an_archive_or_a_label(
+    catalog: Catalog, clock: ManualClock
+) -> None:
+    hidden = [
+        {"studies": (STUDY,)},
+        {"patients": (Patient("p-1"),)},
+        {"archives": ("small",)},
+        {"labels": ("vip",)},
+    ]
+    labelled = Labelled(patients=[(Patient("p-1"), "vip")])
+    for objects in hidden:
+        rules = [rule("everyone", NONE, **objects), rule("everyone", FULL)]
+        assert await seen(holdings(catalog, clock, Rules(rules, labelled))) == {"9.9"}
+        assert await seen(holdings(catalog, clock, Rules([rule("everyone", FULL, **objects)], labelled))) == {STUDY}
+
+
+async def test_none_is_answered_as_a_study_that_does_not_exist_is(catalog: Catalog, clock: ManualClock) -> None:
+    rules = [rule("everyone", FULL)]
+    held = holdings(catalog, clock, rules)
+    (hit,) = await hits(held, BERG, PatientID="P-1")
+    rules[:] = [rule("everyone", NONE, studies=(STUDY,)), rule("everyone", FULL)]
+    catalog.forget("big", ["9.9"], now=2.0)
+    gone = held._tickets.issue(BERG, "9.9", FULL, now=clock.now())
+    refusals = []
+    for asked in (request(hit, STUDY), replace(request(hit, "9.9"), ticket=gone)):
+        with pytest.raises(StudyNotFound) as refused:
+            await held.check_ticket(asked, BERG)
+        refusals.append((type(refused.value), refused.value.args))
+    assert refusals[0] == refusals[1]
+    assert await hits(held, BERG, StudyInstanceUID=STUDY) == await hits(held, BERG, StudyInstanceUID="9.9") == []
+
+
+async def test_guessing_uids_without_a_ticket_tells_nothing(catalog: Catalog, clock: ManualClock) -> None:
+    held = holdings(catalog, clock, [rule("everyone", FULL)])
+    (hit,) = await hits(held, BERG, PatientID="P-1")
+    forged = replace(hit, ticket=replace(hit.ticket, mac=bytes(16)))
+    answers = set()
+    for uid in (STUDY, "9.9", "7.7.7"):
+        with pytest.raises(TicketRefused) as refused:
+            await held.check_ticket(request(forged, uid), BERG)
+        answers.add(refused.value.args)
+    assert answers == {("not_ours",)}
+
+
+async def test_a_ticket_of_another_level_than_the_policy_gives_now_is_refused(
+    catalog: Catalog, clock: ManualClock
+) -> None:
+    law = parse_level("law", {"base": "full", "remove": ["PatientSex"]})
+    rules = [rule("everyone", FULL)]
+    held = holdings(catalog, clock, rules)
+    (hit,) = await hits(held, BERG, PatientID="P-1")
+    rules[:] = [rule("everyone", law)]
+    with pytest.raises(TicketRefused, match="other_level"):
+        await held.check_ticket(request(hit, STUDY), BERG)
+    with pytest.raises(TicketRefused, match="not_ours"):
+        await held.check_ticket(request(replace(hit, ticket=replace(hit.ticket, level=law.mark)), STUDY), BERG)
+
+
+async def test_own_users_see_everything_until_a_rule_names_them(catalog: Catalog, clock: ManualClock) -> None:
+    rules = [rule("everyone", NONE)]
+    held = holdings(catalog, clock, rules)
+    assert held.own_level("dr-lee", STUDY) == FULL
+    rules[:] = [rule("user:dr-lee@Anna", FULL, archives=("small",)), rule("node:Anna", NONE)]
+    assert (held.own_level("dr-lee", STUDY), held.own_level("dr-lee", "9.9")) == (FULL, NONE)
+    assert [study.study_uid async for study in held.own_studies("dr-lee", StudyQuery())] == [STUDY]
+    assert [study async for study in held.own_studies("dr-moss", StudyQuery())] == []
 
 
 ONE, TWO = make_instance(1), make_instance(2)

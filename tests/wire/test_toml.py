@@ -64,3 +64,29 @@ def test_any_text_is_a_table_or_refused_as_configuration(text: str) -> None:
     else:
         return
     assert detail.startswith("f.toml")
+
+
+def test_tables_of_an_array_know_their_lines() -> None:
+    first, second = root('a = 1\n[[rule]]\nk = "x"\n\n[[ rule ]]\n k = 2\n').tables("rule")
+    assert (first.line, first.string("k", 1, 1)) == (2, "x")
+    with pytest.raises(BadConfiguration, match=r"line 6: rule\.k"):
+        second.string("k", 1, 1)
+    with pytest.raises(BadConfiguration, match=r"line 5: rule\.gone"):
+        second.string("gone", 1, 1)
+    assert root("").tables("rule") == []
+    for text in ("rule = [{k = 1}]", "[rule]\nk = 1", "rule = 1"):
+        with pytest.raises(BadConfiguration, match="write each as a table of its own"):
+            root(text).tables("rule")
+
+
+def test_a_date_ends_with_its_day_and_a_time_needs_a_zone() -> None:
+    table = root("d = 1970-01-01\nt = 1970-01-01T01:00:00+01:00\nn = 1970-01-01T01:00:00\n")
+    assert (table.moment("d"), table.moment("t"), table.moment("gone")) == (86_400.0, 0.0, None)
+    with pytest.raises(BadConfiguration, match="with its zone"):
+        table.moment("n")
+
+
+def test_one_text_may_stand_for_a_list_of_it() -> None:
+    table = root('l = "h:1"\n')
+    assert table.parsed_list("l", Address.parse, may_be_text=True) == (Address("h", 1),)
+    assert table.parsed("l", Address.parse) == Address("h", 1)
