@@ -13,6 +13,7 @@ from pathlib import Path
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.aet import MAX_AET_SIZE, is_aet
+from idas_p2p.wire.http_proxy import HttpProxy
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h|d|)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
@@ -47,6 +48,15 @@ def contact(text: str) -> Contact:
         return Contact.parse(text)
     except IdasError as error:
         raise ArgumentTypeError(error.detail) from None
+
+
+def proxy(text: str) -> str:
+    """http://[USER:PASSWORD@]HOST:PORT, as it is."""
+    try:
+        HttpProxy.parse(text)
+    except IdasError as error:
+        raise ArgumentTypeError(error.detail) from None
+    return text
 
 
 def aet(text: str) -> str:

@@ -40,6 +40,13 @@ def add_commands(commands: Commands) -> None:
         type=arguments.contact,
         help="a bootstrap node to join by; may be repeated",
     )
+    init.add_argument(
+        "--proxy",
+        default="",
+        metavar="URL",
+        type=arguments.proxy,
+        help="http://[USER:PASSWORD@]HOST:PORT, where the network lets nothing out but an HTTP proxy",
+    )
     run = add_command(
         commands,
         "run",
@@ -65,6 +72,7 @@ def run_init(args: argparse.Namespace, output: Output) -> int:
         dicom=args.dicom,
         network=args.network,
         bootstrap=tuple(args.bootstrap),
+        proxy=args.proxy,
     )
     node_id = SigningKey.load(config.key_path).node_id
     output.say(f"node made in {args.folder}; start it with: idas run {args.folder}")

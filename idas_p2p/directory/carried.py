@@ -22,6 +22,7 @@ from idas_p2p.wire.rpc import Endpoint
 CONNECT_TIMEOUT = 5.0  # seconds; ours
 MAX_WAITING = 262_144  # bytes not yet taken by the carrier; what comes beyond is lost; ours
 
+OpenStream = Callable[[str, int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 Receive = Callable[[bytes, Endpoint], None]
 UseCarriage = Callable[["Carriage | None"], None]
 
@@ -53,6 +54,7 @@ class Carried:
         use: told to send through a carriage from now on, or through UDP again.
         reaches_by_udp: tries whether a bootstrap node answers a datagram.
         pace: how long until UDP, or a carrier, counts as useless, and until UDP is tried again.
+        open_stream: opens a TCP connection to a host and port.
     """
 
     def __init__(
@@ -64,9 +66,10 @@ class Carried:
         use: UseCarriage,
         reaches_by_udp: Callable[[], Awaitable[bool]],
         pace: Pace,
+        open_stream: OpenStream = asyncio.open_connection,
     ) -> None:
         self._contacts, self._is_joined, self._receive, self._use = contacts, is_joined, receive, use
-        self._reaches_by_udp, self._pace = reaches_by_udp, pace
+        self._reaches_by_udp, self._pace, self._open_stream = reaches_by_udp, pace, open_stream
         self._retry = pace.retry_udp  # seconds; longer where datagrams pass now and then only
         self._by_udp_since = -math.inf  # loop time
 
@@ -87,7 +90,7 @@ class Carried:
         """
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                reader, writer = await asyncio.open_connection(contact.address.host, contact.address.port)
+                reader, writer = await self._open_stream(contact.address.host, contact.address.port)
         except (OSError, TimeoutError):
             return False
         was_joined = by_udp = False

@@ -19,7 +19,7 @@ from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.bridging import Bridge
-from idas_p2p.directory.carried import Carried
+from idas_p2p.directory.carried import Carried, OpenStream
 from idas_p2p.directory.dial_backs import DialBacks
 from idas_p2p.directory.keeping import Keeper
 from idas_p2p.directory.merging import newest
@@ -71,6 +71,7 @@ class Directory:
         known_contacts_path: a file that keeps contacts over restarts, or None.
         random_bytes: a secure source.
         open_endpoint: opens UDP sockets; a simulator passes its own.
+        open_stream: opens TCP connections, where no UDP gets out.
         pace: intervals of housekeeping.
         settings: what an operator may set.
     """
@@ -88,12 +89,13 @@ class Directory:
         known_contacts_path: Path | None = None,
         random_bytes: Callable[[int], bytes] = random_bytes,
         open_endpoint: OpenEndpoint = open_udp,
+        open_stream: OpenStream = asyncio.open_connection,
         pace: Pace | None = None,
         settings: DirectorySettings | None = None,
     ) -> None:
         self._clock = clock
         self._tasks = tasks
-        self._pace = pace or Pace()
+        self._pace, self._open_stream = pace or Pace(), open_stream
         settings = settings or DirectorySettings()
         self._storage = RecordStore(clock=clock, quotas=settings.quotas)
         self._keeper = Keeper(
@@ -264,6 +266,7 @@ class Directory:
             use=self._main.use,
             reaches_by_udp=self._main.reaches_by_udp,
             pace=self._pace,
+            open_stream=self._open_stream,
         )
         yield "directory.carry", carried.run()
         yield "directory.keep", self._keeper.run(self._known)

@@ -14,7 +14,10 @@ from pathlib import Path
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.settings import TABLE, DirectorySettings
 from idas_p2p.errors import BadConfiguration
+from idas_p2p.node import audit_settings
+from idas_p2p.node.audit_settings import AuditSettings
 from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.http_proxy import HttpProxy
 from idas_p2p.wire.toml import TomlTable
 
 CONFIG_FILE, KEY_FILE = "node.toml", "node.key"
@@ -38,6 +41,7 @@ listen = {dicom}    # where workstations and archives connect
 listen = {network}    # TCP and UDP port for other nodes
 advertise = []    # addresses others should use instead, e.g. ["203.0.113.7:7000"]; empty: found out by itself
 bootstrap = {bootstrap}    # HOST:PORT/ID of the operators' nodes
+proxy = {proxy}    # of a network that lets only an HTTP proxy out: "http://[USER:PASSWORD@]HOST:PORT"; empty: none
 relay = true    # where no direct way is found, be reached through bootstrap nodes that relay, and reach others so
 map_port = true    # ask the router to open the port (PCP, NAT-PMP, UPnP); it is closed again at the end
 
@@ -47,7 +51,8 @@ spool_gb = {spool_gb}    # disk for images in transit
 spool_hours = {spool_hours}    # how long images of an ended or broken transfer are kept for a repetition
 encrypt_spool = false    # true: seal images in transit with a key that follows from node.key
 
-{directory}"""
+{directory}
+{audit}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,9 @@ class NodeConfig:
     spool_seconds: float
     encrypt_spool: bool
     directory: DirectorySettings
+    audit: AuditSettings
     maps_ports: bool = True
+    proxy: HttpProxy | None = None
 
     @property
     def key_path(self) -> Path:
@@ -100,6 +107,7 @@ class NodeConfig:
         dicom: Address,
         network: Address,
         bootstrap: tuple[Contact, ...] = (),
+        proxy: str = "",
     ) -> NodeConfig:
         """Make a node's folder with a new identity.
 
@@ -115,9 +123,11 @@ class NodeConfig:
             dicom=_quoted(str(dicom)),
             network=_quoted(str(network)),
             bootstrap=json.dumps([str(contact) for contact in bootstrap]),
+            proxy=_quoted(proxy),
             spool_gb=DEFAULT_SPOOL_GB,
             spool_hours=DEFAULT_SPOOL_HOURS,
             directory=TABLE,
+            audit=audit_settings.TABLE,
         )
         config = cls._checked(folder, text)
         try:
@@ -152,7 +162,9 @@ class NodeConfig:
             * storage.number("spool_hours", default=DEFAULT_SPOOL_HOURS, low=0.01, high=MAX_SPOOL_HOURS),
             encrypt_spool=storage.flag("encrypt_spool", default=False),
             directory=DirectorySettings.read(root.table("directory")),
+            audit=AuditSettings.read(root.table("audit")),
             maps_ports=network.flag("map_port", default=True),
+            proxy=network.parsed("proxy", HttpProxy.parse),
         )
         for table in (node, dicom, network, storage, root):
             table.refuse_unknown()

@@ -31,6 +31,7 @@ from idas_p2p.transport.moving import MovingChannel
 from idas_p2p.transport.relayed import RELAY_PATH, relay_rung
 from idas_p2p.transport.rungs import Rung
 from idas_p2p.transport.secure import SecureChannel
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -72,6 +73,7 @@ class Links:
         clock: the time.
         tasks: owns reading tasks.
         use_relays: whether to go through relays where no direct way is found in time.
+        way: how connections leave this machine.
         contacts: bootstrap nodes, by all the addresses we know of them.
         openers: open connections that both sides agree on over a control link, best first.
     """
@@ -86,10 +88,11 @@ class Links:
         clock: Clock,
         tasks: TaskOwner,
         use_relays: bool = True,
+        way: Way = DIRECT,
         contacts: Callable[[], Sequence[Contact]] = lambda: (),
         openers: Sequence[Meetings | WebRtc] = (),
     ) -> None:
-        self._use_relays, self._contacts, self._openers = use_relays, contacts, openers
+        self._use_relays, self._way, self._contacts, self._openers = use_relays, way, contacts, openers
         self._identity, self._federation, self._locator = identity, federation, Locator(directory, settings)
         self._clock, self._tasks = clock, tasks
         self._dialling: dict[NodeId, asyncio.Lock] = {}
@@ -219,8 +222,7 @@ class Links:
     async def _climb(
         self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes, rungs: Sequence[Rung]
     ) -> SecureChannel:
-        peer = self.peers.setdefault(node_id, Peer())
-        detours: dict[str, str] = {}
+        peer, detours = self.peers.setdefault(node_id, Peer()), dict[str, str]()
         try:
             return await dial(
                 self._identity,
@@ -230,6 +232,7 @@ class Links:
                 psk=Psk(psk_id=psk_id(psk), key=psk),
                 timeout=DIAL_TIMEOUT,
                 rungs=rungs,
+                way=self._way,
                 on_failed=lambda path, error: detours.update({path: error.detail or error.code}),
             )
         finally:
@@ -264,8 +267,7 @@ class Links:
     def _meeting(self, node_id: NodeId, purpose: Purpose, *, again: bool = False) -> tuple[Rung, ...]:
         """Connections opened from both sides, for images only: the control link is where they are agreed on."""
         openers = self._openers if purpose is Purpose.IMAGE else ()
-        rungs = (opener.rung(node_id, self.control, again=again) for opener in openers)
-        return tuple(rung for rung in rungs if rung is not None)
+        return tuple(rung for one in openers if (rung := one.rung(node_id, self.control, again=again)) is not None)
 
     def _rungs(self, node_id: NodeId, info: NodeInfo | None) -> tuple[Rung, ...]:
         async def renew() -> tuple[RelayOffer, ...]:
@@ -275,12 +277,11 @@ class Links:
         offers = self._with_our_addresses(info.relays) if info is not None else ()
         if (peer := self.peers.get(node_id)) is not None:
             offers = tuple(sorted(offers, key=lambda offer: offer.address == peer.lost_relay))
-        return (relay_rung(self._identity, node_id, offers, renew=renew),) if self._use_relays else ()
+        return (relay_rung(self._identity, node_id, offers, renew=renew, way=self._way),) if self._use_relays else ()
 
     def _with_our_addresses(self, offers: tuple[RelayOffer, ...]) -> tuple[RelayOffer, ...]:
         """The same relays, also at addresses known to us alone: the node may have named one of the other IP family."""
-        known = self._contacts()
-        ours = [replace(o, address=c.address) for o in offers for c in known if c.node_id == o.relay]
+        ours = [replace(o, address=c.address) for o in offers for c in self._contacts() if c.node_id == o.relay]
         return tuple(dict.fromkeys((*offers, *ours)))
 
     async def _info(self, node_id: NodeId, *, trusting: bool = False) -> NodeInfo:

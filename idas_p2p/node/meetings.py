@@ -57,11 +57,13 @@ class Meetings:
         await self._tasks.stop()
 
     def answer(self, peer: NodeId, places: tuple[Address, ...], round_trip: float) -> tuple[Address, ...]:
-        """Begin to connect to a peer half a round trip (seconds) from now; returns from where.
+        """Begin to connect to a peer half a round trip (seconds) from now; returns from where, nothing if not at all.
 
         Raises:
             Busy: not now.
         """
+        if not any(self._seen_as()):
+            return ()
         if self._answering[peer] >= MAX_AT_ONCE_PER_PEER:
             raise Busy("too many connections from both sides")
         meeting = Meeting()

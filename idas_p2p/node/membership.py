@@ -22,6 +22,7 @@ from idas_p2p.node.invitations import Invitations
 from idas_p2p.node.manifests import Manifests
 from idas_p2p.transport.dialer import dial
 from idas_p2p.transport.rungs import Rung
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.federation import Manifest
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -39,6 +40,7 @@ class Membership:
         manifests: keeps it current.
         invitations: in the directory.
         other_paths: to a node, beside its addresses.
+        way: how connections leave this machine.
         clock: the time.
     """
 
@@ -51,9 +53,10 @@ class Membership:
         invitations: Invitations,
         *,
         other_paths: Callable[[NodeId], Awaitable[Sequence[Rung]]],
+        way: Way = DIRECT,
         clock: Clock,
     ) -> None:
-        self._other_paths = other_paths
+        self._other_paths, self._way = other_paths, way
         self._identity, self._institution, self._federation = identity, institution, federation
         self._manifests, self._invitations, self._clock = manifests, invitations, clock
 
@@ -109,6 +112,7 @@ class Membership:
             psk=Psk(psk_id=psk_id(invitation.psk), key=invitation.psk),
             timeout=DIAL_TIMEOUT,
             rungs=await self._other_paths(record.inviter),
+            way=self._way,
         )
         manifest = await joining.ask_to_join(channel, self._institution)
         if refusal := self._federation.install(manifest, now=self._clock.now(), admin=record.inviter):

@@ -45,6 +45,7 @@ from idas_p2p.node.serve import ChannelServer
 from idas_p2p.node.services import NodeServices
 from idas_p2p.node.shelves import Shelves
 from idas_p2p.node.sources import Sources
+from idas_p2p.node.sweeping import Sweeper
 from idas_p2p.node.transfers import Transfers
 from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.store.catalog import Catalog
@@ -55,12 +56,11 @@ from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.listener import Listener
+from idas_p2p.transport.proxied import way_out
 from idas_p2p.wire.address import Address
 
 STOP_GRACE: Final = 10.0  # seconds for what is in flight when the node is told to stop; ours
 FAILURE_PAUSE: Final = 5.0  # seconds until work that failed is tried again; ours
-SWEEP_INTERVAL: Final = 300.0  # seconds; ours
-LOG_AGE: Final = 90 * 86_400.0  # seconds finished transfers stay in the list; ours
 SPARE_THREADS: Final = 32  # beside one for each association: archives, deliveries, files
 
 
@@ -94,6 +94,7 @@ class Node:
         self.transfers = Transfers(self.transfer_log, clock=clock)
 
         self.bridge = Bridge(threads=MAX_ASSOCIATIONS + SPARE_THREADS)
+        self.sweeper = Sweeper(self.spool, self.transfer_log, self.bridge, keep=config.spool_seconds, clock=clock)
         self.workshop = Workshop(self.bridge.run, clock=clock)
         self.inbound = Inbound()
         received = config.folder / "receive"
@@ -105,6 +106,7 @@ class Node:
 
         self.federation = Federation(self.identity, self.settings, random_bytes=random_bytes)
         self.contacts = Contacts(config.bootstrap, self.settings)
+        self.way = way_out(config.proxy)
         self.directory = Directory(
             self.identity,
             clock=clock,
@@ -112,6 +114,7 @@ class Node:
             storage_path=config.folder / "directory.records",
             known_contacts_path=config.folder / "directory.contacts",
             tasks=self.tasks,
+            open_stream=self.way.open_stream,
             settings=config.directory,
         )
         self.whereabouts = Whereabouts(
@@ -121,6 +124,7 @@ class Node:
             relays=lambda: self.contacts.known() if config.relay else (),
             take=lambda connection, path: self.listener.take(connection, path=path),
             membership=self.federation.membership,
+            way=self.way,
             maps_ports=config.maps_ports,
             clock=clock,
         )
@@ -132,6 +136,7 @@ class Node:
             clock=clock,
             tasks=self.channels,
             use_relays=config.relay,
+            way=self.way,
             contacts=self.contacts.known,
             meetings=self.whereabouts.meetings,
         )
@@ -183,6 +188,7 @@ class Node:
             self.manifests,
             self.invitations,
             other_paths=self.links.rungs,
+            way=self.way,
             clock=clock,
         )
         self.finder = Finder(self.identity, self.federation, self.directory, self.links, self.holdings, clock=clock)
@@ -252,7 +258,7 @@ class Node:
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),
             ("embedded", self.embedded.turn),
-            ("sweep", self._sweep),
+            ("sweep", self.sweeper.turn),
             *self.whereabouts.turns(),
         ):
             self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
@@ -293,10 +299,3 @@ class Node:
     def _shut_out(self) -> None:
         """The members are others now."""
         self.tasks.start("shut_out", self.accepted.close_of_strangers())
-
-    async def _sweep(self) -> float:
-        """Let old transfers go; return seconds until the next turn."""
-        now = self.clock.now()
-        await self.bridge.run(self.spool.expire, now - self.config.spool_seconds)
-        await self.bridge.run(self.transfer_log.forget, now - LOG_AGE)
-        return SWEEP_INTERVAL

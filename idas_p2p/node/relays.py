@@ -18,6 +18,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.events import log_event
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.reservation import Reservation, Take
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.ids import NodeId
@@ -52,6 +53,7 @@ class Relays:
         candidates: bootstrap nodes, of which those that do not relay refuse.
         take: serves a connection of a dialer.
         membership: what shows that we belong to a federation, for relays that serve members alone.
+        way: how connections leave this machine.
         clock: the time.
     """
 
@@ -62,10 +64,11 @@ class Relays:
         *,
         take: Take,
         membership: Callable[[], Membership | None] = lambda: None,
+        way: Way = DIRECT,
         clock: Clock,
     ) -> None:
         self._identity, self._candidates, self._take, self._clock = identity, candidates, take, clock
-        self._membership = membership
+        self._membership, self._way = membership, way
         self._tasks = TaskOwner(limit=MAX_CANDIDATES)
         self._places: dict[NodeId, _Place] = {}
 
@@ -104,6 +107,7 @@ class Relays:
             take=self._take,
             on_changed=lambda: None,
             membership=self._membership,
+            way=self._way,
             clock=self._clock,
         )
 

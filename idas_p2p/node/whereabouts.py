@@ -23,6 +23,7 @@ from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
 from idas_p2p.transport.mapping import Transport
 from idas_p2p.transport.reservation import Take
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.federation import Membership
 
@@ -37,6 +38,7 @@ class Whereabouts:
         relays: bootstrap nodes at which to wait to be reached.
         take: serves a connection on which another node dials us, and the name of its path.
         membership: what shows that we belong to a federation, for relays that serve members alone.
+        way: how connections leave this machine.
         maps_ports: whether to ask the router for a port.
         clock: the time.
     """
@@ -50,12 +52,13 @@ class Whereabouts:
         relays: Callable[[], Sequence[Contact]] = lambda: (),
         take: Take,
         membership: Callable[[], Membership | None] = lambda: None,
+        way: Way = DIRECT,
         maps_ports: bool = True,
         clock: Clock,
     ) -> None:
-        self._identity, self._configured, self._directory = identity, configured, directory
-        self.relays = Relays(identity, relays, take=take, membership=membership, clock=clock)
-        self.meetings = Meetings(self.seen_as, take=take, clock=clock)
+        self._identity, self._configured, self._directory, self._way = identity, configured, directory, way
+        self.relays = Relays(identity, relays, take=take, membership=membership, way=way, clock=clock)
+        self.meetings = Meetings(self.seen_as if way.is_direct else tuple, take=take, clock=clock)
         self.meets = Meets(tcp=self.meetings.answer)
         self.port_mapping = PortMapping(enabled=maps_ports, interfaces=interface_addresses, clock=clock)
         self._bound = Address("0.0.0.0", 0)  # noqa: S104  # until started
@@ -77,7 +80,7 @@ class Whereabouts:
         self._bound = bound
         if bound.is_wildcard or not ipaddress.ip_address(bound.host).is_loopback:
             self.port_mapping.port = bound.port
-        self._directory.dial_backs.offer(DialBackServer(self._identity, tasks=tasks).accept)
+        self._directory.dial_backs.offer(DialBackServer(self._identity, tasks=tasks, way=self._way).accept)
 
     def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
         """What is to be repeated while the node runs, by name."""

@@ -16,8 +16,8 @@ from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.noise import KEY_SIZE, Psk
 from idas_p2p.errors import Busy, HandshakeFailed, PeerUnreachable
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.transport.dialer import connect
 from idas_p2p.transport.secure import prove_responder
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -35,10 +35,11 @@ class DialBackServer:
     Args:
         identity: ours; who is dialled does not learn it.
         tasks: owns the dials.
+        way: how connections leave this machine.
     """
 
-    def __init__(self, identity: SigningKey, *, tasks: TaskOwner) -> None:
-        self._identity, self._tasks = identity, tasks
+    def __init__(self, identity: SigningKey, *, tasks: TaskOwner, way: Way = DIRECT) -> None:
+        self._identity, self._tasks, self._way = identity, tasks, way
         self._hosts: Counter[str] = Counter()
 
     def accept(self, node_id: NodeId, address: Address, nonce: bytes) -> bool:
@@ -64,7 +65,7 @@ class DialBackServer:
             async with asyncio.timeout(TIMEOUT):
                 psk = Psk(psk_id=nonce, key=random_bytes(KEY_SIZE))
                 initiator = Initiator(self._identity, node_id, Purpose.CONTROL, psk, random_bytes=random_bytes)
-                connection = await connect(address)
+                connection = await self._way.connect(address)
                 try:
                     await prove_responder(connection, initiator)
                 finally:

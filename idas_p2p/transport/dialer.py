@@ -9,8 +9,6 @@ Source: docs/spec/transport.md section 6.
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,8 +19,8 @@ from idas_p2p.errors import PeerUnreachable
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.race import interleave, race
 from idas_p2p.transport.rungs import OnFailed, Prove, Reached, Rung, climb, verdict
-from idas_p2p.transport.secure import MAX_HANDSHAKE_FRAME, SecureChannel, finish_dialling, prove_responder
-from idas_p2p.transport.sockets import socket_address
+from idas_p2p.transport.secure import SecureChannel, finish_dialling, prove_responder
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -44,6 +42,7 @@ async def dial(
     timeout: float,
     rungs: Sequence[Rung] = (),
     on_failed: OnFailed = lambda path, error: None,
+    way: Way = DIRECT,
 ) -> SecureChannel:
     """Open a channel to `peer`.
 
@@ -56,6 +55,7 @@ async def dial(
         timeout: seconds for all of it.
         rungs: other kinds of path, best first; they begin DIRECT_HEAD_START after the addresses.
         on_failed: told of each kind of path that did not reach the node, and why.
+        way: how connections leave this machine.
 
     Raises:
         PeerUnreachable: no connection to any address, or no answer in time.
@@ -73,7 +73,7 @@ async def dial(
 
     try:
         async with asyncio.timeout(timeout):
-            direct = direct_rung(peer, addresses, timeout=timeout)
+            direct = direct_rung(peer, addresses, timeout=timeout, way=way)
             rung, reached = await climb((direct, *rungs), prove, on_failed=on_failed)
             try:
                 return await finish_dialling(reached.connection, reached.initiator, path=rung.path)
@@ -84,54 +84,28 @@ async def dial(
         raise PeerUnreachable(f"{peer.short} did not answer within {timeout:g} seconds") from None
 
 
-def direct_rung(peer: NodeId, addresses: Sequence[Address], *, timeout: float) -> Rung:
+def direct_rung(peer: NodeId, addresses: Sequence[Address], *, timeout: float, way: Way = DIRECT) -> Rung:
     """The node's own addresses, raced as RFC 8305 has it."""
     usable = [address for address in addresses if address.port and not address.is_wildcard]
 
     async def reach(prove: Prove) -> Reached:
         if not usable:
             raise PeerUnreachable(f"no address of {peer.short} is known")
-        return await _reach_any(usable, prove)
+        return await _reach_any(usable, prove, way)
 
     return Rung(path=DIRECT_PATH, reach=reach, head_start=DIRECT_HEAD_START, timeout=timeout)
 
 
-async def _reach_any(addresses: Sequence[Address], prove: Prove) -> Reached:
+async def _reach_any(addresses: Sequence[Address], prove: Prove, way: Way) -> Reached:
     """Race the addresses until the peer has proved itself at one."""
 
     async def attempt(address: Address) -> Reached:
-        if not address.is_ip:
-            return await _reach_any(await _resolve(address), prove)
-        return await prove(await connect(address))
+        found = [address] if address.is_ip else await way.resolve(address)
+        if found != [address]:
+            return await _reach_any(found, prove, way)
+        return await prove(await way.connect(address))
 
     try:
         return await race(interleave(addresses)[:MAX_CANDIDATES], attempt, discard=Reached.abort)
     except ExceptionGroup as group:
         raise verdict(group) from None
-
-
-async def connect(address: Address) -> Connection:
-    """Open a TCP connection to an IP address or host name; for the rungs.
-
-    Raises:
-        PeerUnreachable: it does not come about.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        _, connection = await loop.create_connection(
-            lambda: Connection(max_frame=MAX_HANDSHAKE_FRAME), address.host, address.port
-        )
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
-        raise PeerUnreachable(f"{address}: {reason}") from None
-    return connection
-
-
-async def _resolve(address: Address) -> list[Address]:
-    """The IP addresses of a host name, in the order the resolver prefers (RFC 6724)."""
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise PeerUnreachable(f"{address}: no such host name") from None
-    return [socket_address(name) for _, _, _, _, name in found]

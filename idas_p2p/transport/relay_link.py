@@ -14,7 +14,7 @@ from idas_p2p.crypto.relaying import LinkInitiator
 from idas_p2p.crypto.stream import HEADER_SIZE, Mark, Opener, Sealer
 from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, HandshakeFailed
 from idas_p2p.transport.connection import Connection
-from idas_p2p.transport.dialer import connect
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import LINK_GREETING, RelayMessage, from_bytes, to_bytes
@@ -61,14 +61,14 @@ class RelayLink:
         await self._connection.close(timeout=1.0)
 
 
-async def open_link(identity: SigningKey, relay: NodeId, address: Address) -> RelayLink:
+async def open_link(identity: SigningKey, relay: NodeId, address: Address, *, way: Way = DIRECT) -> RelayLink:
     """Connect to a relay and shake hands; the caller sets the deadline.
 
     Raises:
         PeerUnreachable: no connection.
         HandshakeFailed: something else answers there, or it has too much to do.
     """
-    return await greet(await connect(address), identity, relay)
+    return await greet(await way.connect(address), identity, relay)
 
 
 async def greet(connection: Connection, identity: SigningKey, relay: NodeId) -> RelayLink:

@@ -19,6 +19,7 @@ from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.relay_link import LINK_TIMEOUT, RelayLink, open_link
 from idas_p2p.transport.relayed import RELAY_PATH, answer
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.relay import (
@@ -52,6 +53,7 @@ class Reservation:
         take: serves a connection, given the kind of its path.
         on_changed: told when `offer` has changed.
         membership: what shows that we belong to a federation; told to a relay that asks for it, and to no other.
+        way: how connections leave this machine.
         clock: the time.
     """
 
@@ -63,10 +65,11 @@ class Reservation:
         take: Take,
         on_changed: Callable[[], None],
         membership: Callable[[], Membership | None] = lambda: None,
+        way: Way = DIRECT,
         clock: Clock,
     ) -> None:
         self._identity, self.relay, self._take, self._on_changed = identity, relay, take, on_changed
-        self._membership, self._clock = membership, clock
+        self._membership, self._way, self._clock = membership, way, clock
         self._shown: Membership | None = None  # to this relay, when it wanted to see one
         self._answers = TaskOwner(limit=MAX_ANSWERS)
         self._given_at = 0.0  # Unix seconds; of the offer
@@ -93,7 +96,7 @@ class Reservation:
         link: RelayLink | None = None
         try:
             async with asyncio.timeout(LINK_TIMEOUT):
-                link = await open_link(self._identity, self.relay.node_id, self.relay.address)
+                link = await open_link(self._identity, self.relay.node_id, self.relay.address, way=self._way)
                 await self._ask(link, self._request())
             await self._serve(link)
         except TimeoutError:
@@ -172,7 +175,7 @@ class Reservation:
 
     async def _answer(self, nonce: bytes) -> None:
         try:
-            connection = await answer(self.relay.address, nonce, timeout=ANSWER_TIMEOUT)
+            connection = await answer(self.relay.address, nonce, timeout=ANSWER_TIMEOUT, way=self._way)
         except IdasError as error:
             log_event("relay_not_answered", peer=self.relay.node_id.short, reason=error.code)
             return

@@ -22,6 +22,7 @@ from idas_p2p.transport.listener import Listener
 from idas_p2p.transport.relay_link import RelayLink, open_link
 from idas_p2p.transport.relayed import relay_rung
 from idas_p2p.transport.reservation import Reservation
+from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -125,9 +126,11 @@ async def waiting(
         await owner.stop()
 
 
-async def dial_through(*offers: RelayOffer, identity: SigningKey = ALICE, peer: NodeId = BOB.node_id) -> Channel:
+async def dial_through(
+    *offers: RelayOffer, identity: SigningKey = ALICE, peer: NodeId = BOB.node_id, way: Way = DIRECT
+) -> Channel:
     """A channel to a node that has no address."""
-    rung = relay_rung(identity, peer, offers)
+    rung = relay_rung(identity, peer, offers, way=way)
     return await dial(identity, peer, (), purpose=Purpose.IMAGE, psk=PSK, timeout=10.0, rungs=(rung,))
 
 

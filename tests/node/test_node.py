@@ -79,15 +79,6 @@ async def test_an_address_in_use_is_named_and_what_was_started_is_stopped(tmp_pa
             await node.stop()
 
 
-async def test_what_lies_in_the_spool_too_long_is_swept_away(lone: Node) -> None:
-    for key, age in ((b"old", 7_200.0), (b"new", 10.0)):
-        with lone.spool.open(key, now=lone.clock.now() - age) as transfer:
-            spool(transfer, make_instance(1))
-    used = lone.spool.used_bytes
-    assert await lone._sweep() > 0
-    assert lone.spool.used_bytes == used / 2
-
-
 async def test_an_encrypted_spool_holds_no_byte_of_an_image_and_gives_it_back_after_a_restart(tmp_path: Path) -> None:
     make_config(tmp_path, "anna")
     path = tmp_path / "anna" / CONFIG_FILE

@@ -10,8 +10,8 @@ import pytest
 
 from idas_p2p.errors import HandshakeFailed, IdasError, PeerUnreachable
 from idas_p2p.transport.channel import Channel
-from idas_p2p.transport.dialer import connect
 from idas_p2p.transport.rungs import Prove, Reached, Rung
+from idas_p2p.transport.way import DIRECT
 from idas_p2p.wire.address import Address
 from tests.transport.pairs import dial_bob, listening
 from tests.transport.test_dialer import another_node, closed_port, silent_host
@@ -21,7 +21,7 @@ LONG = 3_600.0  # seconds; no test waits for it
 
 def rung_to(address: Address, *, path: str = "ladder", timeout: float = LONG) -> Rung:
     async def reach(prove: Prove) -> Reached:
-        return await prove(await connect(address))
+        return await prove(await DIRECT.connect(address))
 
     return Rung(path=path, reach=reach, head_start=LONG, timeout=timeout)
 
