@@ -100,11 +100,6 @@ class TomlTable:
         text = self.string(key, 0, 1_024, default=default)
         return self._parsed(key, parse, text) if text else None
 
-    def parsed(self, key: str, parse: Callable[[str], T]) -> T | None:
-        """A text that `parse` reads or refuses with a WireError; None when it is empty or missing."""
-        text = self.string(key, 0, 1_024, default="")
-        return self._parsed(key, parse, text) if text else None
-
     def number(self, key: str, *, default: float, low: float, high: float) -> float:
         """A number within bounds, both included."""
         value = self._get(key, default)
