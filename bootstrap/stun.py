@@ -127,7 +127,7 @@ class _Shared(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast(asyncio.DatagramTransport, transport)
-        self._directory.connection_made(transport)
+        self._directory.connection_made(self._transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """Take a datagram from anybody."""

@@ -138,7 +138,7 @@ class Node:
             use_relays=config.relay,
             way=self.way,
             contacts=self.contacts.known,
-            meetings=self.whereabouts.meetings,
+            openers=self.whereabouts.openers,
         )
         self.node_record = NodeRecord(
             self.identity,

@@ -2,7 +2,7 @@
 
 Belongs here: joining what the parts know into one list. Not here: which addresses a machine has (addresses.py), the
 testing (reachability.py), ports of the router (port_mapping.py), relays (relays.py), connections that two nodes open at
-the same moment (meetings.py).
+the same moment (meetings.py) or by UDP (webrtc.py).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.port_mapping import PortMapping
 from idas_p2p.node.reachability import Reachability
 from idas_p2p.node.relays import Relays
+from idas_p2p.node.webrtc import Hosts, WebRtc
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
 from idas_p2p.transport.mapping import Transport
@@ -35,7 +36,7 @@ class Whereabouts:
         identity: ours.
         configured: addresses by the operator; told as they are.
         directory: shows how others see us, and has them dial back.
-        relays: bootstrap nodes at which to wait to be reached.
+        relays: bootstrap nodes at which to wait to be reached, and which tell how UDP sockets are seen.
         take: serves a connection on which another node dials us, and the name of its path.
         membership: what shows that we belong to a federation, for relays that serve members alone.
         way: how connections leave this machine.
@@ -59,7 +60,9 @@ class Whereabouts:
         self._identity, self._configured, self._directory, self._way = identity, configured, directory, way
         self.relays = Relays(identity, relays, take=take, membership=membership, way=way, clock=clock)
         self.meetings = Meetings(self.seen_as if way.is_direct else tuple, take=take, clock=clock)
-        self.meets = Meets(tcp=self.meetings.answer)
+        self.webrtc = WebRtc(self._hosts, relays, take=take, clock=clock)
+        self.openers = (self.meetings, self.webrtc)  # best first
+        self.meets = Meets(tcp=self.meetings.answer, udp=self.webrtc.answer)
         self.port_mapping = PortMapping(enabled=maps_ports, interfaces=interface_addresses, clock=clock)
         self._bound = Address("0.0.0.0", 0)  # noqa: S104  # until started
         self.reachability = Reachability(
@@ -92,6 +95,7 @@ class Whereabouts:
         """Leave the relays and give back what the router granted; the turns have ended."""
         await self.relays.stop()
         await self.meetings.stop()
+        await self.webrtc.stop()
         await self.port_mapping.stop()
 
     def addresses(self) -> tuple[Address, ...]:
@@ -104,6 +108,11 @@ class Whereabouts:
         """Our IP addresses as others see us, by TCP first."""
         seen = (self.relays.observed(), self._directory.observed_address())
         return list(dict.fromkeys(address.host for address in seen if address is not None))
+
+    def _hosts(self) -> Hosts:
+        """Where UDP sockets are opened; of the addresses only those that others are told anyway."""
+        usable = advertised(configured=(), bound=self._bound, interfaces=interface_addresses(), observed=None)
+        return Hosts([address.host for address in usable], frozenset(one.host for one in self._candidates()))
 
     def _candidates(self) -> tuple[Address, ...]:
         own = advertised(

@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     OPEN = "open"
     NAT = "nat"
+    STRICT = "strict"
     RANDOM = "random"
     FULLY_RANDOM = "fully-random"
     DOUBLE = "double"
@@ -29,8 +30,9 @@ class Kind(StrEnum):
 MEANING: Final[dict[Kind, str]] = {
     Kind.OPEN: "public IPv4 and IPv6 addresses, nothing filtered",
     Kind.NAT: "a NAT that keeps the port where it can, and lets in only answers",
+    Kind.STRICT: "the same, and what opens a TCP connection is never an answer: no connection from both sides",
     Kind.RANDOM: "a NAT that maps each connection to a random port",
-    Kind.FULLY_RANDOM: "the same, with ports nobody can predict",
+    Kind.FULLY_RANDOM: "such a NAT, with ports nobody can predict",
     Kind.DOUBLE: "a NAT at home behind a NAT of the provider, both keeping ports",
     Kind.UPNP: "a NAT whose router opens ports on request (miniupnpd: UPnP IGD, NAT-PMP, PCP)",
     Kind.ONLY_443: "a NAT that lets out nothing but TCP to port 443",
@@ -40,6 +42,7 @@ MEANING: Final[dict[Kind, str]] = {
 }
 
 _MASQUERADE: Final = {Kind.RANDOM: "masquerade random", Kind.FULLY_RANDOM: "masquerade fully-random"}
+_INWARD: Final = {Kind.STRICT: 'iifname "wan*" tcp flags & (syn | ack) == syn drop'}
 _OUTWARD: Final = {
     Kind.ONLY_443: 'oifname "wan*" tcp dport != 443 drop; oifname "wan*" meta l4proto != tcp drop',
     Kind.NO_UDP: 'oifname "wan*" meta l4proto udp drop',
@@ -61,6 +64,7 @@ def rules(kind: Kind) -> str:
 
     Stray connections are dropped without a word, as home routers do: a refusal would end a simultaneous open.
     """
+    inward = f"{_INWARD[kind]};" if kind in _INWARD else ""
     outward = f"{_OUTWARD[kind]};" if kind in _OUTWARD else ""
     return f"""
 table ip natlab {{
@@ -71,7 +75,7 @@ table ip natlab {{
     chain through {{
         type filter hook forward priority 0; policy accept;
         iifname "wan*" ct status dnat accept
-        iifname "wan*" ct state new drop; {outward}
+        iifname "wan*" ct state new drop; {inward} {outward}
     }}
     chain inward {{
         type filter hook input priority 0; policy accept;

@@ -1,0 +1,172 @@
+"""Connections by UDP through the routers of both sides (WebRTC), agreed on over a link that goes through a relay.
+
+Belongs here: agreeing, both sides of it, their bounds and tasks. Not here: the way itself (transport/ice.py) and what
+runs over it (transport/data_channel.py), when this kind of path is tried (links.py).
+Source: docs/spec/transport.md section 12.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from idas_p2p.clock import Clock
+from idas_p2p.directory.sockets import resolve
+from idas_p2p.errors import Busy, PeerUnreachable
+from idas_p2p.exchange.control import ControlLink
+from idas_p2p.node.meetings import is_allowed
+from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.dialer import DIRECT_PATH
+from idas_p2p.transport.reservation import Take
+from idas_p2p.transport.rungs import Prove, Reached, Rung
+from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.ice import IceTerms
+from idas_p2p.wire.ids import NodeId
+
+if TYPE_CHECKING:
+    from idas_p2p.transport.data_channel import DataChannel
+
+PATH: Final = "webrtc"
+HEAD_START: Final = 0.5  # seconds until a relay is tried beside it; ours: it takes nine round trips, a relay five
+TIMEOUT: Final = 3.0  # seconds from the request; protocol: both sides give up then
+AFTER_FAILURE: Final = 120.0  # seconds a pair for which it failed is left alone; ours, as for tcp-open
+MAX_AT_ONCE: Final = 64  # connections of this kind, those that come about included; ours: about 2 MB each
+MAX_OPENING_PER_PEER: Final = 4  # answered and not yet open, with one node; ours, as for tcp-open
+MAX_SERVERS: Final = 4  # STUN servers; ours
+
+Control = Callable[[NodeId], Awaitable[ControlLink]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Addresses of this machine: where UDP sockets are opened, and which of them others may be told."""
+
+    usable: Sequence[str]
+    told: frozenset[str]
+
+
+class WebRtc:
+    """Opens connections by UDP.
+
+    Args:
+        hosts: addresses of this machine.
+        servers: bootstrap nodes; each answers STUN at its UDP port.
+        take: serves a connection that came about.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        hosts: Callable[[], Hosts],
+        servers: Callable[[], Sequence[Contact]],
+        *,
+        take: Take,
+        clock: Clock,
+    ) -> None:
+        self._hosts, self._servers, self._take, self._clock = hosts, servers, take, clock
+        self._tasks = TaskOwner(limit=MAX_AT_ONCE)
+        self._opening: Counter[NodeId] = Counter()
+        self._failed_at: dict[NodeId, float] = {}  # monotonic seconds
+
+    async def stop(self) -> None:
+        """End all of them."""
+        await self._tasks.stop()
+
+    async def answer(self, peer: NodeId, terms: IceTerms) -> IceTerms:
+        """Begin to seek a way to a peer on its terms; returns ours.
+
+        Raises:
+            Busy: not now.
+            PeerUnreachable: no UDP here.
+        """
+        if self._opening[peer] >= MAX_OPENING_PER_PEER:
+            raise Busy("too many connections by UDP")
+        self._opening[peer] += 1
+        try:
+            channel = await self._begin(controlling=False)
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    ours = await channel.terms()
+                opening = self._tasks.start("webrtc_answer", self._answered(peer, channel, allowed(terms)))
+            except BaseException:
+                channel.give_up()
+                raise
+        except BaseException:
+            self._opening -= Counter([peer])
+            raise
+        opening.add_done_callback(lambda _: self._opened(peer))
+        return ours
+
+    def _opened(self, peer: NodeId) -> None:
+        self._opening -= Counter([peer])
+
+    async def _answered(self, peer: NodeId, channel: DataChannel, terms: IceTerms) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                connection = await channel.open(terms)
+        except BaseException as error:
+            channel.give_up()
+            if isinstance(error, TimeoutError):
+                return
+            raise
+        self._take(connection, PATH)
+
+    def rung(self, peer: NodeId, control: Control, *, again: bool = False) -> Rung | None:
+        """This kind of path to a node; None where it failed a short while ago.
+
+        Args:
+            peer: the node to reach.
+            control: gives an open control link to it.
+            again: even where it failed, for nobody waits for it.
+        """
+        if not again and self._clock.monotonic() - self._failed_at.get(peer, -AFTER_FAILURE) < AFTER_FAILURE:
+            return None
+
+        async def reach(prove: Prove) -> Reached:
+            link = await control(peer)
+            if link.path == DIRECT_PATH:
+                raise PeerUnreachable("dialled directly before: no router is in the way")
+            self._failed_at[peer] = self._clock.monotonic()  # unless it is reached before anything ends this
+            reached = await self._reach(link, prove)
+            self._failed_at.pop(peer, None)
+            return reached
+
+        return Rung(path=PATH, reach=reach, head_start=HEAD_START, timeout=TIMEOUT)
+
+    async def _reach(self, link: ControlLink, prove: Prove) -> Reached:
+        channel = await self._begin(controlling=True)
+        try:
+            theirs = await link.meet_by_udp(await channel.terms())
+            return await prove(await channel.open(allowed(theirs)))
+        except BaseException:
+            channel.give_up()
+            raise
+
+    async def _begin(self, *, controlling: bool) -> DataChannel:
+        """A channel that is closed when it has ended, whatever becomes of who asked for it; Busy: not now."""
+        library = await asyncio.to_thread(
+            importlib.import_module, "idas_p2p.transport.data_channel"
+        )  # a third of a second
+        hosts = self._hosts()
+        channel: DataChannel = library.DataChannel(
+            controlling=controlling, hosts=hosts.usable, told=hosts.told, servers=await self._stun_servers()
+        )
+        self._tasks.start("webrtc", channel.live())
+        return channel
+
+    async def _stun_servers(self) -> list[Address]:
+        found: list[Address] = []
+        for contact in list(self._servers())[:MAX_SERVERS]:
+            with suppress(OSError):
+                found.append(await resolve(contact.address))
+        return found
+
+
+def allowed(terms: IceTerms) -> IceTerms:
+    """The terms of a peer, without addresses no member may have us send to."""
+    return replace(terms, candidates=tuple(one for one in terms.candidates if is_allowed(one.address)))
