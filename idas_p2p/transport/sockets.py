@@ -39,7 +39,8 @@ _OPTIONS: Final[tuple[tuple[int, str, int | bytes], ...]] = (
 
 def tune(transport: asyncio.BaseTransport) -> None:
     """Set what this machine knows of the options; none of them is needed to work."""
-    sock = transport.get_extra_info("socket")
+    if (sock := transport.get_extra_info("socket")) is None:  # a data channel
+        return
     for level, name, value in (*_OPTIONS, (socket.IPPROTO_TCP, "TCP_CONGESTION", CONGESTION)):
         with contextlib.suppress(OSError, AttributeError):
             sock.setsockopt(level, getattr(socket, name), value)
@@ -85,7 +86,9 @@ _TCP_INFO_SRTT: Final = 68  # bytes before tcpi_rtt (u32, microseconds) in struc
 
 def round_trip(transport: asyncio.BaseTransport) -> float | None:
     """The kernel's smoothed round-trip time in seconds, waiting in queues included; None where it does not tell."""
-    sock = transport.get_extra_info("socket")
+    if (sock := transport.get_extra_info("socket")) is None:  # a data channel, which measures it itself
+        told: float | None = transport.get_extra_info("round_trip")
+        return told
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_SRTT + 4)
         (microseconds,) = struct.unpack_from("=I", info, _TCP_INFO_SRTT)
