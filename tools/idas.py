@@ -30,6 +30,7 @@ class Node:
         aet: its AE title on the local network.
         host: the address for DICOM and for other nodes.
         network: HOST:PORT for other nodes, when it is another one.
+        proxy: the HTTP proxy of its network, http://[USER:PASSWORD@]HOST:PORT.
         log_level: of `idas run`.
     """
 
@@ -42,6 +43,7 @@ class Node:
         host: str = LOOPBACK,
         network: str = "",
         bootstrap: Sequence[str] = (),
+        proxy: str = "",
         log_level: str = "debug",
     ) -> None:
         self.folder, self.institution, self.aet, self.host = folder, institution, aet, host
@@ -50,6 +52,7 @@ class Node:
             "init", str(folder), "--institution", institution, "--aet", aet,
             "--dicom", f"{host}:{self.dicom_port}", "--network", network or f"{host}:{self.network_port}",
             *(word for contact in bootstrap for word in ("--bootstrap", contact)),
+            *(("--proxy", proxy) if proxy else ()),
         )  # fmt: skip
         command = [*IDAS, "run", str(folder), "--log-level", log_level]
         self.program = Program(folder.name, command, log=folder.parent / "logs")

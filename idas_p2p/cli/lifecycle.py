@@ -42,7 +42,7 @@ def add_commands(commands: Commands) -> None:
     )
     init.add_argument(
         "--proxy",
-        default="",
+        default=None,
         metavar="URL",
         type=arguments.proxy,
         help="http://[USER:PASSWORD@]HOST:PORT, where the network lets nothing out but an HTTP proxy",
@@ -72,7 +72,7 @@ def run_init(args: argparse.Namespace, output: Output) -> int:
         dicom=args.dicom,
         network=args.network,
         bootstrap=tuple(args.bootstrap),
-        proxy=args.proxy,
+        proxy=args.proxy or "",
     )
     node_id = SigningKey.load(config.key_path).node_id
     output.say(f"node made in {args.folder}; start it with: idas run {args.folder}")

@@ -19,7 +19,7 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
     Args:
         status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes,
             spool_limit_bytes, spool_encrypted;
-            reachability: reachable, published, mapped (way, external);
+            reachability: reachable, published, mapped (way, external); proxy: null or address, refusal;
             federation: null or name, epoch, members, admin; directory: joined, carried, contacts, records_stored,
             lookups, lookup_ms_p50, records_published, records_sending, unpublished, renewals_due;
             catalog: studies, instances; transfers: active;
@@ -42,6 +42,7 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Node", f"{word(status.get('node_id'))}, version {word(status.get('version'))}"),
         ("Listens", f"DICOM {word(status.get('dicom'))}, network {word(status.get('network'))}"),
         ("Reachable", _reachability(_part(status, "reachability"))),
+        *_proxy(_part(status, "proxy")),
         ("Up", f"{duration(status.get('uptime_seconds'))}, {size(status.get('memory_bytes'))} of memory"),
         ("Federation", _federation(status.get("federation"))),
         ("Directory", _directory(_part(status, "directory"))),
@@ -70,6 +71,14 @@ def _reachability(reachability: Row) -> str:
     words = "not yet tested" if reachable is None else "yes" if reachable else "no, this node must dial the others"
     ports = [f"{word(one.get('external'))} by {word(one.get('way'))}" for one in rows_of(reachability, "mapped")]
     return f"{words}; the router opened {', '.join(dict.fromkeys(ports))}" if ports else words
+
+
+def _proxy(proxy: Row) -> list[tuple[str, str]]:
+    """Where connections go through one: which, and what it last said against it."""
+    if not proxy:
+        return []
+    refusal = f"; {word(proxy.get('refusal'))}" if proxy.get("refusal") else ""
+    return [("Proxy", f"connections go through {word(proxy.get('address'))}{refusal}")]
 
 
 def _federation(federation: object) -> str:

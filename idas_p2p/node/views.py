@@ -12,11 +12,13 @@ from typing import Any, Final
 import psutil
 
 from idas_p2p import __version__
+from idas_p2p.node import federation_views
 from idas_p2p.node.node import Node
 from idas_p2p.node.sources import EMBEDDED
 from idas_p2p.store.totals import Count
 from idas_p2p.store.transfers import Counters, Direction
 from idas_p2p.store.transfers import Transfer as Logged
+from idas_p2p.transport.proxied import Proxied
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import KEYWORDS, Study
@@ -36,12 +38,14 @@ def status(node: Node) -> Mapping[str, Any]:
         "dicom": str(node.dicom_address),
         "network": str(node.network_address),
         "reachability": _reachability(node),
+        "proxy": _proxy(node),
         "uptime_seconds": round(node.clock.monotonic() - node.started_at, 1),
         "memory_bytes": psutil.Process().memory_info().rss,
         "spool_bytes": node.spool.used_bytes,
         "spool_limit_bytes": node.config.spool_bytes,
         "spool_encrypted": node.config.encrypt_spool,
-        "federation": _federation(node),
+        "federation": federation_views.summary(node),
+        "joining": federation_views.joining(node),
         "directory": _directory(node),
         "catalog": {
             "studies": sum(count.studies for count in counts.values()),
@@ -66,16 +70,10 @@ def _reachability(node: Node) -> Mapping[str, Any]:
     }
 
 
-def _federation(node: Node) -> Mapping[str, Any] | None:
-    manifest = node.federation.manifest
-    if manifest is None or not node.federation.is_member:
-        return None
-    return {
-        "name": manifest.name,
-        "epoch": manifest.epoch,
-        "members": len(manifest.members),
-        "admin": node.federation.is_admin,
-    }
+def _proxy(node: Node) -> Mapping[str, str] | None:
+    """The HTTP proxy that connections go through, and what it last said instead of opening one."""
+    way = node.way
+    return {"address": str(way.proxy.address), "refusal": way.refusal} if isinstance(way, Proxied) else None
 
 
 def _directory(node: Node) -> Mapping[str, Any]:
@@ -142,24 +140,6 @@ def _peer(node: Node, node_id: NodeId) -> Mapping[str, Any]:
         "detours": dict(peer.detours) if peer else {},
         "rtt_ms": round(peer.round_trip * 1000, 1) if peer and peer.round_trip is not None else None,
         "last_seen": peer.last_seen if peer else None,
-    }
-
-
-def members(node: Node) -> Mapping[str, Any]:
-    """Answer of `federation_members`."""
-    manifest = node.federation.require_member()
-    return {
-        "federation": manifest.name,
-        "epoch": manifest.epoch,
-        "members": [
-            {
-                "node_id": str(member.node_id),
-                "institution": member.institution,
-                "admin": member.node_id == manifest.admin,
-                "self": member.node_id == node.identity.node_id,
-            }
-            for member in manifest.members
-        ],
     }
 
 

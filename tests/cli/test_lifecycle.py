@@ -25,6 +25,14 @@ def test_init_makes_a_folder_whose_identity_id_prints(tmp_path: Path) -> None:
     assert named.document == {key: made.document[key] for key in ("node_id", "fingerprint")}
 
 
+def test_init_writes_down_the_proxy(tmp_path: Path) -> None:
+    setting = "http://anna:geheim@192.0.2.1:3128"
+    made = run_idas("init", tmp_path / "node", *OPTIONS, "--proxy", setting)
+    assert made.status == 0, made.stderr
+    assert "geheim" not in made.stdout + made.stderr
+    assert f'proxy = "{setting}"' in (tmp_path / "node" / "node.toml").read_text()
+
+
 def test_id_shows_a_person_both_forms_of_the_name(idas: Type, node_folder: Path) -> None:
     shown = idas("id", node_folder).stdout.splitlines()
     node_id = NodeId.parse(shown[0].split()[-1])
@@ -46,7 +54,13 @@ def test_init_never_overwrites_a_node(idas: Type, node_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [("--dicom", "nowhere"), ("--aet", "A\\B"), ("--bootstrap", "host:1"), ("--network", "h:70000")],
+    [
+        ("--dicom", "nowhere"),
+        ("--aet", "A\\B"),
+        ("--bootstrap", "host:1"),
+        ("--network", "h:70000"),
+        ("--proxy", "proxy:3128"),
+    ],
 )
 def test_init_with_a_malformed_option_is_a_usage_error(idas: Type, tmp_path: Path, wrong: tuple[str, str]) -> None:
     typed = idas("init", tmp_path / "node", *OPTIONS, *wrong)

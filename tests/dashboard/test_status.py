@@ -55,6 +55,15 @@ def test_a_status_tells_who_where_with_whom_and_how_much() -> None:
         assert words in shown
 
 
+def test_a_proxy_is_shown_with_what_it_says_and_only_where_there_is_one() -> None:
+    assert "Proxy" not in drawn(status_view(STATUS | {"proxy": None}, now=1_000.0))
+    for refusal in ("", "the proxy 192.0.2.1:3128 wants a name and a password (407)"):
+        proxy = {"address": "192.0.2.1:3128", "refusal": refusal}
+        shown = drawn(status_view(STATUS | {"proxy": proxy}, now=1_000.0))
+        assert "connections go through 192.0.2.1:3128" in shown
+        assert ("(407)" in shown) == bool(refusal)
+
+
 def test_an_archive_in_trouble_is_named_with_its_reason() -> None:
     shown = drawn(status_view(STATUS, now=1_000.0))
     assert "1 min 0 s ago" in shown

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,17 @@ def test_what_is_created_is_what_is_loaded(tmp_path: Path) -> None:
     assert made.database_url == f"sqlite:///{tmp_path}/node/node.db"
 
 
+def test_a_proxy_is_none_until_it_is_set_and_a_wrong_one_is_refused_by_its_line(folder: Path) -> None:
+    assert NodeConfig.load(folder).proxy is None
+    rewrite(folder, 'proxy = ""', 'proxy = "http://anna:geheim@proxy.clinic.example:8080"')
+    proxy = NodeConfig.load(folder).proxy
+    assert proxy is not None
+    assert (proxy.address, proxy.user, proxy.password) == (Address("proxy.clinic.example", 8080), "anna", "geheim")
+    rewrite(folder, "http://anna", "https://anna")
+    assert re.search(r"line \d+: network\.proxy: write http://", refusal(folder))
+    assert "geheim" not in refusal(folder)
+
+
 def test_the_folder_and_the_files_are_the_owners_alone(folder: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {(folder / name).stat().st_mode & 0o777 for name in (CONFIG_FILE, KEY_FILE)} == {0o600}
@@ -82,7 +94,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ("spool_gb = 20.0", "spool_gb = true", "storage.spool_gb", "number from"),
         ("spool_hours = 1.0", "spool_hours = 0", "storage.spool_hours", "number from"),
         ("encrypt_spool = false", "encrypt_spool = 1", "storage.encrypt_spool", "true or false"),
-        ("[storage]", "[storag]", "line 17: storag", "is not known"),
+        ("[storage]", "[storag]", "line 18: storag", "is not known"),
         (
             "contacts_per_block = 2",
             "contacts_per_block = 9",
