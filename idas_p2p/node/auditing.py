@@ -9,8 +9,10 @@ and with it the work. Belongs here: numbers, time, when the disk is waited for, 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from idas_p2p.events import log_event
 from idas_p2p.node.audit_settings import AuditSettings
 from idas_p2p.store.audit_log import FOLDER, AuditLog, Segment
 from idas_p2p.wire.audit import NONCE_SIZE, AuditHead, AuditRecord, Event
+from idas_p2p.wire.audit_messages import MAX_DIGESTS, AuditGrowth
 from idas_p2p.wire.audit_file import read_frames, segment_start
 from idas_p2p.wire.schema import encode
 
@@ -59,6 +62,7 @@ class Auditor:
         settings: AuditSettings,
     ) -> None:
         self._identity, self._clock, self._random_bytes, self._settings = identity, clock, random_bytes, settings
+        self._recent = deque[bytes](maxlen=MAX_DIGESTS)  # digests of the last records
         self._refused = 0  # events since a record could be written last
         self._broken = ""  # why the disk cannot be relied on any more; empty while it can
         self._changed, self._hurry = asyncio.Event(), asyncio.Event()
@@ -91,6 +95,21 @@ class Auditor:
     def head(self) -> AuditHead:
         """Our signed word on what lies on the disk."""
         return sign_head(self._identity, self._on_disk, now=self._clock.now())
+
+    async def growth(self, since: int, run: Run) -> AuditGrowth:
+        """How the log has grown since so many records, as far as it lies on the disk, at most MAX_DIGESTS records on.
+
+        Where that cannot be shown, because there were never so many or they were let go, nothing but the head is.
+        """
+        end = min(self._on_disk.count, since + MAX_DIGESTS)
+        if not 0 < since <= end:
+            return AuditGrowth(since=self._on_disk.count, digests=b"", head=self.head())
+        newest, recent = self.state.count, list(self._recent)
+        oldest = newest - len(recent)
+        if since < oldest or end < self._on_disk.count:
+            return await run(self._shown, since, end)  # type: ignore[no-any-return]
+        digests = b"".join(recent[since - oldest : end - oldest])
+        return AuditGrowth(since=since, digests=digests, head=self.head())
 
     def note(self, event: Event) -> None:
         """Write a record of an event.
@@ -184,7 +203,8 @@ class Auditor:
             event=event,
         )
         body = encode(record)
-        state = self.state.after(digest_of(body))
+        digest = digest_of(body)
+        state = self.state.after(digest)
         try:
             if self._log.size >= self._settings.segment_bytes:
                 self._begin_segment()
@@ -192,7 +212,29 @@ class Auditor:
         except (SpoolFull, StorageRefused) as error:
             raise AuditUnavailable(error.detail) from error
         self.state = state
+        self._recent.append(digest)
         self._changed.set()
+
+    def _shown(self, since: int, end: int) -> AuditGrowth:
+        """Records `since` + 1 to `end`, read from the files."""
+        state, digests = State(0, b""), []
+        for segment in reversed(self._log.segments()):
+            head = segment.head()
+            if head.before >= end:
+                continue
+            state, found = State(head.before, head.chain), []
+            for frame in islice(segment.frames(), end - head.before):
+                digest = digest_of(frame.body)
+                state = state.after(digest)
+                if state.count > since:
+                    found.append(digest)
+            if not digests:
+                last = state
+            digests = found + digests
+            if head.before <= since:
+                signed = sign_head(self._identity, last, now=self._clock.now())
+                return AuditGrowth(since=since, digests=b"".join(digests), head=signed)
+        return AuditGrowth(since=self._on_disk.count, digests=b"", head=self.head())
 
     def _begin_segment(self) -> None:
         total = self._log.total_bytes()

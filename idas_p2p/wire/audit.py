@@ -21,7 +21,6 @@ MAX_SUBJECTS: Final = 64  # in one record; protocol
 MAX_TEXT: Final = 1_024  # characters; protocol
 MAX_NAME: Final = 64  # characters; protocol
 MAX_RECORD_BYTES: Final = 4_194_304  # bytes of one record; protocol: 32 keys of 16,384 characters of any kind fit in
-MAX_DIGESTS: Final = 16_384  # records told of in one step; protocol: half a MiB
 HEAD_CONTEXT: Final = b"idas audit head 1"  # domain separation of signatures; protocol
 SEGMENT_CONTEXT: Final = b"idas audit segment 1"  # see above
 RECEIPT_CONTEXT: Final = b"idas audit receipt 1"  # see above
@@ -169,12 +168,3 @@ class AuditReceipt:
         """What the signature covers."""
         head = [self.head.node.raw, self.head.count, self.head.chain, self.head.at_ms]
         return RECEIPT_CONTEXT + pack([self.witness.raw, head, self.at_ms])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditGrowth:
-    """How a log came from a state that the peer knows to the one its node signs: the digest of each record between."""
-
-    since: U64  # records that the peer knows; equal to the head's count where the peer knows nothing yet
-    digests: Annotated[bytes, Limit(0, 32 * MAX_DIGESTS)]  # 32 bytes each
-    head: AuditHead
