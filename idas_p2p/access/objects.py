@@ -23,6 +23,7 @@ MAX_VALUES: Final = 1_000  # of one condition; ours
 MAX_COMBINATIONS: Final = 10_000  # of the values of one rule's conditions; ours: bounds the index
 _UID: Final = re.compile(r"[0-9.]{1,64}")  # PS3.5 section 9.1
 _MODALITY: Final = re.compile(r"[A-Z0-9_ ]{1,16}")  # CS, PS3.5 section 6.2
+_OPEN: Final = frozenset({"00000000", "99999999"})  # ends of a range of dates that were not given
 _NAME_SIZE: Final = 64  # characters of an archive's name, a label, a patient's id or its issuer; PS3.5 section 6.2 (LO)
 
 
@@ -98,6 +99,20 @@ class Objects:
 
     def __repr__(self) -> str:
         return "Objects(…)"
+
+    def words(self) -> str:
+        """The conditions as an operator reads them; names patients, so it is for operators alone."""
+        patients = [patient.id + (f"^^^{patient.issuer}" if patient.issuer else "") for patient in self.patients]
+        dates = ["-".join("" if end in _OPEN else end for end in self.dates)] if self.dates else []
+        named = {
+            "study": self.studies,
+            "patient": patients,
+            "modality": self.modalities,
+            "date": dates,
+            "archive": self.archives,
+            "label": self.labels,
+        }
+        return "; ".join(f"{name} {', '.join(values)}" for name, values in named.items() if values)
 
     def mismatch(self, facts: Facts) -> str | None:
         """The first condition that a study does not meet, in words; None when it meets all."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from idas_p2p.access.levels import FULL, NONE
 from idas_p2p.access.objects import EVERY_STUDY, Facts, Objects
@@ -24,6 +25,12 @@ class Rule:
     objects: Objects = EVERY_STUDY
     expires: float | None = None  # Unix seconds; None for ever
     origin: str = ""  # where an operator finds it, such as `grant 3`
+
+    def words(self) -> str:
+        """The rule as an operator reads it; it may name patients, so it is for operators alone."""
+        expires = "" if self.expires is None else f", until {datetime.fromtimestamp(self.expires, UTC):%Y-%m-%dT%H:%MZ}"
+        about = self.objects.words() or "every study"
+        return f"{self.origin}: {self.level} of {about} to {', '.join(map(str, self.subjects))}{expires}"
 
     def has_expired(self, *, now: float) -> bool:
         """Whether its time is over."""

@@ -115,20 +115,10 @@ def query_key(text: str) -> tuple[str, str]:
 
 def subject(text: str) -> str:
     """A subject of a grant, checked for its form and kept as it was written."""
-    from idas_p2p.access.policy import parse_subject
+    from idas_p2p.access.subjects import parse_subject
 
     try:
         parse_subject(text)
     except IdasError as error:
         raise ArgumentTypeError(error.detail) from None
     return text
-
-
-def level(text: str) -> str:
-    """How much a grant gives."""
-    from idas_p2p.access.policy import Level
-
-    try:
-        return Level(text).value
-    except ValueError:
-        raise ArgumentTypeError(f"a level is one of {', '.join(each.value for each in Level)}") from None

@@ -5,10 +5,10 @@ Belongs here: what every configuration command does before and after its own cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from idas_p2p.cli import client
 from idas_p2p.cli.render import Document, Output
@@ -16,6 +16,8 @@ from idas_p2p.errors import IdasError, NodeNotRunning
 
 if TYPE_CHECKING:
     from idas_p2p.node.config import NodeConfig
+    from idas_p2p.node.rules import RuleBook
+    from idas_p2p.store.database import Database
     from idas_p2p.store.settings import Settings
 
 
@@ -31,20 +33,42 @@ def load_config(folder: Path) -> NodeConfig:
 
 
 @contextmanager
-def open_settings(folder: Path) -> Iterator[Settings]:
-    """The settings in the node's database, whether or not the node runs.
+def open_database(folder: Path) -> Iterator[Database]:
+    """The node's database, whether or not the node runs.
 
     Raises:
         BadConfiguration: there is no node in this folder, or its database cannot be opened.
     """
     from idas_p2p.store.database import Database
-    from idas_p2p.store.settings import Settings
 
     database = Database.open(load_config(folder).database_url)
     try:
-        yield Settings(database)
+        yield database
     finally:
         database.close()
+
+
+@contextmanager
+def open_settings(folder: Path) -> Iterator[Settings]:
+    """The settings in the node's database; errors as for `open_database`."""
+    from idas_p2p.store.settings import Settings
+
+    with open_database(folder) as database:
+        yield Settings(database)
+
+
+@contextmanager
+def open_rules(folder: Path) -> Iterator[tuple[Database, RuleBook]]:
+    """The node's database and the rules in it and in policy.toml; errors as for `open_database`."""
+    from idas_p2p.node.rules import RuleBook
+
+    async def at_once(work: Callable[[], Any]) -> Any:
+        return work()
+
+    with open_database(folder) as database:
+        book = RuleBook(folder, database, run=at_once)
+        book.load()
+        yield database, book
 
 
 def changed(folder: Path, output: Output, words: str, document: Document) -> int:

@@ -1,21 +1,27 @@
 """`idas grant`, `idas grants`, `idas revoke`: who may see what of this node's studies.
 
-Rules are ordered by number and the first that matches decides; without any, nothing is shared.
+Rules of policy.toml are tried first, then grants in the order of their numbers; the first that matches decides, and
+without any nothing is shared.
 """
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, Final
 
 from idas_p2p.cli import arguments
-from idas_p2p.cli.configuration import changed, open_settings
-from idas_p2p.cli.parser import Commands, add_command
+from idas_p2p.cli.configuration import changed, open_rules, open_settings
+from idas_p2p.cli.parser import Commands, Parser, add_command
 from idas_p2p.cli.render import Output
 from idas_p2p.clock import SystemClock
 
 if TYPE_CHECKING:
+    from idas_p2p.access.policy import Rule
+    from idas_p2p.node.rules import RuleBook
     from idas_p2p.store.settings import Grant
+
+_CONDITIONS: Final = {"study": "studies", "patient": "patients", "modality": "modalities", "archive": "archives"}
 
 
 def add_commands(commands: Commands) -> None:
@@ -24,13 +30,12 @@ def add_commands(commands: Commands) -> None:
         commands,
         "grant",
         run_grant,
-        summary="Let someone in the federation see this node's studies.",
+        summary="Let someone see this node's studies, or some of them.",
         example="idas grant /srv/idas --to everyone --level full\n"
-        "idas grant /srv/idas --to 'node:Lake Clinic' --level full --expires 30d",
+        "idas grant /srv/idas --to 'node:Lake Clinic' --level full --modality CT --date 20240101- --expires 30d\n"
+        "idas grant /srv/idas --to 'user:dr-lee@Lake Clinic' --level full --patient '123^^^City Hospital'",
     )
-    grant.add_argument("--to", required=True, metavar="SUBJECT", type=arguments.subject, help="everyone, or node:NAME")
-    grant.add_argument("--level", required=True, metavar="LEVEL", type=arguments.level, help="full or none")
-    grant.add_argument("--expires", metavar="TIME", type=arguments.duration, help="how long the grant holds (for ever)")
+    add_rule_arguments(grant, is_required=True)
     add_command(
         commands,
         "grants",
@@ -44,11 +49,60 @@ def add_commands(commands: Commands) -> None:
     revoke.add_argument("number", metavar="NUMBER", type=arguments.count, help="its number, see `idas grants`")
 
 
+def add_rule_arguments(parser: Parser, *, is_required: bool) -> None:
+    """Add what makes up a rule."""
+    subject = "everyone, node:NAME, nodes:GROUP, group:CLIENT_GROUP or user:NAME@NODE"
+    parser.add_argument("--to", required=is_required, metavar="SUBJECT", type=arguments.subject, help=subject)
+    parser.add_argument("--level", required=is_required, metavar="LEVEL", help="full, none, or a level of policy.toml")
+    for name, words in (
+        ("study", "a Study Instance UID"),
+        ("patient", "ID, or ID^^^ISSUER"),
+        ("modality", "such as CT"),
+        ("archive", "an archive's name"),
+        ("label", "see `idas label`"),
+    ):
+        words = f"only these studies: {words}; may be repeated"
+        parser.add_argument(f"--{name}", action="append", default=[], metavar=name.upper(), help=words)
+    parser.add_argument("--date", metavar="RANGE", help="only studies of these days: 20240101-20241231, 20240101-")
+    parser.add_argument(
+        "--expires", metavar="TIME", type=arguments.duration, help="how long the grant holds (for ever)"
+    )
+
+
+def conditions_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The conditions that were typed, as grants keep them; see access/objects.py."""
+    typed = {**{_CONDITIONS[name]: getattr(args, name) for name in _CONDITIONS}, "labels": args.label}
+    return {name: values for name, values in {**typed, "dates": args.date}.items() if values}
+
+
+def typed_rule(args: argparse.Namespace, book: RuleBook, *, number: int) -> tuple[Grant, Rule]:
+    """The grant that was typed, and the rule it makes.
+
+    Raises:
+        BadConfiguration: a level or condition that has no meaning here.
+    """
+    from idas_p2p.access.objects import parse_objects
+    from idas_p2p.node.rules import as_rule
+    from idas_p2p.store.settings import Grant
+
+    conditions = conditions_of(args)
+    book.levels.get(args.level)
+    parse_objects(**conditions)
+    expires = None if args.expires is None else SystemClock().now() + args.expires
+    text = json.dumps(conditions)
+    grant = Grant(number=number, subject=args.to, level=args.level, conditions=text, expires=expires)
+    return grant, as_rule(grant, book.levels)
+
+
 def run_grant(args: argparse.Namespace, output: Output) -> int:
     """Add one grant after the others."""
-    expires = None if args.expires is None else SystemClock().now() + args.expires
-    with open_settings(args.folder) as settings:
-        grant = settings.add_grant(subject=args.to, level=args.level, expires=expires)
+    from idas_p2p.store.settings import Settings
+
+    with open_rules(args.folder) as (database, book):
+        new, _ = typed_rule(args, book, number=0)
+        grant = Settings(database).add_grant(
+            subject=new.subject, level=new.level, conditions=new.conditions, expires=new.expires
+        )
     words = f"grant {grant.number} added: {grant.level} to {grant.subject}"
     return changed(args.folder, output, words, {"grant": _document(grant)})
 
@@ -71,4 +125,10 @@ def run_revoke(args: argparse.Namespace, output: Output) -> int:
 
 
 def _document(grant: Grant) -> dict[str, Any]:
-    return {"number": grant.number, "subject": grant.subject, "level": grant.level, "expires": grant.expires}
+    return {
+        "number": grant.number,
+        "subject": grant.subject,
+        "level": grant.level,
+        "conditions": json.loads(grant.conditions or "{}"),
+        "expires": grant.expires,
+    }

@@ -12,7 +12,19 @@ import traceback
 from collections.abc import Sequence
 
 from idas_p2p import __version__
-from idas_p2p.cli import archives, federation, grants, groups, lifecycle, retrieval, users, views, workstations
+from idas_p2p.cli import (
+    archives,
+    federation,
+    grants,
+    groups,
+    labels,
+    lifecycle,
+    policy,
+    retrieval,
+    users,
+    views,
+    workstations,
+)
 from idas_p2p.cli.arguments import UsageError
 from idas_p2p.cli.parser import Parser
 from idas_p2p.cli.render import Output
@@ -20,7 +32,19 @@ from idas_p2p.errors import IdasError
 
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-_GROUPS = (lifecycle, archives, workstations, users, groups, grants, federation, retrieval, views)
+_GROUPS = (
+    lifecycle,
+    archives,
+    workstations,
+    users,
+    groups,
+    labels,
+    grants,
+    policy,
+    federation,
+    retrieval,
+    views,
+)
 _EXAMPLE = """example:
   idas init /srv/idas --institution 'City Hospital' --aet IDAS --dicom 0.0.0.0:104 --network 0.0.0.0:7400
   idas run /srv/idas

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import RenderableType
 
@@ -52,14 +52,34 @@ def groups_table(groups: Sequence[Row]) -> RenderableType:
 def grants_table(grants: Sequence[Row]) -> RenderableType:
     """The rules of `idas grants`, first match first."""
     rows = [
-        (str(row.get("number")), word(row.get("subject")), word(row.get("level")), _until(row.get("expires")))
+        (
+            str(row.get("number")),
+            word(row.get("subject")),
+            word(row.get("level")),
+            _conditions(row.get("conditions")),
+            until(row.get("expires")),
+        )
         for row in grants
     ]
-    records = Records(("NUMBER", "TO", "LEVEL", "EXPIRES"), rows, numbers=("NUMBER",))
+    records = Records(("NUMBER", "TO", "LEVEL", "STUDIES", "EXPIRES"), rows, numbers=("NUMBER",))
     return counted(records, "grants", when_empty="No grant yet: nothing is shared. Add one with: idas grant")
 
 
-def _until(expires: object) -> str:
+def labels_table(labels: Sequence[Row]) -> RenderableType:
+    """The labels of `idas label list`."""
+    rows = [tuple(word(row.get(key)) for key in ("label", "kind", "name", "issuer")) for row in labels]
+    records = Records(("LABEL", "ON", "WHICH", "ISSUER"), rows)
+    return counted(records, "labels", when_empty="No label yet; add one with: idas label add")
+
+
+def _conditions(conditions: object) -> str:
+    if not isinstance(conditions, Mapping) or not conditions:
+        return "every study"
+    return "; ".join(f"{name} {word(v) if isinstance(v, str) else joined(v)}" for name, v in conditions.items())
+
+
+def until(expires: object) -> str:
+    """When something ends, in the time of this machine."""
     if not isinstance(expires, int | float):
         return "never"
     return datetime.datetime.fromtimestamp(expires).astimezone().isoformat(" ", "minutes")

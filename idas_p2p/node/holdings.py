@@ -21,6 +21,10 @@ from idas_p2p.clock import Clock
 from idas_p2p.dicom.matching import matches
 from idas_p2p.errors import StudyNotFound, TicketRefused
 from idas_p2p.events import log_event
+from idas_p2p.exchange.interfaces import StudySource
+from idas_p2p.node.facts import facts_of_entries, fullest_first
+from idas_p2p.node.levelled_source import LevelledSource
+from idas_p2p.node.levelling import Levelling, View
 from idas_p2p.node.shelves import LINGER, Lease, Shelves
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.united import Holder, united
@@ -31,7 +35,6 @@ from idas_p2p.wire.level import Level
 from idas_p2p.wire.messages import Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
-from idas_p2p.wire.terms import fold
 
 LOOKED_AT_ONCE: Final = 200  # studies compared with a query before others get their turn; ours: a few milliseconds
 
@@ -129,7 +132,7 @@ class Holdings:
 
     def best_entries(self, study_uid: str) -> list[Entry]:
         """The study in each of our archives that holds it, the one with most instances first."""
-        return sorted(self._catalog.entries(study_uid), key=lambda entry: -entry.study.instance_count)
+        return fullest_first(self._catalog.entries(study_uid))
 
     def instance_count(self, study_uid: str) -> int:
         """How many instances of a study our fullest archive has; 0 when none has it."""
@@ -181,20 +184,9 @@ class Holdings:
 
     def _decide(self, requester: Requester, entries: Sequence[Entry]) -> Level:
         """What the policy gives of a study; the same work is done for one that is not there."""
-        facts = self._facts(entries)
+        facts = facts_of_entries(entries, self._rules.labelled)
         level = self._rules.policy.decide(requester, facts, now=self._clock.now()).level
         return level if entries else NONE
-
-    def _facts(self, entries: Sequence[Entry]) -> Facts:
-        if not entries:
-            return Facts(study_uid="")
-        study = entries[0].study
-        return facts_of(
-            study,
-            archives=[entry.archive for entry in entries],
-            labels=self._rules.labelled.of(study.study_uid, Patient(fold(study.patient_id), fold(study.issuer))),
-            modalities=[modality for entry in entries for modality in entry.study.modalities],
-        )
 
     async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         """Yield the instances for another member, who was checked (exchange.interfaces.StudySource)."""

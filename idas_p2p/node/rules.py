@@ -20,6 +20,7 @@ from idas_p2p.access.objects import Patient, parse_objects
 from idas_p2p.access.policy import Rule
 from idas_p2p.access.policy_file import MAX_POLICY_SIZE, POLICY_FILE, PolicyText, parse_policy
 from idas_p2p.access.subjects import parse_subject
+from idas_p2p.dicom.levels.plan import Plan
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.events import log_event
 from idas_p2p.store.database import Database
@@ -99,6 +100,16 @@ class RuleBook:
         self.version = 0  # raised by every change
         self.refusal = ""  # why what is in the file now is not in force; empty when it is
 
+    @property
+    def levels(self) -> Levels:
+        """The levels that rules may give."""
+        return self._text.levels if self._text else Levels()
+
+    @property
+    def rules_of_file(self) -> tuple[Rule, ...]:
+        """What policy.toml says, as far as it is in force."""
+        return self._text.rules if self._text else ()
+
     def load(self) -> None:
         """Take grants, labels and file as they are now.
 
@@ -138,6 +149,8 @@ class RuleBook:
                 )
             return before
         read = parse_policy(text)
+        for level in read.levels:
+            Plan(level)  # refuses attributes that are none
         if self._settings.value(_LAST_GOOD) != (data := text.encode()):
             self._settings.set_value(_LAST_GOOD, data)
         return read
