@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from typing import Final, cast
 
 from idas_p2p.errors import PeerUnreachable, ProxyRefused, WireError
@@ -20,6 +21,7 @@ from idas_p2p.wire.address import Address
 from idas_p2p.wire.http_proxy import Answer, HttpProxy, read_answer
 
 TUNNEL_TIMEOUT: Final = 15.0  # seconds for the proxy to connect us; ours, those who dial have shorter ones of their own
+MAX_LOGGED: Final = 64  # refusals that are remembered as logged; ours
 STREAM_LIMIT: Final = 65_536  # bytes a stream may have unread before its sender must wait; asyncio's own default
 
 
@@ -33,6 +35,7 @@ class Proxied:
     def __init__(self, proxy: HttpProxy) -> None:
         self.proxy = proxy
         self.refusal = ""  # what the proxy last said instead of connecting us; empty when it did
+        self._logged: OrderedDict[str, None] = OrderedDict()
 
     @property
     def is_direct(self) -> bool:
@@ -112,10 +115,13 @@ class Proxied:
 
     def _refused(self, advice: str, *, status: int = 0) -> ProxyRefused:
         """The error; logged once for each thing the proxy says."""
-        if advice != self.refusal:
-            self.refusal = advice
+        self.refusal = advice
+        if advice not in self._logged:
             reason = str(status) if status else ProxyRefused.code
             log_event("proxy_refused", level=logging.WARNING, reason=reason, next_step=advice)
+            self._logged[advice] = None
+            if len(self._logged) > MAX_LOGGED:
+                self._logged.popitem(last=False)
         return ProxyRefused(advice)
 
 
