@@ -19,7 +19,14 @@ from idas_p2p.errors import (
     RemoteError,
     WireError,
 )
-from idas_p2p.exchange.answer import HITS_PER_MESSAGE, MAX_ANSWERS_AT_ONCE, ControlServer, Meets
+from idas_p2p.exchange.answer import (
+    ANSWER_BEAT,
+    HITS_PER_MESSAGE,
+    MAX_ANSWERS_AT_ONCE,
+    ControlServer,
+    Meets,
+    until_beat,
+)
 from idas_p2p.limits import MAX_HITS, MAX_MESSAGE_SIZE
 from idas_p2p.transport.memory import make_pair
 from idas_p2p.wire.address import Address
@@ -46,9 +53,10 @@ from idas_p2p.wire.messages import (
 )
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
+from tests.directory.virtual import in_virtual_time
 from tests.exchange.ends import BEFORE, CURRENT, Answer, Catalog, Roster, Scripted, hit, some_hits, turns
 
-HELLO = Hello(version=2, epoch=7)
+HELLO = Hello(version=3, epoch=7, state=b"")
 
 
 def ask(number: int = 1, *, limit: int = 100, user: str = "dr.a") -> FindRequest:
@@ -404,3 +412,28 @@ async def test_a_connection_by_udp_is_refused_to_a_former_key_and_where_there_is
         async with server(**options) as (peer, _, _):
             await peer.say(IceRequest(number=1, terms=TERMS))
             assert await peer.hear() == RequestEnd(number=1, code=code)
+
+
+@pytest.mark.parametrize("passed", [0.0, 0.000_3, 0.019_9, 0.02, 0.033, 7.0])
+def test_an_answer_ends_on_a_beat_whatever_work_it_took(passed: float) -> None:
+    ended = (passed + until_beat(passed)) / ANSWER_BEAT
+    assert 0.0 <= until_beat(passed) <= ANSWER_BEAT
+    assert ended == pytest.approx(round(ended))
+
+
+@in_virtual_time
+async def test_the_time_of_an_answer_does_not_tell_what_may_not_be_seen_from_what_is_not_there() -> None:
+    """Two holders that need different times to find that there is nothing to show."""
+    took = []
+    for work in (0.000_1, 0.000_4):
+
+        async def nothing(_query: StudyQuery, _limit: int, work: float = work) -> AsyncIterator[Hit]:
+            await asyncio.sleep(work)
+            for _ in ():
+                yield hit(1)
+
+        async with server(answer=nothing) as (peer, _, _):
+            begun = asyncio.get_running_loop().time()
+            assert await answer_to(peer, ask()) == ([], "")
+            took.append(asyncio.get_running_loop().time() - begun)
+    assert took[0] == pytest.approx(took[1])
