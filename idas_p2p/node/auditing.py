@@ -25,8 +25,8 @@ from idas_p2p.events import log_event
 from idas_p2p.node.audit_settings import AuditSettings
 from idas_p2p.store.audit_log import FOLDER, AuditLog, Segment
 from idas_p2p.wire.audit import NONCE_SIZE, AuditHead, AuditRecord, Event
-from idas_p2p.wire.audit_messages import MAX_DIGESTS, AuditGrowth
 from idas_p2p.wire.audit_file import read_frames, segment_start
+from idas_p2p.wire.audit_messages import MAX_DIGESTS, AuditGrowth
 from idas_p2p.wire.schema import encode
 
 SYNC_PAUSE: Final = 0.2  # seconds between two waits for the disk while records come; ours: a power cut loses no more
@@ -217,12 +217,12 @@ class Auditor:
 
     def _shown(self, since: int, end: int) -> AuditGrowth:
         """Records `since` + 1 to `end`, read from the files."""
-        state, digests = State(0, b""), []
+        digests = list[bytes]()
         for segment in reversed(self._log.segments()):
             head = segment.head()
             if head.before >= end:
                 continue
-            state, found = State(head.before, head.chain), []
+            state, found = State(head.before, head.chain), list[bytes]()
             for frame in islice(segment.frames(), end - head.before):
                 digest = digest_of(frame.body)
                 state = state.after(digest)

@@ -45,7 +45,7 @@ class AuditGrown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSeen:
-    """The asker's receipt for that, or none where it does not follow from what it knew; and how its own log has grown."""
+    """The asker's receipt for that, or none where it does not follow from what it knew; and how its log has grown."""
 
     number: Number
     receipt: AuditReceipt | None

@@ -124,6 +124,12 @@ def transfer_begun(actor: Actor, subject: Subject, *, number: int, level: str = 
     return replace(event, subjects=(subject,))
 
 
+def transfer_ended(begun: Event, *, instances: int, failed: int, size: int, reason: str = "") -> Event:
+    """The images of a transfer have gone or come: so many, so many failed, so many bytes of data sets."""
+    event = replace(begun, kind=Kind.TRANSFERRED, instances=instances, failed=failed, size=size)
+    return _ended(event, reason or ("partial" if failed else ""))
+
+
 def transfer_refused(actor: Actor, subject: Subject, *, reason: str) -> Event:
     """Images of a study were asked for and not given."""
     return _ended(replace(actor.event(Kind.BEGIN_TRANSFER), subjects=(subject,)), reason)
