@@ -149,8 +149,10 @@ def messages() -> list[Vector]:
     head, chunk = said_of(b"data")
     lost = InstanceLost(sop_instance_uid="1.2.3.1.2", code="remote.malformed")
     good = [
-        Hello(version=2, epoch=2),
-        ManifestWanted(number=1),
+        Hello(version=3, epoch=2, state=counted(15, 8)),
+        Hello(version=3, epoch=0, state=b""),
+        ManifestWanted(number=1, known=()),
+        ManifestWanted(number=2, known=(counted(16, 32),)),
         ManifestOffer(number=1, manifest=b"a manifest"),
         JoinRequest(institution="Bert Clinic"),
         Ping(number=2**32 - 1),

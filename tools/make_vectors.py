@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from idas_p2p.access.blinding import Blinder
+from idas_p2p.access.charter import charter_of
 from idas_p2p.access.federation import psk_id
+from idas_p2p.access.heads import Known
 from idas_p2p.access.invitation import Invitation
 from idas_p2p.access.levels import FULL
-from idas_p2p.access.manifest import ManifestRefusal, digest, found, open_membership, succeed
+from idas_p2p.access.manifest import ManifestRefusal, digest, found, open_membership, sign_manifest
+from idas_p2p.access.roster import roster_of
 from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.access.tokens import token_places, token_record
@@ -29,7 +32,7 @@ from idas_p2p.exchange.codec.choice import Effort
 from idas_p2p.exchange.coding import Coding, Encoder
 from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.wire.address import Address, Contact
-from idas_p2p.wire.federation import Manifest, Secrets
+from idas_p2p.wire.federation import ADD, Manifest, Secrets
 from idas_p2p.wire.fetching import (
     Chunk,
 )
@@ -51,42 +54,65 @@ SECRETS = Secrets(read=counted(4), write=counted(5), psk=counted(6))
 
 
 def manifests() -> list[Vector]:
-    """A manifest, the one before it, and whether it may be installed; docs/spec/federation.md section 2."""
+    """Manifests that are known, another, and whether it may be put in force beside them; federation.md section 2.
+
+    With the outcome "success" also who is then a member, who an admin, and the secrets of the second admin.
+    """
     first = found(ADMIN, "Anna Hospital", "Region", now=NOW, random_bytes=lambda size: counted(7, size))
-    members = {ADMIN.node_id: "Anna Hospital", MEMBER.node_id: "Bert Clinic"}
-    second = succeed(ADMIN, first, members, SECRETS, now=NOW)
+    charter = charter_of(first)
+    add = charter.vote(ADMIN, ADD, MEMBER.node_id)
+    two_admins = replace(charter, changes=(add,))
+    roster = roster_of(first).admitted(MEMBER.node_id, "Bert Clinic", epoch=2)
+
+    def after(*known: Manifest, by: SigningKey = ADMIN, **said: Any) -> Manifest:
+        all_known = Known.of(known)
+        counts, previous = all_known.counts, [held.digest for held in all_known.heads]
+        what: dict[str, Any] = {"charter": all_known.charter, "roster": all_known.roster, "era": 1, **said}
+        return sign_manifest(by, name="Region", now=NOW, secrets=SECRETS, counts=counts, previous=previous, **what)
 
     def signed(manifest: Manifest, key: SigningKey = ADMIN) -> Manifest:
         return replace(manifest, signature=key.sign(manifest.signed_bytes()))
 
-    def vector(comment: str, manifest: Manifest, outcome: str, *, now: float = NOW) -> Vector:
+    def vector(comment: str, known: list[Manifest], new: Manifest, outcome: str, *, now: float = NOW) -> Vector:
+        told = Known.of([*known, new]) if outcome == "success" else None
         return {
             "comment": comment,
-            "before": first.to_bytes().hex(),
-            "manifest": manifest.to_bytes().hex(),
-            "digest": digest(manifest).hex(),
+            "known": [one.to_bytes().hex() for one in known],
+            "manifest": new.to_bytes().hex(),
+            "digest": digest(new).hex(),
             "now": now,
-            "member_seed": counted(2).hex(),
-            "secrets": encode(SECRETS).hex() if outcome == "success" else "",
-            "membership": encode(open_membership(manifest, MEMBER)).hex() if outcome == "success" else "",
             "outcome": outcome,
+            "members": {str(one): seat.institution for one, seat in told.members.items()} if told else {},
+            "admins": [str(one) for one in told.charter.admins] if told else [],
+            "heads": len(told.heads) if told else 0,
+            "member_seed": counted(2).hex(),
+            "secrets": encode(SECRETS).hex() if told else "",
+            "membership": encode(open_membership(told.first, MEMBER)).hex() if told else "",
         }
 
+    second = after(first, charter=two_admins, roster=roster)
+    admits = after(second, roster=roster.admitted(STRANGER.node_id, "Carl Practice", epoch=3))
+    removes = after(admits, roster=roster_of(admits).without(STRANGER.node_id, until=int(NOW) + 100), era=2)
+    renames = after(admits, by=MEMBER, roster=roster_of(admits).admitted(STRANGER.node_id, "Carl Clinic", epoch=4))
+    alone = replace(charter, changes=(replace(add, votes=(replace(add.votes[0], signature=bytes(64)),)),))
     unsorted = signed(replace(second, members=second.members[::-1]))
+    taken_off = tuple(one for one in admits.members if one.node_id != MEMBER.node_id)
+    third = after(second, by=MEMBER)
     return [
-        vector("the successor", second, "success"),
-        vector("the same again", first, ManifestRefusal.NOT_NEWER),
-        vector(
-            "of another federation", signed(replace(second, federation=counted(8))), ManifestRefusal.OTHER_FEDERATION
-        ),
-        vector(
-            "by another admin", signed(replace(second, admin=STRANGER.node_id), STRANGER), ManifestRefusal.NOT_ADMIN
-        ),
-        vector("signed by another", signed(second, STRANGER), ManifestRefusal.BAD_SIGNATURE),
-        vector("changed after signing", replace(second, name="Elsewhere"), ManifestRefusal.BAD_SIGNATURE),
-        vector("another before it", signed(replace(second, previous=counted(9))), ManifestRefusal.BROKEN_CHAIN),
-        vector("members in another order", unsorted, ManifestRefusal.UNSORTED),
-        vector("after its time", second, ManifestRefusal.EXPIRED, now=second.expires + 120.0),
+        vector("a member becomes an admin", [first], second, "success"),
+        vector("an admin removes whom another renames at once: the removal wins", [removes], renames, "success"),
+        vector("the same again", [first], first, ManifestRefusal.NOT_NEWER),
+        vector("rolled back", [second], first, ManifestRefusal.NOT_NEWER),
+        vector("of another federation", [first], signed(replace(second, federation=counted(8))), "other_federation"),
+        vector("of another founder", [first], signed(replace(second, founder=MEMBER.node_id)), "other_federation"),
+        vector("by who is no admin", [first], after(first, by=STRANGER), ManifestRefusal.NOT_ADMIN),
+        vector("a vote nobody gave", [first], after(first, charter=alone, roster=roster), ManifestRefusal.BAD_CHARTER),
+        vector("an admin off the roster", [second], signed(replace(third, members=taken_off), MEMBER), "admin_missing"),
+        vector("signed by another", [first], signed(second, STRANGER), ManifestRefusal.BAD_SIGNATURE),
+        vector("changed after signing", [first], replace(second, era=7), ManifestRefusal.BAD_SIGNATURE),
+        vector("another before it", [first], signed(replace(second, previous=(counted(9),))), "broken_chain"),
+        vector("members in another order", [first], unsorted, ManifestRefusal.UNSORTED),
+        vector("after its time", [first], second, ManifestRefusal.EXPIRED, now=second.expires + 120.0),
     ]
 
 
@@ -94,12 +120,15 @@ def invitations() -> list[Vector]:
     """A code, what it says and what follows from it; docs/spec/federation.md section 3."""
     vectors = []
     for number, host in enumerate(("192.0.2.7", "2001:db8::7", "node.example.org"), start=20):
-        invitation = Invitation(secret=counted(number, 16), contact=Contact(Address(host, 4_000), ADMIN.node_id))
+        contact = Contact(Address(host, 4_000), STRANGER.node_id)
+        invitation = Invitation.of(ADMIN.node_id, counted(number, 16), contact)
         vectors.append(
             {
                 "comment": host,
                 "code": invitation.to_code(),
                 "secret": invitation.secret.hex(),
+                "inviter": str(ADMIN.node_id),
+                "inviter_seal": invitation.inviter_seal.hex(),
                 "contact": str(invitation.contact),
                 "location": invitation.location.public.hex(),
                 "psk": invitation.psk.hex(),
@@ -114,6 +143,7 @@ def invitations() -> list[Vector]:
         "cut short": code[:-4],
         "a digit added": code + "0",
         "another kind of code": "IDAS9" + code[5:],
+        "the first version": "IDAS1" + code[5:],
         "a character no code has": code[:10] + "U" + code[11:],
         "nothing": "",
     }

@@ -1,7 +1,8 @@
 """Invitation codes: everything a joining machine needs, short enough to read over the telephone.
 
-A code holds a secret and one contact of the directory. From the secret follow the place in the directory where the
-inviter left its address, the key that opens it, and the pre-shared key of the joining handshake.
+A code holds a secret, a seal of the inviter's NodeId, and one contact of the directory. From the secret follow the
+place in the directory where the inviter left its address, the key that opens it, and the pre-shared key of the joining
+handshake; by the seal whoever else holds the code cannot pose as the inviter.
 Source: docs/spec/federation.md section 3; alphabet: Crockford's base 32.
 """
 
@@ -21,15 +22,18 @@ from idas_p2p.wire.ids import NODE_ID_SIZE, NodeId
 from idas_p2p.wire.records import Record
 from idas_p2p.wire.schema import decode, encode
 
-PREFIX = "IDAS1"
+PREFIX = "IDAS2"
+_FIRST_PREFIX = "IDAS1"  # of codes that did not name their inviter
 SECRET_SIZE = 16  # bytes; protocol
+SEAL_SIZE = 16  # bytes; protocol: to find another key with the same seal takes 2^128 tries
+_FIXED_SIZE = SECRET_SIZE + SEAL_SIZE + NODE_ID_SIZE
 _CHECK_SIZE = 3  # bytes; one mistyped code in 16 million passes
 _HOST_NAME = 64  # added to the length of a host name, to tell it from the 4 and 16 bytes of an IP address; protocol
 _MAX_HOST_SIZE = 255 - _HOST_NAME  # characters; protocol
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans("OIL", "011")
 _GROUP = 6  # characters between hyphens
-_MAX_DIGITS = 400  # characters; the longest host name gives 393
+_MAX_DIGITS = 420  # characters; the longest host name gives 418
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -37,14 +41,15 @@ class Invitation:
     """What a code says; never prints itself.
 
     Raises:
-        BadCode: the secret has not 16 bytes, or a host name is not ASCII or too long for a code.
+        BadCode: secret or seal has not 16 bytes, or a host name is not ASCII or too long for a code.
     """
 
     secret: bytes
+    inviter_seal: bytes  # see `seal_of`
     contact: Contact  # a bootstrap node, or the inviter itself
 
     def __post_init__(self) -> None:
-        if len(self.secret) != SECRET_SIZE:
+        if len(self.secret) != SECRET_SIZE or len(self.inviter_seal) != SEAL_SIZE:
             raise BadCode("wrong length")
         host = self.contact.address.host
         if not host.isascii() or len(host) > _MAX_HOST_SIZE:
@@ -52,6 +57,11 @@ class Invitation:
 
     def __repr__(self) -> str:
         return "Invitation(…)"
+
+    @classmethod
+    def of(cls, inviter: NodeId, secret: bytes, contact: Contact) -> Invitation:
+        """The invitation of a node, with a fresh secret of 16 bytes."""
+        return cls(secret=secret, inviter_seal=seal_of(secret, inviter), contact=contact)
 
     @property
     def location(self) -> SigningKey:
@@ -71,12 +81,15 @@ class Invitation:
         """Read what the inviter left.
 
         Raises:
-            BadCode: it was not left by who made the code.
+            BadCode: it was not left by who made the code, or names another node as the inviter.
         """
         try:
-            return decode(InviteRecord, open_sealed(self._record_key, record.payload, padded=True), max_size=1_024)
+            found = decode(InviteRecord, open_sealed(self._record_key, record.payload, padded=True), max_size=1_024)
         except (BadSignature, WireError):
             raise BadCode("the invitation's record is damaged") from None
+        if seal_of(self.secret, found.inviter) != self.inviter_seal:
+            raise BadCode("its record names another inviter than who made the code")
+        return found
 
     @property
     def _record_key(self) -> bytes:
@@ -86,7 +99,7 @@ class Invitation:
         """The text to hand over."""
         kind, host = _host_bytes(self.contact.address.host)
         port = self.contact.address.port.to_bytes(2, "big")
-        body = self.secret + self.contact.node_id.raw + port + bytes((kind,)) + host
+        body = self.secret + self.inviter_seal + self.contact.node_id.raw + port + bytes((kind,)) + host
         digits = _to_base32(body + _check(body))
         groups = [digits[i : i + _GROUP] for i in range(0, len(digits), _GROUP)]
         return "-".join([PREFIX, *groups])
@@ -100,18 +113,25 @@ class Invitation:
         """
         text = "".join(code.upper().replace("-", "").split())
         prefix, digits = text[: len(PREFIX)], text[len(PREFIX) :]
+        if prefix.translate(_READ_AS) == _FIRST_PREFIX.translate(_READ_AS):
+            raise BadCode(f"{_FIRST_PREFIX} codes are of an earlier version; ask for a new one")
         if prefix.translate(_READ_AS) != PREFIX.translate(_READ_AS):
             raise BadCode(f"a code begins with {PREFIX}")
         data = _from_base32(digits.translate(_READ_AS))
         body, check = data[:-_CHECK_SIZE], data[-_CHECK_SIZE:]
-        if len(body) < SECRET_SIZE + NODE_ID_SIZE + 3 or _check(body) != check:
+        if len(body) < _FIXED_SIZE + 3 or _check(body) != check:
             raise BadCode("mistyped or incomplete")
-        node_id, rest = body[SECRET_SIZE:][:NODE_ID_SIZE], body[SECRET_SIZE + NODE_ID_SIZE :]
+        seal, node_id, rest = body[SECRET_SIZE:][:SEAL_SIZE], body[:_FIXED_SIZE][-NODE_ID_SIZE:], body[_FIXED_SIZE:]
         try:
             address = Address(_host(rest[2], rest[3:]), int.from_bytes(rest[:2], "big"))
-            return cls(secret=body[:SECRET_SIZE], contact=Contact(address, NodeId(node_id)))
+            return cls(secret=body[:SECRET_SIZE], inviter_seal=seal, contact=Contact(address, NodeId(node_id)))
         except (WireError, ValueError):
             raise BadCode("it holds no address") from None
+
+
+def seal_of(secret: bytes, inviter: NodeId) -> bytes:
+    """What a code says of its inviter: 16 bytes."""
+    return derive(secret, "idas inv inviter", inviter.raw)[:SEAL_SIZE]
 
 
 def invitation_psk(secret: bytes) -> bytes:

@@ -251,6 +251,10 @@ class Directory:
         """The part that is carried over TCP where UDP is blocked: that of IPv4 if there is one."""
         return self._overlays[0]
 
+    def holds(self, key: bytes) -> bool:
+        """Whether this node itself keeps records of a key (20 bytes)."""
+        return bool(self._storage.records(key))
+
     def _reachable(self) -> list[Overlay]:
         """The parts that know somebody; one at least."""
         return [overlay for overlay in self._overlays if overlay.is_joined] or [self._main]

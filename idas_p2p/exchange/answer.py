@@ -18,9 +18,11 @@ from idas_p2p.access.subjects import Requester
 from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, NotAMember, WireError
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.exchange.interfaces import Channel, FindSource
+from idas_p2p.exchange.logs import NoWitness, Witness, answer_about_logs
 from idas_p2p.limits import FIND_TIMEOUT, MAX_HITS
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.audit_messages import AuditSeen, AuditWanted
 from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import (
@@ -55,11 +57,16 @@ class Membership(Protocol):
 
     @property
     def epoch(self) -> int:
-        """Of the newest manifest; 0 for none."""
+        """In force; 0 for none."""
         ...
 
-    def manifest_bytes(self) -> bytes | None:
-        """The newest manifest, encoded."""
+    @property
+    def state(self) -> bytes:
+        """Eight bytes that are equal for nodes that know the same; empty for none."""
+        ...
+
+    def manifest_for(self, known: frozenset[bytes]) -> bytes | None:
+        """A manifest in force, encoded, whose digest is none of these."""
         ...
 
     def take_manifest(self, data: bytes) -> None:
@@ -107,6 +114,9 @@ class Meets:
 
 
 NO_MEETS: Final = Meets()
+NO_WITNESS: Final = NoWitness()
+Question = FindRequest | IceRequest | AuditWanted | AuditSeen
+"""What is answered in a task of its own."""
 
 
 class ControlServer:
@@ -119,6 +129,7 @@ class ControlServer:
         requester_of: makes the requester of a proved peer and the user it names.
         hello_timeout: seconds for the peer's first message.
         meets: open connections from both sides.
+        witness: compares audit logs.
     """
 
     def __init__(
@@ -130,9 +141,11 @@ class ControlServer:
         requester_of: RequesterOf,
         hello_timeout: float = HELLO_TIMEOUT,
         meets: Meets = NO_MEETS,
+        witness: Witness = NO_WITNESS,
     ) -> None:
         self._channel, self._membership, self._source = channel, membership, source
         self._requester_of, self._hello_timeout, self._meets = requester_of, hello_timeout, meets
+        self._witness = witness
         self._tasks = TaskOwner(limit=MAX_ANSWERS_AT_ONCE)
         self._running: dict[int, asyncio.Task[None]] = {}
 
@@ -145,7 +158,9 @@ class ControlServer:
         """
         try:
             await self._receive_hello()
-            await self._send(Hello(version=EXCHANGE_VERSION, epoch=self._membership.epoch))
+            await self._send(
+                Hello(version=EXCHANGE_VERSION, epoch=self._membership.epoch, state=self._membership.state)
+            )
             while True:
                 await self._take(decode_message(await self._channel.receive()))
         finally:
@@ -167,7 +182,7 @@ class ControlServer:
         elif isinstance(message, ManifestOffer):
             await self._send(RequestEnd(number=message.number, code=self._install(message.manifest)))
         elif isinstance(message, ManifestWanted):
-            await self._give_manifest(message.number)
+            await self._give_manifest(message)
         elif isinstance(message, CancelRequest):
             if (task := self._running.get(message.number)) is not None:
                 task.cancel()
@@ -177,6 +192,8 @@ class ControlServer:
             await self._send(self._met(message))
         elif isinstance(message, IceRequest):
             await self._start(message, self._met_by_udp(message))
+        elif isinstance(message, AuditWanted | AuditSeen):
+            await self._start(message, self._compare_logs(message))
         else:
             raise WireError("unexpected message on a control link")
 
@@ -196,12 +213,13 @@ class ControlServer:
             return error.code
         return ""
 
-    async def _give_manifest(self, number: int) -> None:
-        manifest = self._membership.manifest_bytes() if self._is_on_roster() else None
-        if manifest is None:
-            await self._send(RequestEnd(number=number, code=AccessDenied.code))
+    async def _give_manifest(self, asked: ManifestWanted) -> None:
+        if not self._is_on_roster():
+            await self._send(RequestEnd(number=asked.number, code=AccessDenied.code))
+        elif (manifest := self._membership.manifest_for(frozenset(asked.known))) is None:
+            await self._send(RequestEnd(number=asked.number, code=""))
         else:
-            await self._send(ManifestOffer(number=number, manifest=manifest))
+            await self._send(ManifestOffer(number=asked.number, manifest=manifest))
 
     def _is_on_roster(self) -> bool:
         try:
@@ -210,7 +228,7 @@ class ControlServer:
             return False
         return True
 
-    async def _start(self, request: FindRequest | IceRequest, answer: Coroutine[object, object, None]) -> None:
+    async def _start(self, request: Question, answer: Coroutine[object, object, None]) -> None:
         """Answer a current member in a task of its own."""
         if request.number in self._running:
             answer.close()

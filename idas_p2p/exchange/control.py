@@ -17,6 +17,7 @@ from idas_p2p.exchange.inbox import Inbox
 from idas_p2p.exchange.interfaces import Channel
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived
 from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
@@ -41,7 +42,7 @@ from idas_p2p.wire.query import StudyQuery
 
 MAX_OPEN_REQUESTS = 256  # on one link, cancellations not yet sent included; ours
 ANSWER_TIMEOUT = 15.0  # seconds for the one answer to anything but a find; ours
-_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong, MeetOffer, IceAnswer)
+_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong, MeetOffer, IceAnswer, AuditGrown, AuditReceived)
 
 
 class ControlLink:
@@ -55,7 +56,7 @@ class ControlLink:
 
     def __init__(self, channel: Channel, *, tasks: TaskOwner, answer_timeout: float = ANSWER_TIMEOUT) -> None:
         self.channel = channel
-        self.remote_epoch = 0
+        self.remote_epoch, self.remote_state = 0, b""
         self._tasks, self._answer_timeout = tasks, answer_timeout
         self._inbox = Inbox()
         self._cancelling = 0  # cancellations on their way
@@ -73,21 +74,22 @@ class ControlLink:
         """Where the other end is, as HOST:PORT."""
         return str(self.channel.remote)
 
-    async def open(self, epoch: int) -> None:
+    async def open(self, epoch: int, state: bytes) -> None:
         """Exchange Hellos and start reading.
 
         Args:
-            epoch: of our newest manifest.
+            epoch: in force here.
+            state: what it is made of, at most 8 bytes; equal on both sides when both know the same.
 
         Raises:
             UnsupportedVersion: the other node speaks another version.
             ChannelClosed: it hung up, as it does when we are not admitted.
         """
-        await self.channel.send(encode_message(Hello(version=EXCHANGE_VERSION, epoch=epoch)))
+        await self.channel.send(encode_message(Hello(version=EXCHANGE_VERSION, epoch=epoch, state=state)))
         hello = decode_message(await self.channel.receive())
         if not isinstance(hello, Hello):
             raise WireError("a control link begins with Hello")
-        self.remote_epoch = hello.epoch
+        self.remote_epoch, self.remote_state = hello.epoch, hello.state
         self._reading = self._tasks.start("control_link", self._read())
 
     async def close(self) -> None:
@@ -124,15 +126,17 @@ class ControlLink:
             if not finished and self.is_open:
                 self._cancel(number)
 
-    async def manifest(self) -> bytes:
-        """The other node's newest manifest, encoded.
+    async def manifest(self, known: tuple[bytes, ...]) -> bytes | None:
+        """A manifest in force at the other node, encoded, but none with these digests; None when it has no other.
 
         Raises:
-            IdasError: it has none, or the link broke.
+            IdasError: it does not give us any, or the link broke.
         """
-        answer = await self._ask(lambda number: ManifestWanted(number=number))
+        answer = await self.ask(lambda number: ManifestWanted(number=number, known=known))
         if isinstance(answer, ManifestOffer):
             return answer.manifest
+        if isinstance(answer, RequestEnd) and not answer.code:
+            return None
         raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
 
     async def offer_manifest(self, manifest: bytes) -> None:
@@ -141,7 +145,7 @@ class ControlLink:
         Raises:
             IdasError: it did not install it, or the link broke.
         """
-        answer = await self._ask(lambda number: ManifestOffer(number=number, manifest=manifest))
+        answer = await self.ask(lambda number: ManifestOffer(number=number, manifest=manifest))
         if not isinstance(answer, RequestEnd) or answer.code:
             raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
 
@@ -151,7 +155,7 @@ class ControlLink:
         Raises:
             ChannelClosed: the link broke.
         """
-        if not isinstance(await self._ask(lambda number: Ping(number=number)), Pong):
+        if not isinstance(await self.ask(lambda number: Ping(number=number)), Pong):
             raise WireError("not an answer to a ping")
 
     async def meet(self, places: tuple[Address, ...], *, round_trip: float) -> tuple[Address, ...]:
@@ -168,7 +172,7 @@ class ControlLink:
             IdasError: it does not want to, or the link broke.
         """
         milliseconds = min(10_000, round(round_trip * 1_000))
-        answer = await self._ask(lambda number: MeetRequest(number=number, places=places, round_trip_ms=milliseconds))
+        answer = await self.ask(lambda number: MeetRequest(number=number, places=places, round_trip_ms=milliseconds))
         if not isinstance(answer, MeetOffer):
             raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
         return answer.places
@@ -179,12 +183,18 @@ class ControlLink:
         Raises:
             IdasError: it does not want to, or the link broke.
         """
-        answer = await self._ask(lambda number: IceRequest(number=number, terms=terms))
+        answer = await self.ask(lambda number: IceRequest(number=number, terms=terms))
         if not isinstance(answer, IceAnswer):
             raise error_of(answer.code if isinstance(answer, RequestEnd) else "")
         return answer.terms
 
-    async def _ask(self, make: Callable[[int], Any]) -> Any:
+    async def ask(self, make: Callable[[int], Any]) -> Any:
+        """The one answer to the question that is made for a number.
+
+        Raises:
+            PeerUnreachable: none in time.
+            ChannelClosed: the link broke.
+        """
         number = self._begin()
         try:
             async with asyncio.timeout(self._answer_timeout):

@@ -12,7 +12,6 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
-from idas_p2p.access.invitation import Invitation
 from idas_p2p.dicom.deliver import deliver
 from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.retrieve import DeliveryReport
@@ -21,6 +20,7 @@ from idas_p2p.node import views
 from idas_p2p.node.control import Command, Progress
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.export import export
+from idas_p2p.node.federation_commands import federation_commands
 from idas_p2p.node.find import Search
 from idas_p2p.node.node import Node
 from idas_p2p.node.transfers import Transfer
@@ -54,12 +54,7 @@ def commands(node: Node) -> dict[str, Command]:
         "peers": view(views.peers),
         "transfers": view(views.transfers),
         "studies": view(views.studies),
-        "federation_members": view(views.members),
-        "federation_create": with_node(_federation_create),
-        "federation_invite": with_node(_federation_invite),
-        "federation_leave": with_node(_federation_leave),
-        "federation_remove": with_node(_federation_remove),
-        "join": with_node(_join),
+        **federation_commands(node),
         "find": with_node(_find),
         "get": lambda arguments, progress: _get(node, arguments, progress),
         "reload": with_node(_reload),
@@ -79,33 +74,6 @@ async def _archive_echo(node: Node, arguments: Arguments) -> Arguments:
     if isinstance(source, FastestArchive):
         await source.echo()
     return {}
-
-
-async def _federation_create(node: Node, arguments: Arguments) -> Arguments:
-    manifest = node.membership.create(str(arguments["name"]))
-    return {"federation": manifest.name, "epoch": manifest.epoch}
-
-
-async def _federation_invite(node: Node, arguments: Arguments) -> Arguments:
-    lifetime, uses = float(arguments["expires_seconds"]), int(arguments["uses"])
-    code = await node.membership.invite(lifetime=lifetime, uses=uses)
-    return {"code": code, "expires_seconds": lifetime, "uses": uses}
-
-
-async def _federation_leave(node: Node, arguments: Arguments) -> Arguments:
-    return {"federation": node.membership.leave()}
-
-
-async def _federation_remove(node: Node, arguments: Arguments) -> Arguments:
-    manifest = node.membership.remove(str(arguments["node"]))
-    return {"federation": manifest.name, "epoch": manifest.epoch}
-
-
-async def _join(node: Node, arguments: Arguments) -> Arguments:
-    code = str(arguments["code"])
-    manifest = await node.membership.join(code)
-    node.contacts.remember(Invitation.from_code(code).contact)
-    return {"federation": manifest.name, "epoch": manifest.epoch, "members": len(manifest.members)}
 
 
 async def _find(node: Node, arguments: Arguments) -> Arguments:

@@ -47,10 +47,10 @@ class Invitations:
 
     def make(self, secret: bytes) -> Invitation:
         """The invitation with this secret (16 bytes), as the node can be found now."""
-        return Invitation(secret=secret, contact=self._contact())
+        return Invitation.of(self._node_id, secret, self._contact())
 
-    async def publish(self, secret: bytes, *, federation_name: str, expires: int) -> None:
-        """Leave the record of an invitation in the directory.
+    async def publish(self, secret: bytes, *, federation_name: str, expires: int) -> int:
+        """Leave the record of an invitation in the directory; how many other nodes keep it.
 
         Args:
             secret: of its code.
@@ -69,6 +69,7 @@ class Invitations:
         (replicas,) = await self._directory.put([sign_record(place, place, sealed, now=self._clock.now())])
         if not replicas:
             raise DirectoryUnreachable("the invitation could not be left in the directory")
+        return replicas - self._directory.holds(place.node_id.kademlia_id)
 
     async def find(self, invitation: Invitation) -> InviteRecord:
         """Look up who invites.

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from idas_p2p.access.federation import Federation
-from idas_p2p.errors import BadCode, ChannelClosed, IdasError, PeerUnreachable, WireError
+from idas_p2p.errors import AwaitingApproval, BadCode, ChannelClosed, IdasError, PeerUnreachable, WireError
 from idas_p2p.events import log_event
 from idas_p2p.exchange.interfaces import Channel
 from idas_p2p.wire.federation import Manifest
@@ -35,6 +35,7 @@ async def ask_to_join(channel: Channel, institution: str, *, timeout: float = ST
 
     Raises:
         BadCode: it refused.
+        AwaitingApproval: its administrator has to approve us first.
         PeerUnreachable, ChannelClosed: it did not answer.
         WireError: it broke the protocol.
     """
@@ -49,7 +50,12 @@ async def ask_to_join(channel: Channel, institution: str, *, timeout: float = ST
     if isinstance(answer, ManifestOffer):
         return Manifest.from_bytes(answer.manifest)
     if isinstance(answer, RequestEnd):
-        raise BadCode("the inviting node refused: the code is used up, or the institution's name is taken")
+        if answer.code == AwaitingApproval.code:
+            raise AwaitingApproval
+        raise BadCode(
+            "the inviting node refused: the code is used up or revoked, the institution's name is taken, or its "
+            "administrator said no"
+        )
     raise WireError("not an answer to a request to join")
 
 

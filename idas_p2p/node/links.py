@@ -98,8 +98,7 @@ class Links:
         self._dialling: dict[NodeId, asyncio.Lock] = {}
         self._mover = Mover(self._dial_better, on_moved=self._took, tasks=tasks)
         self.peers: dict[NodeId, Peer] = {}
-        self.on_newer: Callable[[ControlLink], Awaitable[None]] = _ignore
-        self.on_older: Callable[[ControlLink], None] = lambda link: None
+        self.on_differing: Callable[[ControlLink], Awaitable[None]] = _ignore
 
     async def control(self, node_id: NodeId) -> ControlLink:
         """The open control link to a node, dialled when there is none; who waits for a dial shares what comes of it.
@@ -139,14 +138,13 @@ class Links:
         raise PeerUnreachable(f"node {node_id.short}: the keys changed while it was dialled")
 
     async def _compare(self, link: ControlLink) -> None:
-        """Bring both sides to the newer of their manifests."""
-        if link.remote_epoch < self._federation.epoch:
-            self.on_older(link)
-        elif link.remote_epoch > self._federation.epoch:
-            try:
-                await self.on_newer(link)
-            except (TimeoutError, IdasError) as error:
-                log_event("manifest_not_fetched", peer=link.channel.peer.short, reason=type(error).__name__)
+        """Bring both sides to the same manifests."""
+        if link.remote_state == self._federation.state:
+            return
+        try:
+            await self.on_differing(link)
+        except (TimeoutError, IdasError) as error:
+            log_event("manifest_not_fetched", peer=link.channel.peer.short, reason=type(error).__name__)
 
     async def fresh(self, node_id: NodeId, psk: bytes) -> ControlLink:
         """A control link of the caller's own, opened with this pre-shared key (32 bytes); errors as for `control`."""
@@ -188,7 +186,7 @@ class Links:
     async def _open(self, link: ControlLink) -> None:
         try:
             async with asyncio.timeout(DIAL_TIMEOUT):
-                await link.open(self._federation.epoch)
+                await link.open(self._federation.epoch, self._federation.state)
         except BaseException as error:
             await link.close()
             if isinstance(error, TimeoutError):
@@ -297,4 +295,4 @@ class Links:
 
 
 async def _ignore(link: ControlLink) -> None:
-    """What to do about a newer manifest before the manifests are there to do more."""
+    """What to do about other manifests before there is something to do more."""

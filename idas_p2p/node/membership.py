@@ -7,6 +7,7 @@ how joining is spoken (joining.py), what follows from a manifest (access/federat
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from idas_p2p.access.federation import Federation, psk_id
@@ -14,20 +15,42 @@ from idas_p2p.access.invitation import Invitation
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.crypto.noise import Psk
-from idas_p2p.errors import BadConfiguration, RemoteError
+from idas_p2p.errors import (
+    AwaitingApproval,
+    BadConfiguration,
+    DirectoryUnreachable,
+    IdasError,
+    RemoteError,
+    Unreachable,
+)
 from idas_p2p.events import log_event
 from idas_p2p.exchange.interfaces import Channel
 from idas_p2p.node import joining
 from idas_p2p.node.invitations import Invitations
 from idas_p2p.node.manifests import Manifests
+from idas_p2p.node.waiting import Waiting
 from idas_p2p.transport.dialer import dial
 from idas_p2p.transport.rungs import Rung
 from idas_p2p.transport.way import DIRECT, Way
-from idas_p2p.wire.federation import Manifest
+from idas_p2p.wire.address import Contact
+from idas_p2p.wire.federation import Change, Manifest
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 
 DIAL_TIMEOUT: Final = 20.0  # seconds to reach the inviting node; ours
+ASK_INTERVAL: Final = 5.0  # seconds until a node that waits for approval asks again; ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Invited:
+    """A new invitation; never prints its code."""
+
+    code: str
+    label: str  # names it to its operator
+    kept_by: int  # other nodes that keep its record
+
+    def __repr__(self) -> str:
+        return f"Invited({self.label})"
 
 
 class Membership:
@@ -39,6 +62,8 @@ class Membership:
         federation: the state.
         manifests: keeps it current.
         invitations: in the directory.
+        waiting: remembers a code while an administrator has to approve.
+        remember_contact: keeps the contact of a code that served.
         other_paths: to a node, beside its addresses.
         way: how connections leave this machine.
         clock: the time.
@@ -52,11 +77,14 @@ class Membership:
         manifests: Manifests,
         invitations: Invitations,
         *,
+        waiting: Waiting,
+        remember_contact: Callable[[Contact], None],
         other_paths: Callable[[NodeId], Awaitable[Sequence[Rung]]],
         way: Way = DIRECT,
         clock: Clock,
     ) -> None:
         self._other_paths, self._way = other_paths, way
+        self.waiting, self.remember_contact = waiting, remember_contact
         self._identity, self._institution, self._federation = identity, institution, federation
         self._manifests, self._invitations, self._clock = manifests, invitations, clock
 
@@ -69,15 +97,17 @@ class Membership:
             BadConfiguration: this node belongs to one already, or the name is not fit to be one.
         """
         manifest = self._federation.create(self._institution, name, now=self._clock.now())
+        self.waiting.forget()
         self._manifests.announce()
         return manifest
 
-    async def invite(self, *, lifetime: float, uses: int) -> str:
-        """Make an invitation and return its code; it is usable when this returns.
+    async def invite(self, *, lifetime: float, uses: int, needs_approval: bool = False) -> Invited:
+        """Make an invitation; it is usable when this returns.
 
         Args:
             lifetime: seconds.
             uses: how many nodes may join with it.
+            needs_approval: whether each of them waits until it is approved here.
 
         Raises:
             NotAnAdmin, NotAMember: this node cannot invite.
@@ -85,11 +115,18 @@ class Membership:
             DirectoryUnreachable: it could not be left in the directory.
         """
         now = self._clock.now()
-        invitation = self._invitations.make(random_bytes(16))
-        self._federation.invite(invitation, expires=now + lifetime, uses=uses, now=now)
-        name = self._federation.require_member().name
-        await self._invitations.publish(invitation.secret, federation_name=name, expires=int(now + lifetime))
-        return invitation.to_code()
+        invitation, name = self._invitations.make(random_bytes(16)), self._federation.require_member().name
+        made = self._federation.invite(
+            invitation, expires=now + lifetime, uses=uses, needs_approval=needs_approval, now=now
+        )
+        try:
+            kept_by = await self._invitations.publish(
+                invitation.secret, federation_name=name, expires=int(now + lifetime)
+            )
+        except DirectoryUnreachable:
+            self._federation.revoke(made.label, now=now)  # nobody will see its code
+            raise
+        return Invited(code=invitation.to_code(), label=made.label, kept_by=kept_by)
 
     async def join(self, code: str) -> Manifest:
         """Become a member with a code.
@@ -97,11 +134,20 @@ class Membership:
         Raises:
             BadCode: not a valid code, or the inviter refused it.
             BadConfiguration: this node is a member already.
+            AwaitingApproval: the inviter's administrator has to approve first; `turn` asks again until then.
             PeerUnreachable, DirectoryUnreachable: somebody needed did not answer.
             HandshakeFailed: the code is not open at the inviting node any more.
         """
         if self._federation.is_member:
             raise BadConfiguration("this node belongs to a federation already")
+        self.waiting.forget()
+        try:
+            return await self._join(code)
+        except AwaitingApproval:
+            self.waiting.remember(code)
+            raise
+
+    async def _join(self, code: str) -> Manifest:
         invitation = Invitation.from_code(code)
         record = await self._invitations.find(invitation)
         channel = await dial(
@@ -115,11 +161,26 @@ class Membership:
             way=self._way,
         )
         manifest = await joining.ask_to_join(channel, self._institution)
-        if refusal := self._federation.install(manifest, now=self._clock.now(), admin=record.inviter):
+        if refusal := self._federation.install(manifest, now=self._clock.now(), inviter=record.inviter):
             raise RemoteError(f"the inviting node sent a manifest that is not valid: {refusal}")
         log_event("joined", epoch=manifest.epoch, count=len(manifest.members))
+        self.remember_contact(invitation.contact)
         self._manifests.secrets_changed()
         return manifest
+
+    async def turn(self) -> float:
+        """Ask again where an administrator had to approve first; return seconds until the next turn."""
+        if (code := self.waiting.code()) is not None and not self._federation.is_member:
+            try:
+                await self._join(code)
+            except (AwaitingApproval, Unreachable):
+                return ASK_INTERVAL
+            except IdasError as error:
+                log_event("join_refused", reason=error.code)
+                self.waiting.give_up(error.detail or error.code)
+                return ASK_INTERVAL
+            self.waiting.forget()
+        return ASK_INTERVAL
 
     def remove(self, name: str) -> Manifest:
         """Remove a member and change all secrets; the others are told in the background.
@@ -127,11 +188,24 @@ class Membership:
         Raises:
             NotAnAdmin, NotAMember: this node cannot.
             NoSuchThing: no member has this name.
+            BadConfiguration: it is an administrator.
         """
         manifest = self._federation.remove(name, now=self._clock.now())
         self._manifests.secrets_changed()
         self._manifests.announce()
         return manifest
+
+    def approve(self, name: str) -> Manifest:
+        """Admit a node that waits for it; errors as for `Federation.approve`."""
+        manifest = self._federation.approve(name, now=self._clock.now())
+        self._manifests.announce()
+        return manifest
+
+    def change_admins(self, act: int, name: str) -> tuple[Change, int]:
+        """Vote on who is an administrator; the change and how many votes it lacks, as `Federation.change_admins`."""
+        _, change, missing = self._federation.change_admins(act, name, now=self._clock.now())
+        self._manifests.announce()
+        return change, missing
 
     def leave(self) -> str:
         """Forget the federation; what it was called.
@@ -149,18 +223,24 @@ class Membership:
 
     @property
     def epoch(self) -> int:
-        """Of the newest manifest; 0 for none."""
+        """In force; 0 for none."""
         return self._federation.epoch
 
-    def manifest_bytes(self) -> bytes | None:
-        """The newest manifest, encoded."""
-        return self._federation.manifest.to_bytes() if self._federation.manifest else None
+    @property
+    def state(self) -> bytes:
+        """Eight bytes that are equal for nodes that know the same; empty for none."""
+        return self._federation.state
+
+    def manifest_for(self, known: frozenset[bytes]) -> bytes | None:
+        """A manifest in force, encoded, whose digest is none of these."""
+        manifest = self._federation.lacking(known)
+        return manifest.to_bytes() if manifest else None
 
     def take_manifest(self, data: bytes) -> None:
-        """Install a manifest that came from anybody.
+        """Put in force a manifest that came from anybody.
 
         Raises:
-            RemoteError: it is not a valid successor of ours.
+            RemoteError: it says nothing that could be put in force here.
         """
         self._manifests.take(data)
 

@@ -19,7 +19,6 @@ from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.server import DicomServer
 from idas_p2p.directory.service import Directory
 from idas_p2p.errors import BadConfiguration
-from idas_p2p.events import log_event
 from idas_p2p.exchange.codec.workshop import Workshop
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
@@ -33,6 +32,7 @@ from idas_p2p.node.groupings import Groupings
 from idas_p2p.node.harvest import Harvester
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.invitations import Invitations
+from idas_p2p.node.levelling import Levelling
 from idas_p2p.node.links import Links
 from idas_p2p.node.manifests import Manifests
 from idas_p2p.node.membership import Membership
@@ -47,10 +47,12 @@ from idas_p2p.node.shelves import Shelves
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.sweeping import Sweeper
 from idas_p2p.node.transfers import Transfers
+from idas_p2p.node.waiting import Waiting
 from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
+from idas_p2p.store.pseudonyms import PseudonymStore
 from idas_p2p.store.settings import Settings
 from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
@@ -159,6 +161,9 @@ class Node:
             TicketOffice(derive(secret, "idas tickets")),
             rules=self.rules,
             groups=self.groupings,
+            levelling=Levelling(
+                derive(secret, "idas levels"), self.settings, PseudonymStore(self.database), run=self.bridge.run
+            ),
             clock=clock,
         )
         self.publisher = Publisher(
@@ -187,6 +192,8 @@ class Node:
             self.federation,
             self.manifests,
             self.invitations,
+            waiting=Waiting(self.settings, derive(secret, "idas join code")),
+            remember_contact=self.contacts.remember,
             other_paths=self.links.rungs,
             way=self.way,
             clock=clock,
@@ -255,6 +262,7 @@ class Node:
             ("publish", self.publisher.turn),
             ("policy", self.rules.turn),
             ("manifest", self.manifests.turn),
+            ("joining", self.membership.turn),
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),
             ("embedded", self.embedded.turn),

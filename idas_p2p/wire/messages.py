@@ -12,8 +12,9 @@ from typing import Annotated, Any, Final
 from idas_p2p.errors import UnsupportedVersion, WireError
 from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived, AuditSeen, AuditWanted
 from idas_p2p.wire.canonical import unpack
-from idas_p2p.wire.federation import MAX_MANIFEST_SIZE
+from idas_p2p.wire.federation import MAX_ADMINS, MAX_MANIFEST_SIZE
 from idas_p2p.wire.fetching import (
     Chunk,
     Code,
@@ -32,10 +33,10 @@ from idas_p2p.wire.fetching import (
 )
 from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.query import StudyQuery
-from idas_p2p.wire.schema import U64, Limit, encode, from_plain
+from idas_p2p.wire.schema import U64, Bytes32, Limit, encode, from_plain
 from idas_p2p.wire.study import Study
 
-EXCHANGE_VERSION: Final = 2
+EXCHANGE_VERSION: Final = 3
 RequestNumber = Annotated[int, Limit(0, 2**32 - 1)]
 
 
@@ -44,7 +45,8 @@ class Hello:
     """First message each way on a control link."""
 
     version: Annotated[int, Limit(1, 255)]
-    epoch: U64  # of the newest manifest known; 0 for none
+    epoch: U64  # in force; 0 for none
+    state: Annotated[bytes, Limit(0, 8)]  # equal for nodes that know the same manifests; empty for none
 
     def __post_init__(self) -> None:
         _check_version(self.version)
@@ -52,9 +54,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestWanted:
-    """Asks for the newest manifest."""
+    """Asks for a manifest in force that the asker does not know."""
 
     number: RequestNumber
+    known: Annotated[tuple[Bytes32, ...], Limit(0, MAX_ADMINS)]  # digests of those in force at the asker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +181,10 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     17: Hits,
     18: RequestEnd,
     19: CancelRequest,
+    20: AuditWanted,
+    21: AuditGrown,
+    22: AuditSeen,
+    23: AuditReceived,
     32: FetchRequest,
     33: FetchStart,
     34: InstanceHead,

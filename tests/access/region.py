@@ -1,4 +1,4 @@
-"""A federation in memory for the tests: an admin, two members, and what each keeps over a restart."""
+"""A federation in memory for the tests: an admin, two members, and what each keeps over a restart; or three admins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from idas_p2p.access.federation import Federation, psk_id
 from idas_p2p.access.invitation import Invitation
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.wire.address import Address, Contact
-from idas_p2p.wire.federation import Manifest
+from idas_p2p.wire.federation import ADD, Manifest
 
 ANNA, BERT, CARL, EVE = (SigningKey(bytes([n]) * 32) for n in (1, 2, 3, 4))
 NOW = 1_000_000.0
@@ -42,9 +42,11 @@ class Node:
     def restart(self) -> None:
         self.federation = Federation(self.identity, self.vault, random_bytes=random_bytes)
 
-    def invite(self, *, secret: bytes = b"i" * 16, uses: int = 1, expires: float = NOW + 100) -> Invitation:
-        invitation = Invitation(secret=secret, contact=CONTACT)
-        self.federation.invite(invitation, expires=expires, uses=uses, now=NOW)
+    def invite(
+        self, *, secret: bytes = b"i" * 16, uses: int = 1, expires: float = NOW + 100, needs_approval: bool = False
+    ) -> Invitation:
+        invitation = Invitation.of(self.identity.node_id, secret, CONTACT)
+        self.federation.invite(invitation, expires=expires, uses=uses, needs_approval=needs_approval, now=NOW)
         return invitation
 
     def admit(self, joining: SigningKey, name: str, invitation: Invitation, *, now: float = NOW) -> Manifest:
@@ -65,5 +67,33 @@ def region() -> tuple[Node, Node, Node]:
     anna.admit(BERT, "Bert Clinic", invitation)
     manifest = anna.admit(CARL, "Carl Practice", invitation)
     for node in (bert, carl):
-        assert node.federation.install(manifest, now=NOW, admin=ANNA.node_id) is None
+        assert node.federation.install(manifest, now=NOW, inviter=ANNA.node_id) is None
+    return anna, bert, carl
+
+
+def meet(*nodes: Node) -> None:
+    """Have nodes tell one another the manifests in force, as they do when they can reach each other."""
+    for _ in range(2):
+        for one in nodes:
+            for other in nodes:
+                while (lacked := one.federation.lacking(frozenset(other.federation.digests()))) is not None:
+                    if other.federation.install(lacked, now=NOW) is not None:
+                        break
+
+
+def mended(*nodes: Node) -> None:
+    """Let admins sign what follows from what they heard, and all hear of it, until nobody has anything to say."""
+    meet(*nodes)
+    while [one for one in nodes if one.federation.mend(now=NOW) is not None]:
+        meet(*nodes)
+
+
+def council() -> tuple[Node, Node, Node]:
+    """Anna, Bert and Carl, all three admins, in this order."""
+    anna, bert, carl = nodes = region()
+    anna.federation.change_admins(ADD, "Bert Clinic", now=NOW)
+    mended(*nodes)
+    for voter in (anna, bert):
+        voter.federation.change_admins(ADD, "Carl Practice", now=NOW)
+        mended(*nodes)
     return anna, bert, carl

@@ -26,13 +26,13 @@ from tests.access.region import ANNA, BERT
 HOSTS = ["10.0.0.1", "2001:db8::7", "::1", "node.example.org", "n", "a" * 191, "aaaa", "a" * 16]
 hosts = st.sampled_from(HOSTS)
 invitations = st.builds(
-    lambda secret, host, port, node: Invitation(secret=secret, contact=Contact(Address(host, port), NodeId(node))),
+    lambda secret, host, port, node: Invitation.of(BERT.node_id, secret, Contact(Address(host, port), NodeId(node))),
     st.binary(min_size=16, max_size=16),
     hosts,
     st.integers(0, 65_535),
     st.binary(min_size=32, max_size=32),
 )
-INVITATION = Invitation(secret=b"s" * 16, contact=Contact(Address("10.0.0.1", 4_000), ANNA.node_id))
+INVITATION = Invitation.of(ANNA.node_id, b"s" * 16, Contact(Address("10.0.0.1", 4_000), BERT.node_id))
 CODE = INVITATION.to_code()
 RECORD = InviteRecord(
     inviter=ANNA.node_id, federation_name="Region", addresses=(Address("10.0.0.1", 4_001),), expires=99
@@ -49,7 +49,7 @@ def test_a_code_says_what_the_invitation_says(invitation: Invitation) -> None:
 
 
 def test_a_code_is_short_enough_to_read_over_the_telephone() -> None:
-    assert len(CODE) <= 120
+    assert len(CODE) <= 144
     assert CODE.startswith(f"{PREFIX}-")
 
 
@@ -83,16 +83,27 @@ def test_any_text_is_a_code_or_refused(text: str) -> None:
         Invitation.from_code(text)
 
 
-@pytest.mark.parametrize("typed", [CODE[:-1], CODE[:-7], f"{CODE}0", f"{CODE}-000000", f"{CODE}Z", "IDAS2" + CODE[5:]])
+@pytest.mark.parametrize("typed", [CODE[:-1], CODE[:-7], f"{CODE}0", f"{CODE}-000000", f"{CODE}Z", "IDAS3" + CODE[5:]])
 def test_a_code_cut_short_or_with_something_added_is_refused(typed: str) -> None:
     with pytest.raises(BadCode):
         Invitation.from_code(typed)
 
 
+def test_a_code_of_the_first_version_is_refused_by_name() -> None:
+    with pytest.raises(BadCode, match="IDAS1 codes are of an earlier version"):
+        Invitation.from_code("IDAS1" + CODE[5:])
+
+
+def test_whoever_holds_an_open_code_cannot_pose_as_the_inviter() -> None:
+    eves = replace(RECORD, inviter=BERT.node_id)
+    with pytest.raises(BadCode, match="another inviter than who made the code"):
+        Invitation.from_code(CODE).open_record(left(INVITATION.seal_record(eves)))
+
+
 def test_a_second_spelling_of_the_same_host_is_refused() -> None:
     from idas_p2p.access.invitation import _check, _to_base32
 
-    body = b"s" * 16 + ANNA.node_id.raw + (4_000).to_bytes(2, "big") + bytes((64 + 8,)) + b"10.0.0.1"
+    body = b"s" * 32 + ANNA.node_id.raw + (4_000).to_bytes(2, "big") + bytes((64 + 8,)) + b"10.0.0.1"
     with pytest.raises(BadCode, match="no address"):
         Invitation.from_code(PREFIX + _to_base32(body + _check(body)))
 
@@ -100,7 +111,7 @@ def test_a_second_spelling_of_the_same_host_is_refused() -> None:
 @pytest.mark.parametrize("host", ["a" * 192, "klinik-süd.example"])
 def test_a_host_name_that_no_code_can_hold_is_refused_when_the_code_is_made(host: str) -> None:
     with pytest.raises(BadCode, match="at most 191 ASCII"):
-        Invitation(secret=b"s" * 16, contact=Contact(Address(host, 1), ANNA.node_id))
+        Invitation.of(ANNA.node_id, b"s" * 16, Contact(Address(host, 1), ANNA.node_id))
 
 
 def test_a_secret_of_another_length_is_refused() -> None:
@@ -145,5 +156,6 @@ def test_the_vectors_have_their_outcomes(vector: dict[str, Any]) -> None:
         return
     found = Invitation.from_code(vector["code"])
     assert (found.secret.hex(), str(found.contact)) == (vector["secret"], vector["contact"])
+    assert found.inviter_seal.hex() == vector["inviter_seal"]
     assert found.location.public.hex() == vector["location"]
     assert (found.psk.hex(), psk_id(found.psk).hex()) == (vector["psk"], vector["psk_id"])

@@ -257,6 +257,9 @@ class Watcher:
         self.evidence.append((holder, evidence))
 
 
+KNOWN = b"k" * 32  # the digest of the manifest in force
+
+
 @dataclass
 class Roster:
     """What an answering node knows of its federation."""
@@ -264,12 +267,13 @@ class Roster:
     members: set[NodeId] = field(default_factory=lambda: {ONE})
     current: bytes = CURRENT
     epoch: int = 7
+    state: bytes = b"sevensev"
     manifest: bytes | None = b"the manifest"
     taken: list[bytes] = field(default_factory=list)
     refuses: IdasError | None = None
 
-    def manifest_bytes(self) -> bytes | None:
-        return self.manifest
+    def manifest_for(self, known: frozenset[bytes]) -> bytes | None:
+        return None if KNOWN in known else self.manifest
 
     def take_manifest(self, data: bytes) -> None:
         if self.refuses is not None:
@@ -319,7 +323,7 @@ async def control_link(
     link = ControlLink(asking, tasks=owner, **options)
     try:
         async with asyncio.timeout(10):
-            await link.open(3)
+            await link.open(3, b"")
             yield link
     finally:
         await link.close()

@@ -81,7 +81,7 @@ async def server(
     async with asyncio.timeout(10):
         if greet:
             await peer.say(HELLO)
-            assert await peer.hear() == Hello(version=2, epoch=roster.epoch)
+            assert await peer.hear() == Hello(version=3, epoch=roster.epoch, state=roster.state)
         yield peer, serving, catalog
         await asking.close()
         await serving
@@ -277,7 +277,9 @@ async def test_a_peer_that_hangs_up_stops_every_source() -> None:
 async def test_a_node_that_is_not_on_the_roster_can_show_a_newer_manifest_and_nothing_else() -> None:
     roster = Roster(members=set())
     async with server(roster=roster) as (peer, _, catalog):
-        await peer.say(ManifestWanted(number=1), ask(2), Ping(number=3), ManifestOffer(number=4, manifest=b"newer"))
+        await peer.say(
+            ManifestWanted(number=1, known=()), ask(2), Ping(number=3), ManifestOffer(number=4, manifest=b"newer")
+        )
         assert await peer.hear() == RequestEnd(number=1, code=AccessDenied.code)
         assert await peer.hear() == RequestEnd(number=2, code=AccessDenied.code)
         assert await peer.hear() == Pong(number=3)
@@ -287,7 +289,7 @@ async def test_a_node_that_is_not_on_the_roster_can_show_a_newer_manifest_and_no
 
 async def test_the_key_of_the_epoch_before_gets_the_manifest_and_no_studies() -> None:
     async with server(psk_id=BEFORE) as (peer, _, catalog):
-        await peer.say(ManifestWanted(number=1), ask(2))
+        await peer.say(ManifestWanted(number=1, known=()), ask(2))
         assert await peer.hear() == ManifestOffer(number=1, manifest=b"the manifest")
         assert await peer.hear() == RequestEnd(number=2, code=AccessDenied.code)
         assert catalog.asked == []
@@ -299,7 +301,7 @@ async def test_a_member_removed_while_its_link_is_open_is_shut_out_at_once() -> 
         assert (await answer_to(peer, ask(1)))[1] == ""
         roster.members.clear()
         assert await answer_to(peer, ask(2)) == ([], AccessDenied.code)
-        await peer.say(ManifestWanted(number=3))
+        await peer.say(ManifestWanted(number=3, known=()))
         assert await peer.hear() == RequestEnd(number=3, code=AccessDenied.code)
 
 
@@ -322,8 +324,8 @@ async def test_a_member_removed_in_the_middle_of_an_answer_gets_no_more_of_it() 
 
 async def test_a_node_without_manifest_says_so() -> None:
     async with server(roster=Roster(manifest=None, epoch=0)) as (peer, _, _):
-        await peer.say(ManifestWanted(number=1))
-        assert await peer.hear() == RequestEnd(number=1, code=AccessDenied.code)
+        await peer.say(ManifestWanted(number=1, known=()))
+        assert await peer.hear() == RequestEnd(number=1, code="")
 
 
 async def test_a_manifest_that_is_refused_is_answered_with_the_code_and_the_link_goes_on() -> None:

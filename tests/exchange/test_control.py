@@ -37,7 +37,7 @@ from idas_p2p.wire.messages import (
     encode_message,
 )
 from idas_p2p.wire.query import StudyQuery
-from tests.exchange.ends import BEFORE, Roster, Scripted, control_link, hit, turns
+from tests.exchange.ends import BEFORE, KNOWN, Roster, Scripted, control_link, hit, turns
 
 QUERY = StudyQuery()
 
@@ -57,11 +57,11 @@ async def scripted(*, answer_timeout: float = 5.0) -> AsyncIterator[tuple[Contro
     asking, answering = make_pair()
     peer, owner = Scripted(answering), TaskOwner(limit=1_000)
     link = ControlLink(asking, tasks=owner, answer_timeout=answer_timeout)
-    await peer.say(Hello(version=2, epoch=7))
+    await peer.say(Hello(version=3, epoch=7, state=b""))
     try:
         async with asyncio.timeout(10):
-            await link.open(3)
-            assert await peer.hear() == Hello(version=2, epoch=3)
+            await link.open(3, b"")
+            assert await peer.hear() == Hello(version=3, epoch=3, state=b"")
             yield link, peer
             await link.close()
             await turns()
@@ -97,9 +97,15 @@ async def test_many_questions_at_once_get_each_its_own_answer() -> None:
 
 async def test_the_manifest_is_fetched_with_the_key_of_the_epoch_before_and_studies_are_not() -> None:
     async with control_link(psk_id=BEFORE) as link:
-        assert await link.manifest() == b"the manifest"
+        assert await link.manifest(()) == b"the manifest"
         with pytest.raises(AccessDenied):
             await hits_of(link)
+
+
+async def test_whoever_knows_the_manifest_in_force_is_given_none() -> None:
+    async with control_link() as link:
+        assert await link.manifest((b"?" * 32,)) == b"the manifest"
+        assert await link.manifest((KNOWN,)) is None
 
 
 async def test_a_manifest_is_offered_and_a_refusal_is_told() -> None:
@@ -167,7 +173,7 @@ async def test_a_node_of_another_version_is_refused_as_such() -> None:
     link = ControlLink(asking, tasks=TaskOwner(limit=1))
     await Scripted(answering).say(b"\x01\x92\x01\x00")
     with pytest.raises(UnsupportedVersion):
-        await link.open(1)
+        await link.open(1, b"")
     await link.close()
 
 
@@ -176,12 +182,13 @@ async def test_a_node_that_does_not_say_hello_is_refused() -> None:
     link = ControlLink(asking, tasks=TaskOwner(limit=1))
     await Scripted(answering).say(Ping(number=1))
     with pytest.raises(WireError, match="begins with Hello"):
-        await link.open(1)
+        await link.open(1, b"")
     await link.close()
 
 
 @pytest.mark.parametrize(
-    "message", [b"", b"\xff", Ping(number=1), Hello(version=2, epoch=1), FetchStart(total=1), CancelRequest(number=1)]
+    "message",
+    [b"", b"\xff", Ping(number=1), Hello(version=3, epoch=1, state=b""), FetchStart(total=1), CancelRequest(number=1)],
 )
 async def test_what_is_no_answer_ends_the_link_and_every_question(message: Any) -> None:
     async with scripted() as (link, peer):
@@ -223,7 +230,7 @@ async def test_answers_to_nothing_are_thrown_away() -> None:
 
 async def test_a_node_that_answers_pings_only_is_not_waited_for() -> None:
     async with scripted(answer_timeout=0.0) as (link, _):
-        for ask in (link.manifest(), link.offer_manifest(b"newer"), link.ping()):
+        for ask in (link.manifest(()), link.offer_manifest(b"newer"), link.ping()):
             with pytest.raises(PeerUnreachable):
                 await ask
 

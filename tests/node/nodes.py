@@ -55,8 +55,9 @@ async def running(config: NodeConfig) -> AsyncIterator[Node]:
 
 async def join(member: Node, admin: Node) -> None:
     """Make a node a member of the admin's federation, as its operator would; returns when both know."""
-    await member.membership.join(await admin.membership.invite(lifetime=3_600, uses=1))
-    await until(lambda: member.federation.epoch == admin.federation.epoch)
+    invited = await admin.membership.invite(lifetime=3_600, uses=1)
+    await member.membership.join(invited.code)
+    await until(lambda: member.federation.state == admin.federation.state)
 
 
 async def fill(node: Node, *, instances: int = 4, study_uid: str = STUDY, size: int = 1_000) -> dict[str, bytes]:

@@ -28,7 +28,7 @@ async def test_one_code_is_all_a_joining_node_needs(pair: tuple[Node, Node]) -> 
 
 async def test_a_code_is_used_up_by_as_many_as_were_invited(pair: tuple[Node, Node], tmp_path: Path) -> None:
     anna, _ = pair
-    code = await anna.membership.invite(lifetime=60, uses=1)
+    code = (await anna.membership.invite(lifetime=60, uses=1)).code
     async with running(make_config(tmp_path, "carl")) as carl, running(make_config(tmp_path, "dora")) as dora:
         await carl.membership.join(code)
         with pytest.raises((BadCode, HandshakeFailed)):
@@ -38,7 +38,7 @@ async def test_a_code_is_used_up_by_as_many_as_were_invited(pair: tuple[Node, No
 
 async def test_a_code_that_expired_or_was_mistyped_admits_nobody(pair: tuple[Node, Node], tmp_path: Path) -> None:
     anna, _ = pair
-    code = await anna.membership.invite(lifetime=60, uses=1)
+    code = (await anna.membership.invite(lifetime=60, uses=1)).code
     async with running(make_config(tmp_path, "carl")) as carl:
         with pytest.raises(BadCode):
             await carl.membership.join(code[:-1] + ("0" if code[-1] != "0" else "1"))
@@ -59,7 +59,7 @@ async def test_only_the_admin_invites_and_removes(pair: tuple[Node, Node], lone:
 async def test_a_member_does_not_join_or_found_a_second_federation(pair: tuple[Node, Node]) -> None:
     anna, berg = pair
     with pytest.raises(BadConfiguration):
-        await berg.membership.join(await anna.membership.invite(lifetime=60, uses=1))
+        await berg.membership.join((await anna.membership.invite(lifetime=60, uses=1)).code)
     with pytest.raises(BadConfiguration):
         berg.membership.create("Another")
 

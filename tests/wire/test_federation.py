@@ -9,22 +9,45 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idas_p2p.errors import WireError
-from idas_p2p.wire.federation import MAX_MANIFEST_SIZE, Claim, InviteRecord, Manifest, ManifestHeader, Member, Secrets
+from idas_p2p.errors import UnsupportedVersion, WireError
+from idas_p2p.wire.canonical import pack
+from idas_p2p.wire.federation import (
+    ADD,
+    MAX_MANIFEST_SIZE,
+    REMOVE,
+    Change,
+    Claim,
+    Count,
+    InviteRecord,
+    Manifest,
+    ManifestHeader,
+    Member,
+    Removed,
+    Secrets,
+    Vote,
+)
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import decode, encode
 from tests.wire.strategies import damaged, valid
 
-KINDS = [Claim, InviteRecord, Manifest, ManifestHeader, Member, Secrets]
+KINDS = [Change, Claim, InviteRecord, Manifest, ManifestHeader, Member, Removed, Secrets]
+ANNA = NodeId(b"a" * 32)
+VOTE = Vote(admin=ANNA, signature=b"v" * 64)
 MANIFEST = Manifest(
+    version=2,
     federation=b"f" * 32,
     name="Region",
-    epoch=2,
-    previous=b"p" * 32,
+    founder=ANNA,
+    changes=(),
+    proposals=(Change(previous=b"c" * 32, act=ADD, subject=NodeId(b"b" * 32), votes=(VOTE,)),),
+    counts=(Count(admin=ANNA, signed=2), Count(admin=NodeId(b"b" * 32), signed=3)),
+    previous=(b"p" * 32,),
+    era=1,
     issued=1,
     expires=9,
-    admin=NodeId(b"a" * 32),
-    members=(Member(node_id=NodeId(b"a" * 32), institution="Anna", sealed_secrets=b"s"),),
+    admin=ANNA,
+    members=(Member(node_id=ANNA, institution="Anna", life=1, named=1, sealed_secrets=b"s"),),
+    removed=(),
     signature=b"x" * 64,
 )
 
@@ -51,10 +74,12 @@ def test_any_bytes_decode_canonically_or_raise_wire_error(kind: type[Any], data:
 def test_the_signature_covers_every_field(field: str) -> None:
     other: dict[str, object] = {
         "name": "Other",
-        "members": (),
+        "founder": NodeId(bytes(32)),
         "admin": NodeId(bytes(32)),
         "federation": bytes(32),
-        "previous": bytes(32),
+        "changes": MANIFEST.proposals,
+        "removed": (Removed(node_id=ANNA, life=1, until=1),),
+        **dict.fromkeys(("members", "proposals", "counts", "previous"), ()),
     }
     changed = replace(MANIFEST, **{field: other.get(field, 77)})
     assert changed.signed_bytes() != MANIFEST.signed_bytes()
@@ -69,6 +94,27 @@ def test_secrets_never_print_themselves() -> None:
     assert repr(Secrets(read=b"r" * 32, write=b"w" * 32, psk=b"k" * 32)) == "Secrets(…)"
 
 
-def test_the_largest_manifest_allowed_has_room_for_every_member() -> None:
-    member = Member(node_id=NodeId(b"m" * 32), institution="\U0001f3e5" * 64, sealed_secrets=bytes(151))
-    assert len(encode(replace(MANIFEST, members=(member,) * 1_000))) <= MAX_MANIFEST_SIZE
+def test_the_epoch_counts_what_all_admins_signed() -> None:
+    assert MANIFEST.epoch == 5
+
+
+def test_a_vote_covers_everything_but_the_votes() -> None:
+    change = MANIFEST.proposals[0]
+    assert replace(change, votes=(VOTE, VOTE)).voted_bytes() == change.voted_bytes()
+    others = replace(change, act=REMOVE), replace(change, subject=ANNA), replace(change, previous=bytes(32))
+    assert len({change.voted_bytes(), *(other.voted_bytes() for other in others)}) == 4
+
+
+@given(st.binary(max_size=300) | damaged(st.just(MANIFEST.to_bytes())))
+def test_any_bytes_are_a_manifest_or_a_wire_error(data: bytes) -> None:
+    try:
+        manifest = Manifest.from_bytes(data)
+    except WireError:
+        return
+    assert manifest.to_bytes() == data
+
+
+@pytest.mark.parametrize(("first", "version"), [(bytes(32), 1), (1, 1), (3, 3)])
+def test_a_manifest_of_another_version_is_refused_by_name(first: object, version: int) -> None:
+    with pytest.raises(UnsupportedVersion, match=f"version {version}, 2 expected"):
+        Manifest.from_bytes(pack([first, "whatever follows"]))
