@@ -1,8 +1,8 @@
 """Finding and transferring, recorded: what is shown has its record before it is shown, what is sent before it is sent.
 
 Law: the record of a transfer's beginning lies on the disk before its first image goes, for images cannot be called
-back; that of a query's hits is with the operating system, since a user waits for them. Belongs here: when something is noted.
-Not here: what a record says (access/audit/events.py), writing it (auditing.py).
+back; that of a query's hits is with the operating system, since a user waits for them.
+Belongs here: when something is noted. Not here: what a record says (access/audit/events.py), writing it (auditing.py).
 """
 
 from __future__ import annotations
