@@ -18,7 +18,7 @@ Source: docs/spec/access.md section 4.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -30,9 +30,6 @@ OBSCURED: Final = Level(name="obscured", base=Base.OBSCURED)
 DEIDENTIFIED: Final = Level(name="deidentified", base=Base.DEIDENTIFIED)
 NONE: Final = Level(name="none", base=Base.NONE)
 BUILT_IN: Final[Mapping[str, Level]] = {level.name: level for level in (FULL, OBSCURED, DEIDENTIFIED, NONE)}
-
-APPLIED: Final = frozenset({Base.FULL, Base.NONE})
-"""Bases that the way to other nodes applies to answers and images; a level of another base is refused."""
 
 MAX_LEVELS: Final = 256  # of one node; ours
 MAX_ACTIONS: Final = 1_024  # of one level; ours
@@ -66,17 +63,19 @@ class Levels:
         if len(self._by_name) > MAX_LEVELS:
             raise BadConfiguration(f"a node has at most {MAX_LEVELS} levels")
 
+    def __iter__(self) -> Iterator[Level]:
+        """Every level."""
+        return iter(self._by_name.values())
+
     def get(self, name: str) -> Level:
         """The level an operator means.
 
         Raises:
-            BadConfiguration: there is none of this name, or this version cannot apply it.
+            BadConfiguration: there is none of this name.
         """
         level = self._by_name.get(name)
         if level is None:
             raise BadConfiguration(f"level {name!r}: known are {', '.join(self._by_name)}")
-        if level.base not in APPLIED:
-            raise BadConfiguration(f"level {name!r}: this version does not apply {level.base} levels")
         return level
 
 

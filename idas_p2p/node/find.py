@@ -18,6 +18,7 @@ from idas_p2p.access.blinding import Blinder
 from idas_p2p.access.federation import Federation
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.dicom.levels.answers import asks_by_pseudonym
 from idas_p2p.dicom.matching import matches
 from idas_p2p.directory.service import Directory
 from idas_p2p.errors import BadSignature, IdasError, PeerUnreachable
@@ -185,6 +186,8 @@ class Finder:
         if not others or terms is None or not self._directory.contacts():
             return others
         named = await self._claimants(terms)
+        if not named and asks_by_pseudonym(query):  # the directory knows studies by their own names only
+            return others
         return others if named is None else [node for node in others if node in named]
 
     async def _claimants(self, terms: list[Term]) -> set[NodeId] | None:

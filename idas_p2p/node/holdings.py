@@ -14,7 +14,6 @@ from typing import Final, Protocol
 from idas_p2p.access.compiled import Policy
 from idas_p2p.access.labels import Labelled
 from idas_p2p.access.levels import NONE
-from idas_p2p.access.objects import Facts, Patient, facts_of
 from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.clock import Clock
@@ -84,6 +83,7 @@ class Holdings:
         tickets: issues and checks ours.
         rules: the policy in force.
         groups: who belongs to which.
+        levelling: shows studies at levels that change something.
         clock: the time.
     """
 
@@ -96,10 +96,13 @@ class Holdings:
         *,
         rules: Rules,
         groups: Grouping,
+        levelling: Levelling,
         clock: Clock,
     ) -> None:
         self._catalog, self._sources, self._shelves, self._tickets = catalog, sources, shelves, tickets
         self._rules, self._groups, self._clock = rules, groups, clock
+        self._levelling = levelling
+        self._views: tuple[Policy | None, dict[str, View]] = None, {}
 
     async def own_studies(self, user: str, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield what one of this node's own users may see: each matching study once, as its fullest archive has it."""
@@ -108,16 +111,38 @@ class Holdings:
                 yield study
 
     async def _seen_by(self, requester: Requester, query: StudyQuery) -> AsyncGenerator[tuple[Study, Level], None]:
-        """Yield each study that matches, once, with the level at which the requester may have it.
+        """Yield each study that matches, once, as the requester may see it, with the level of that.
 
         The level is decided before anything is compared with the query: a study that may not be seen, and one that is
-        not there, take the same way.
+        not there, take the same way. What is compared is what the level shows.
         """
-        async with aclosing(self._candidates(query)) as candidates:
-            async for entries in candidates:
-                level = self._decide(requester, entries)
-                if not level.is_none and any(matches(query, entry.study) for entry in entries):
-                    yield entries[0].study, level
+        for view in (None, *self._changing().values()):
+            superset = query if view is None else view.superset(query)
+            async with aclosing(self._candidates(superset)) as candidates:
+                async for entries in candidates:
+                    level = self._decide(requester, entries)
+                    is_of_view = level.is_full if view is None else level.mark == view.level.mark
+                    if is_of_view and (shown := _shown(entries, query, view)) is not None:
+                        yield shown, level
+
+    def _changing(self) -> dict[str, View]:
+        """How the levels of the policy that change something show studies, by their marks."""
+        policy = self._rules.policy
+        if self._views[0] is not policy:
+            levels = {rule.level.mark: rule.level for rule in policy.rules}
+            changing = [level for level in levels.values() if not level.is_full and not level.is_none]
+            self._views = policy, {level.mark: self._levelling.view(level) for level in changing}
+        return self._views[1]
+
+    def original(self, mark: str, study_uid: str) -> str:
+        """The study that goes by a UID at the level of a mark; the UID itself where that means nothing here."""
+        view = self._changing().get(mark)
+        return study_uid if view is None else view.original(study_uid) or study_uid
+
+    def at(self, mark: str) -> StudySource:
+        """What this node holds, as the level of a mark shows it."""
+        view = self._changing().get(mark)
+        return self if view is None else LevelledSource(self, view)
 
     async def _candidates(self, query: StudyQuery) -> AsyncGenerator[list[Entry], None]:
         """Yield each study that may match, once, as each of our archives has it, the fullest first."""
@@ -162,8 +187,16 @@ class Holdings:
         return self._decide(self._groups.known(requester), self.best_entries(study_uid))
 
     def own_level(self, user: str, study_uid: str) -> Level:
-        """What the policy gives one of this node's own users of a study that it holds."""
-        return self._decide(self._groups.own(user), self.best_entries(study_uid))
+        """What the policy gives one of this node's own users of a study, by the UID it goes by for them."""
+        requester = self._groups.own(user)
+        for view in self._changing().values():
+            original = view.original(study_uid)
+            if original is not None:
+                level = self._decide(requester, self.best_entries(original))
+                if level.mark == view.level.mark:
+                    return level
+        level = self._decide(requester, self.best_entries(study_uid))
+        return level if level.is_full else NONE
 
     async def check_ticket(self, request: FetchRequest, requester: Requester) -> None:
         """Check a ticket and the policy of this moment.
@@ -174,7 +207,8 @@ class Holdings:
         """
         refusal = self._tickets.check(request.ticket, requester, request.study_uid, now=self._clock.now())
         if refusal is None:
-            level = self.level(await self._groups.of(requester), request.study_uid)
+            study_uid = self.original(request.ticket.level, request.study_uid)
+            level = self.level(await self._groups.of(requester), study_uid)
             if level.is_none:
                 raise StudyNotFound
             refusal = None if level.mark == request.ticket.level else TicketRefusal.OTHER_LEVEL
@@ -197,6 +231,14 @@ class Holdings:
     def open_listed(self, requester: Requester, selection: Selection) -> Lease:
         """The same for one that chooses among them (exchange.interfaces.StudySource)."""
         return self._lease(selection, keeps=True, linger=LINGER)
+
+    async def open_own(self, user: str, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
+        """Yield the instances as one of this node's own users may see them; errors as for `open_local`."""
+        source = self.at(self.own_level(user, selection.study_uid).mark)
+        events = self.open_local(selection) if source is self else source.open_study(self._groups.own(user), selection)
+        async with aclosing(events) as opened:  # type: ignore[type-var]
+            async for event in opened:
+                yield event
 
     async def open_local(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield the instances from our archives; whoever asks for the same meanwhile shares what they give.
@@ -225,3 +267,13 @@ class Holdings:
             Holder(entry.archive, source, entry.study.instance_count) for entry, source in found if source is not None
         ]
         return united(holders, selection)
+
+
+def _shown(entries: Sequence[Entry], query: StudyQuery, view: View | None) -> Study | None:
+    """The study as the level shows it, when that matches; None when it does not."""
+    shown = [entry.study if view is None else view.study(entry.study) for entry in entries]
+    if not any(matches(query, study) for study in shown):
+        return None
+    if view is not None:
+        view.remember(entries[0].study, shown[0])
+    return shown[0]

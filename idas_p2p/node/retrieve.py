@@ -143,7 +143,7 @@ class Retriever:
         """What our archives give; `given` gets the version of each instance."""
         with self._transfers.transfer(Direction.IN, selection.study_uid, user) as transfer:
             transfer.path = LOCAL_PATH
-            async with aclosing(self._holdings.open_local(selection)) as events:
+            async with aclosing(self._holdings.open_own(user, selection)) as events:
                 async for event in events:
                     transfer.count(event)
                     if isinstance(event, Instance):

@@ -22,7 +22,7 @@ from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, W
 from idas_p2p.events import log_event
 from idas_p2p.exchange.answer import NO_MEETS, ControlServer, Meets
 from idas_p2p.exchange.codec.coders import Coders
-from idas_p2p.exchange.interfaces import PixelLayout, StudyLease
+from idas_p2p.exchange.interfaces import PixelLayout, StudyLease, StudySource
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.holdings import Holdings
@@ -121,10 +121,9 @@ class ChannelServer:
             self._sending -= Counter([channel.peer])  # drops those that fall to zero
 
     async def _send_checked(self, channel: Channel, request: FetchRequest, requester: Requester) -> None:
+        study_uid = self._holdings.original(request.ticket.level, request.study_uid)
         with (
-            self._transfers.transfer(
-                Direction.OUT, request.study_uid, request.user, partner=requester.institution
-            ) as transfer,
+            self._transfers.transfer(Direction.OUT, study_uid, request.user, partner=requester.institution) as transfer,
             self._uplink.transfer(Priority(request.priority)) as turn,
         ):
             transfer.use(channel)
@@ -133,7 +132,7 @@ class ChannelServer:
                 request,
                 identity=self._identity,
                 requester=requester,
-                source=_Counted(self._holdings, transfer),
+                source=_Counted(self._holdings.at(request.ticket.level), transfer),
                 still_allowed=self._permit(requester, request),
                 layout_of=Layouts().of,
                 coders=self._coders,
@@ -148,9 +147,10 @@ class ChannelServer:
         def ask() -> bool:
             if self._federation.institution(requester.node_id) is None:
                 return False
-            if not self._holdings.holds(request.study_uid):
+            study_uid = self._holdings.original(request.ticket.level, request.study_uid)
+            if not self._holdings.holds(study_uid):
                 return True  # it left the archive meanwhile; what was taken out of it may be sent
-            return self._holdings.level(requester, request.study_uid).mark == request.ticket.level
+            return self._holdings.level(requester, study_uid).mark == request.ticket.level
 
         return Permit(ask, version=self._version, clock=self._clock)
 
@@ -162,7 +162,7 @@ class ChannelServer:
 class _Counted:
     """Holdings whose instances are counted on their way out."""
 
-    def __init__(self, holdings: Holdings, transfer: Transfer) -> None:
+    def __init__(self, holdings: StudySource, transfer: Transfer) -> None:
         self._holdings, self._transfer = holdings, transfer
 
     async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:

@@ -125,6 +125,13 @@ group_tokens = Table(
     _time("until"),
     Column("withdrawn", Boolean, nullable=False),
 )
+pseudonyms = Table(
+    "pseudonyms",
+    metadata,
+    _text("kind", primary_key=True),  # study or patient
+    _text("shown", primary_key=True),  # what others see; of different projects never the same
+    _text("original"),  # study UID or patient id
+)
 
 # Catalog
 studies = Table(

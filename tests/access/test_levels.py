@@ -69,6 +69,6 @@ def test_a_level_defined_twice_is_refused() -> None:
         Levels([level, level])
 
 
-def test_a_level_that_this_version_does_not_apply_is_refused_by_name() -> None:
-    with pytest.raises(BadConfiguration, match="does not apply"):
-        Levels().get("deidentified")
+def test_every_level_can_be_listed() -> None:
+    own = parse_level("research", RESEARCH)
+    assert [level.name for level in Levels([own])] == ["full", "obscured", "deidentified", "none", "research"]

@@ -28,6 +28,7 @@ from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, failed_in, make_instance
+from tests.node.levels import levelling_in_memory
 from tests.node.shelving import shelves_in_memory
 
 BERG = Requester(node_id=NodeId(b"b" * 32), institution="Berg", user="dr-lee")
@@ -123,6 +124,7 @@ def holdings(
         TicketOffice(bytes(32)),
         rules=known,
         groups=NoGroups(),
+        levelling=levelling_in_memory(),
         clock=clock,
     )
 

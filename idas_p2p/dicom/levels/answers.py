@@ -1,0 +1,100 @@
+"""A study in an answer, as a level shows it: what its objects hide, the answer hides alike.
+
+Law: a query finds a study at a level only by what the level shows of it. Belongs here: studies and queries. Not here:
+objects (engine.py). Source: docs/spec/access.md section 4.5.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+from idas_p2p.dicom.levels.keys import Pseudonyms, shifted
+from idas_p2p.dicom.levels.plan import Plan
+from idas_p2p.dicom.levels.table import Deed
+from idas_p2p.dicom.levels.text import Identity
+from idas_p2p.wire.query import QueryKey, StudyQuery
+from idas_p2p.wire.study import KEYWORDS, Study
+
+_PATIENT: Final = re.compile(r"[A-Z2-7]{16}")  # keys.Pseudonyms.patient
+_DATES: Final = frozenset({"StudyDate", "PatientBirthDate"})
+_FREE_TEXT: Final = frozenset({"StudyDescription", "StudyID"})
+_SHOWN_ALWAYS: Final = frozenset({"ModalitiesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"})
+
+
+class Answers:
+    """What one level shows of studies.
+
+    Args:
+        plan: what the level does.
+        pseudonyms: of its project.
+    """
+
+    def __init__(self, plan: Plan, pseudonyms: Pseudonyms) -> None:
+        self._plan, self._pseudonyms = plan, pseudonyms
+        self._deeds = {keyword: plan.deed_of(keyword) for keyword in KEYWORDS if keyword not in _SHOWN_ALWAYS}
+
+    def study(self, study: Study) -> Study:
+        """The study as the level shows it."""
+        patient = study.patient_id or study.patient_name
+        identity = Identity(
+            tuple(name for name in (study.patient_name, study.referring_physician) if name),
+            tuple(number for number in self._hidden_numbers(study) if number),
+        )
+        changed = dict[str, Any]()
+        for keyword, deed in self._deeds.items():
+            field = KEYWORDS[keyword]
+            if value := getattr(study, field):
+                changed[field] = self._value(keyword, deed, value, patient=patient, identity=identity)
+        return replace(study, **changed)
+
+    def patient(self, study: Study) -> str:
+        """What the level calls the patient of a study."""
+        return self._pseudonyms.patient(study.patient_id or study.patient_name)
+
+    def superset(self, query: StudyQuery, original_of: Callable[[str], str | None]) -> StudyQuery:
+        """A query for the catalog that finds every study which this one finds at the level, and others.
+
+        Args:
+            query: what is asked, in terms of what the level shows.
+            original_of: the study that goes by a UID at this level, as far as is known.
+        """
+        return StudyQuery(keys=tuple(self._keys(query.keys, original_of)))
+
+    def _keys(self, keys: Iterable[QueryKey], original_of: Callable[[str], str | None]) -> Iterable[QueryKey]:
+        for key in keys:
+            if self._deeds.get(key.keyword, Deed.KEEP) is Deed.KEEP and key.keyword not in _FREE_TEXT:
+                yield key
+            elif key.keyword == "StudyInstanceUID":
+                originals = [original_of(uid) for uid in key.pattern.split("\\")]
+                if all(originals):
+                    yield replace(key, pattern="\\".join(filter(None, originals)))
+
+    def _value(self, keyword: str, deed: Deed, value: str, *, patient: str, identity: Identity) -> str:
+        if deed is Deed.KEEP:
+            return identity.without(value) if keyword in _FREE_TEXT else value
+        if deed is Deed.PATIENT:
+            return self._pseudonyms.patient(patient)
+        if deed is Deed.UID:
+            return self._pseudonyms.uid(value.encode()).decode()
+        if deed is Deed.CLEAN and keyword in _DATES:
+            return shifted(value, self._pseudonyms.shift(patient))
+        if deed is Deed.CLEAN:
+            return identity.cleaned(value) if keyword in _FREE_TEXT else value
+        if deed is Deed.DUMMY and keyword not in _DATES:
+            return self._pseudonyms.code(value.encode()).decode()
+        return ""
+
+    def _hidden_numbers(self, study: Study) -> list[str]:
+        numbers = {"PatientID": study.patient_id, "AccessionNumber": study.accession_number}
+        numbers |= {"StudyInstanceUID": study.study_uid, "PatientBirthDate": study.birth_date}
+        return [value for keyword, value in numbers.items() if self._deeds[keyword] not in (Deed.KEEP, Deed.CLEAN)]
+
+
+def asks_by_pseudonym(query: StudyQuery) -> bool:
+    """Whether a query may mean a study or a patient by a pseudonym."""
+    uids = query.pattern("StudyInstanceUID").split("\\")
+    patients = (query.pattern("PatientID"), query.pattern("PatientName"))
+    return any(uid.startswith("2.25.") for uid in uids) or any(map(_PATIENT.fullmatch, patients))
