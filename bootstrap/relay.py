@@ -17,9 +17,11 @@ from bootstrap.reservations import Reservations
 from bootstrap.splice import Splice
 from bootstrap.traffic import TICK, Session, Traffic
 from idas_p2p.clock import Clock
+from idas_p2p.crypto.handshake import Refusal
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.events import log_event
+from idas_p2p.transport.gate import Gate
 from idas_p2p.transport.sockets import remote_address
 from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.ids import NodeId
@@ -38,6 +40,8 @@ from idas_p2p.wire.relay import (
 )
 
 FIRST_REQUEST: Final = 10.0  # seconds from the greeting to a request; ours: handshakes and idlers are held no longer
+MAX_HALF_OPEN: Final = 1_024  # links that have not yet asked for anything; ours
+MAX_HALF_OPEN_PER_HOST: Final = 256  # of them from one IPv4 address or IPv6 /64; ours: as many as may wait from a site
 IDLE_LINK: Final = 90.0  # seconds without a message from a node that waits; ours, it pings every 25
 IDLE_SPLICE: Final = 300.0  # seconds without a byte in either direction; ours, control links ping every 20
 SWEEP: Final = 1.0  # seconds between looks for what is late; ours
@@ -71,6 +75,10 @@ class Relay:
         self.faults: Counter[Fault] = Counter()
         self.carried = 0  # bytes of streams that have ended
         self._links: set[RelayLink] = set()
+        self._half_open: dict[RelayLink, str] = {}  # where they come from
+        self._gate = Gate(
+            max_half_open=MAX_HALF_OPEN, max_half_open_per_host=MAX_HALF_OPEN_PER_HOST, max_channels=MAX_HALF_OPEN
+        )
         self._splices: dict[Session, Splice] = {}
         self._empty = asyncio.Event()
         self._swept_at = clock.monotonic()
@@ -81,8 +89,15 @@ class Relay:
 
     def open_link(self, transport: asyncio.Transport, early: bytes) -> None:
         """A connection that was greeted as a link."""
+        host = remote_address(transport).host
+        if refusal := self._gate.enter(host):
+            many = refusal is Refusal.TOO_MANY_FROM_HOST
+            self.faults[Fault.TOO_MANY_FROM_HOST if many else Fault.TOO_MANY_HALF_OPEN] += 1
+            transport.abort()
+            return
         link = RelayLink(self._identity, self, clock=self._clock.monotonic)
         self._links.add(link)
+        self._half_open[link] = host
         link.begin(transport, early)
 
     def answer(self, transport: asyncio.Transport, nonce: bytes, early: bytes) -> None:
@@ -149,6 +164,7 @@ class Relay:
             return
         expires, signature = granted
         link.is_reserved = True
+        self._settle(link)
         link.send(Reserved(expires=expires, signature=signature, observed=observed))
 
     def _connect(self, link: RelayLink, request: Connect) -> None:
@@ -160,8 +176,14 @@ class Relay:
             return
         target, nonce = granted
         link.is_pending = True
+        self._settle(link)
         link.transport.pause_reading()
         target.send(Incoming(nonce=nonce))
+
+    def _settle(self, link: RelayLink) -> None:
+        """Count it out of those that have asked for nothing yet; may be repeated."""
+        if host := self._half_open.pop(link, None):
+            self._gate.leave(host)
 
     def _block(self, link: RelayLink) -> str:
         remote = remote_address(link.transport)
@@ -175,6 +197,7 @@ class Relay:
     def on_lost(self, link: RelayLink) -> None:
         """Forget a link."""
         self._links.discard(link)
+        self._settle(link)
         if link.node is not None:
             self.reservations.leave(link.node, link)
         if link.is_pending:

@@ -19,6 +19,8 @@ from idas_p2p.transport.framing import LENGTH_SIZE, frame_header
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import MAX_RELAY_FRAME, Refused, RelayMessage, RelayRefusal, from_bytes, to_bytes
 
+MESSAGE_RATE: Final = 4.0  # messages a second from one node; ours, it needs one in 25
+MESSAGE_BURST: Final = 1_024  # at once; ours: 30 ms of a core
 MAX_UNSENT: Final = 16_384  # bytes of messages a node has not taken, at which it is given up; ours
 
 
@@ -33,6 +35,7 @@ class Fault(StrEnum):
     TIMED_OUT = "timed_out"
     SILENT = "silent"
     NOT_READING = "not_reading"
+    TOO_OFTEN = "too_often"
     TOO_MANY_HALF_OPEN = "too_many_half_open"
     TOO_MANY_FROM_HOST = "too_many_from_host"
 
@@ -63,7 +66,7 @@ class RelayLink(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_clock", "_keys", "_opener", "_owner", "_responder", "_rest", "_sealer", "_take",
+        "_clock", "_free_at", "_keys", "_opener", "_owner", "_responder", "_rest", "_sealer", "_take",
         "heard_at", "is_pending", "is_reserved", "made_at", "node", "transport",
     )  # fmt: skip
 
@@ -80,7 +83,7 @@ class RelayLink(asyncio.Protocol):
         self.node: NodeId | None = None  # who has proved its key
         self.is_reserved = False
         self.is_pending = False  # a dialer that waits for its target
-        self.made_at = self.heard_at = clock()
+        self.made_at = self.heard_at = self._free_at = clock()
 
     def begin(self, transport: asyncio.Transport, early: bytes) -> None:
         """Take over a connection whose greeting has been read."""
@@ -166,5 +169,12 @@ class RelayLink(asyncio.Protocol):
         message = self._opener.open(body)
         if isinstance(message, Mark):
             self.transport.close()
+        elif self._is_flooding():
+            self._owner.on_fault(self, Fault.TOO_OFTEN)
         else:
             self._owner.on_message(self, from_bytes(message))
+
+    def _is_flooding(self) -> bool:
+        """Count a message; whether there were too many (GCRA, ITU-T I.371)."""
+        self._free_at = max(self._free_at, self.heard_at) + 1.0 / MESSAGE_RATE
+        return self._free_at - self.heard_at > MESSAGE_BURST / MESSAGE_RATE

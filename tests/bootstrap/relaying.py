@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.door import Door
 from bootstrap.relay import Relay
 from bootstrap.relay_settings import RelaySettings
-from idas_p2p.clock import SystemClock
+from idas_p2p.clock import Clock, SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.directory.carrier import Carrier
@@ -40,7 +40,7 @@ class Relaying:
     relay: Relay
     address: Address
     tasks: TaskOwner
-    faults_before: dict[str, int] = field(default_factory=dict)
+    carrier: Carrier
 
     @property
     def contact(self) -> Contact:
@@ -82,19 +82,26 @@ class Relaying:
 
 @asynccontextmanager
 async def relaying(
-    settings: RelaySettings | None = None, *, identity: SigningKey = RELAY, address: Address = LOOPBACK, **door: Any
+    settings: RelaySettings | None = None,
+    *,
+    identity: SigningKey = RELAY,
+    address: Address = LOOPBACK,
+    clock: Clock | None = None,
+    **door: Any,
 ) -> AsyncIterator[Relaying]:
     """A relay that runs; nothing of it is left behind."""
-    policy, clock, tasks = AddressPolicy(allow_private=True), SystemClock(), TaskOwner(limit=8)
+    policy, clock, tasks = AddressPolicy(allow_private=True), clock or SystemClock(), TaskOwner(limit=8)
     relay = Relay(identity, settings or RelaySettings(enabled=True), policy=policy, relays=frozenset(), clock=clock)
-    door_ = Door(Carrier(policy=policy, clock=clock, host=address.host), relay, **door)
+    carrier = Carrier(policy=policy, clock=clock, host=address.host)
+    door_ = Door(carrier, relay, **door)
     bound = await door_.start(address)
     tasks.start("relay", relay.run())
     try:
-        yield Relaying(relay, bound, tasks)
+        yield Relaying(relay, bound, tasks, carrier)
     finally:
         await relay.drain()
         door_.stop()
+        await carrier.stop()
         await tasks.stop()
         await until(lambda: not len(relay) and not relay._splices)
 
