@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-PATIENCE: Final = 30.0  # seconds of failures without a message before a holder that answered is given up; ours
+PATIENCE: Final = 60.0  # seconds of failures without a message before a holder that answered is given up; ours: one
+# that came into another network is found by its relays within half of that
 FIRST_DELAY, LONGEST_DELAY = 0.25, 4.0  # seconds between tries at one holder; ours
 
 

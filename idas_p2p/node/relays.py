@@ -81,6 +81,13 @@ class Relays:
         """Where the nearest relay sees our connections come from."""
         return next((place.reservation.observed for place in self._held()), None)
 
+    def check(self) -> None:
+        """See at once which relays can still be reached, and how far each is: our network has changed."""
+        for place in self._places.values():
+            place.reservation.check()
+            if place.task is None:
+                place.due, place.retry = -math.inf, FIRST_RETRY
+
     async def turn(self) -> float:
         """Ask where it is due, let go of what is farther than needed; return seconds until the next turn."""
         now = self._clock.monotonic()

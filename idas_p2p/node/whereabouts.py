@@ -19,6 +19,7 @@ from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.port_mapping import PortMapping
 from idas_p2p.node.reachability import Reachability
 from idas_p2p.node.relays import Relays
+from idas_p2p.node.roaming import Roaming
 from idas_p2p.node.webrtc import Hosts, WebRtc
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
@@ -64,6 +65,8 @@ class Whereabouts:
         self.openers = (self.meetings, self.webrtc)  # best first
         self.meets = Meets(tcp=self.meetings.answer, udp=self.webrtc.answer)
         self.port_mapping = PortMapping(enabled=maps_ports, interfaces=interface_addresses, clock=clock)
+        self.roaming = Roaming(interface_addresses)
+        self.roaming.on_change.append(self.relays.check)
         self._bound = Address("0.0.0.0", 0)  # noqa: S104  # until started
         self.reachability = Reachability(
             directory.dial_backs.choose,
@@ -90,6 +93,7 @@ class Whereabouts:
         yield "port_mapping", self.port_mapping.turn
         yield "reachability", self.reachability.turn
         yield "relays", self.relays.turn
+        yield "roaming", self.roaming.turn
 
     async def stop(self) -> None:
         """Leave the relays and give back what the router granted; the turns have ended."""

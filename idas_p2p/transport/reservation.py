@@ -7,7 +7,9 @@ Source: docs/spec/relay.md section 4.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from idas_p2p.clock import Clock
@@ -37,7 +39,9 @@ from idas_p2p.wire.relay import (
 )
 
 PING_INTERVAL: Final = 25.0  # seconds; ours: keeps a NAT's entry
-PING_TIMEOUT: Final = 10.0  # seconds the relay may take for anything; ours: then another is used
+PING_TIMEOUT: Final = 5.0  # seconds the relay may take for anything; ours: then another is used
+DOUBT_TIMEOUT: Final = 2.0  # seconds, when there is reason to think that it cannot be reached any more; ours
+MEASURED: Final = 8  # requests whose shortest round trip counts: the others found somebody busy; ours
 MAX_ANSWERS: Final = 32  # connections being opened for dialers of one relay at once; ours: a relay cannot flood us
 ANSWER_TIMEOUT: Final = 4.0  # seconds for one; ours
 
@@ -75,8 +79,22 @@ class Reservation:
         self._given_at = 0.0  # Unix seconds; of the offer
         self.offer: RelayOffer | None = None
         self.observed: Address | None = None  # where the relay sees this node's connections come from
-        self.round_trip: float | None = None  # seconds, of the last request
+        self._round_trips: deque[float] = deque(maxlen=MEASURED)  # seconds, of the last requests
+        self._waiting: asyncio.Timeout | None = None  # for a message
+        self._is_in_doubt = False
         self.refusal = ""  # the last one's name
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the relay and back; None before it answered."""
+        return min(self._round_trips, default=None)
+
+    def check(self) -> None:
+        """Ask at once whether the relay can still be reached: our network has changed."""
+        self._is_in_doubt = True
+        if self._waiting is not None and not self._waiting.expired():
+            with suppress(RuntimeError):  # over, and the next wait begins with the doubt
+                self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def hold(self) -> None:
         """Keep the reservation until the relay ends it, asks us to move, or is silent.
@@ -94,6 +112,8 @@ class Reservation:
 
     async def _hold(self) -> None:
         link: RelayLink | None = None
+        self._round_trips.clear()
+        self._is_in_doubt = False
         try:
             async with asyncio.timeout(LINK_TIMEOUT):
                 link = await open_link(self._identity, self.relay.node_id, self.relay.address, way=self._way)
@@ -111,11 +131,12 @@ class Reservation:
         """Wait for dialers; ask now and then, so that silence is noticed and the voucher stays good."""
         while True:
             try:
-                async with asyncio.timeout(PING_INTERVAL):
+                async with asyncio.timeout(0.0 if self._is_in_doubt else PING_INTERVAL) as self._waiting:
                     message = await link.receive()
             except TimeoutError:
-                async with asyncio.timeout(PING_TIMEOUT):
+                async with asyncio.timeout(DOUBT_TIMEOUT if self._is_in_doubt else PING_TIMEOUT):
                     await self._ask(link, self._request() if self._is_ageing() or self._is_outdated() else Ping())
+                self._is_in_doubt = False
             else:
                 self._hear(message)
 
@@ -137,7 +158,7 @@ class Reservation:
             message = await link.receive()
             self._hear(message)
             if isinstance(message, Pong | Reserved):
-                self.round_trip = self._clock.monotonic() - asked
+                self._round_trips.append(self._clock.monotonic() - asked)
                 return
 
     def _hear(self, message: RelayMessage) -> None:

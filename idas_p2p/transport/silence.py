@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Final
 
 BEAT: Final = 0.5  # seconds: an end that has sent nothing for so long says that it is there; protocol
-RELAYED: Final = 2.5  # seconds of silence at which the dialer gives up a path through a relay; ours: with dialling
+RELAYED: Final = 2.0  # seconds of silence at which the dialer gives up a path through a relay; ours: with dialling
 # anew, which takes two at most, a relay that vanishes is replaced within five
-DIRECT: Final = 6.0  # seconds, on other paths: of these the kernel itself notices most; ours
+DIRECT: Final = 4.0  # seconds, on other paths: of these the kernel itself notices most; ours
 ANSWERING: Final = 12.0  # seconds at the end that was dialled: it can only end what it sends, not dial anew; ours
 ROUND_TRIPS: Final = 4.0  # more of them: a lost packet is sent again after one or two, and again; ours
 LATE: Final = 2 * BEAT  # seconds after the last look at which it is we who were busy; ours

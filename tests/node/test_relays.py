@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.relay_settings import RelaySettings
+from idas_p2p.clock import Clock, SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.node.node import Node
 from idas_p2p.node.relays import FIRST_RETRY, LAST_RETRY, Relays
@@ -21,6 +22,7 @@ from tests.bootstrap.relaying import Relaying, relaying
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, fill, join, make_config, retrieve, running, share, until
 from tests.transport.test_dialer import closed_port
+from tests.transport.test_moving import relayed
 
 OURS = SigningKey(b"\1" * 32)
 
@@ -35,7 +37,7 @@ async def several(count: int) -> AsyncIterator[list[Relaying]]:
 
 
 @asynccontextmanager
-async def waiting_at(contacts: list[Contact], clock: ManualClock) -> AsyncIterator[Relays]:
+async def waiting_at(contacts: list[Contact], clock: Clock) -> AsyncIterator[Relays]:
     relays = Relays(OURS, lambda: contacts, take=lambda *_: None, clock=clock)
     await relays.turn()
     yield relays
@@ -58,6 +60,33 @@ async def test_two_relays_are_kept_of_many_and_another_takes_the_place_of_one_th
         await ours.turn()
         await until(lambda: len(ours.offers()) == 2)
         assert gone.contact.node_id not in {offer.relay for offer in ours.offers()}
+
+
+async def test_of_many_relays_the_nearest_are_kept_and_the_nearest_of_them_is_named_first() -> None:
+    async with AsyncExitStack() as stack:
+        relays = await stack.enter_async_context(several(4))
+        contacts = []
+        for relay, delay in zip(relays, (0.09, 0.03, 0.06, 0.0), strict=True):
+            _, through = await stack.enter_async_context(relayed(relay.address, delay=delay))
+            contacts.append(Contact(through, relay.contact.node_id))
+        ours = await stack.enter_async_context(waiting_at(contacts, SystemClock()))
+        await until(lambda: len(ours._held()) == 4)
+        assert [offer.relay for offer in ours.offers()] == [contacts[3].node_id, contacts[1].node_id]
+        await ours.turn()
+        await until(lambda: [len(relay.relay.reservations) for relay in relays] == [0, 1, 0, 1])
+
+
+async def test_a_change_of_network_has_every_relay_asked_anew() -> None:
+    clock = ManualClock()
+    async with several(3) as relays, waiting_at([relay.contact for relay in relays], clock) as ours:
+        await until(lambda: len(ours._held()) == 3)
+        await ours.turn()
+        await until(lambda: len(ours._held()) == 2)
+        await ours.turn()
+        assert sum(place.task is not None for place in ours._places.values()) == 2
+        ours.check()
+        await ours.turn()
+        await until(lambda: len(ours._held()) == 3)
 
 
 async def test_a_bootstrap_node_that_does_not_relay_is_asked_again_later_each_time() -> None:

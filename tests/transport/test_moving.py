@@ -165,20 +165,23 @@ async def test_a_dialer_that_says_nothing_on_its_new_connection_holds_nothing_up
 class Middle:
     """A relay between two ends, that can stop passing anything on without closing anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float) -> None:
         self.is_frozen = asyncio.Event()
+        self._delay = delay  # seconds each way
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
             if self.is_frozen.is_set():
                 await asyncio.Event().wait()
+            await asyncio.sleep(self._delay)
             writer.write(data)
+        writer.close()
 
 
 @asynccontextmanager
-async def relayed(address: Address, *, port: int = 0) -> AsyncIterator[tuple[Middle, Address]]:
+async def relayed(address: Address, *, port: int = 0, delay: float = 0.0) -> AsyncIterator[tuple[Middle, Address]]:
     """Something in the middle on the way to an address."""
-    middle, tasks, writers = Middle(), list[asyncio.Task[None]](), list[asyncio.StreamWriter]()
+    middle, tasks, writers = Middle(delay), list[asyncio.Task[None]](), list[asyncio.StreamWriter]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(address.host, address.port)

@@ -19,6 +19,7 @@ from tests.bootstrap.relaying import RELAY, relaying, until, waiting
 from tests.bootstrap.test_guests import ADMIN, membership
 from tests.transport.pairs import BOB
 from tests.transport.test_dialer import closed_port, silent_host
+from tests.transport.test_moving import relayed
 
 ON = RelaySettings(enabled=True)
 LATER = 2**40  # Unix seconds
@@ -58,6 +59,31 @@ async def test_a_silent_host_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch
     async with silent_host() as address:
         with pytest.raises(PeerUnreachable, match="silent"):
             await make(Contact(address, RELAY.node_id)).hold()
+
+
+async def test_a_relay_that_is_still_there_is_asked_at_once_when_there_is_doubt_and_kept() -> None:
+    async with relaying() as relay, waiting(relay.contact) as one:
+        before, measured = one.offer, len(one._round_trips)
+        one.check()
+        await until(lambda: len(one._round_trips) > measured)
+        one.check()
+        await until(lambda: len(one._round_trips) > measured + 1)
+        assert one.offer == before
+
+
+async def test_a_relay_that_cannot_be_reached_any_more_is_found_out_at_once_when_there_is_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "DOUBT_TIMEOUT", 0.05)
+    async with relaying() as relay, relayed(relay.address) as (middle, through):
+        one = make(Contact(through, relay.contact.node_id))
+        holding = asyncio.gather(one.hold(), return_exceptions=True)
+        await until(lambda: one.offer is not None)
+        middle.is_frozen.set()
+        one.check()
+        (error,) = await holding
+        assert isinstance(error, PeerUnreachable)
+        assert one.offer is None
 
 
 async def test_an_ageing_voucher_is_replaced_on_the_same_link(monkeypatch: pytest.MonkeyPatch) -> None:
