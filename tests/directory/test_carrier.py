@@ -8,9 +8,11 @@ import pytest
 
 from idas_p2p.clock import SystemClock
 from idas_p2p.crypto.keys import random_bytes
+from idas_p2p.directory import carrier as module
 from idas_p2p.directory.addresses import AddressPolicy
+from idas_p2p.directory.budgets import Budgets
 from idas_p2p.directory.carriage import GREETING, FrameReader, frame
-from idas_p2p.directory.carrier import MAX_CARRIED_PER_SITE, Carrier
+from idas_p2p.directory.carrier import MAX_CARRIED_PER_SITE, CarriageRefusal, Carrier
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.datagrams import Challenge, Hello, parse_datagram
 from idas_p2p.wire.rpc import Endpoint
@@ -95,6 +97,60 @@ async def test_one_site_gets_so_many_connections_and_no_more() -> None:
         for _, other in [*opened, (reader, writer)]:
             other.close()
         await until(lambda: len(serving) == 0)
+
+
+async def test_what_is_not_carried_is_counted_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with carrier() as (serving, at), stream(at) as (_, writer):
+        writer.write(frame(("127.0.0.1", 9), SEALED))
+        await until(lambda: serving.refusals == {CarriageRefusal.NOT_ANSWERED: 1})
+        monkeypatch.setattr(serving, "_budgets", Budgets(rate=1.0, burst=0.001))
+        for _ in range(3):
+            writer.write(frame(("127.0.0.1", 9), SEALED))
+        await until(lambda: serving.refusals[CarriageRefusal.TOO_OFTEN] == 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", CarriageRefusal.BAD_GREETING),
+        (GREETING + b"\xff\xff", CarriageRefusal.BAD_FRAME),
+        (GREETING[:5], CarriageRefusal.TIMED_OUT),
+        (GREETING + b"\0", CarriageRefusal.SILENT),
+    ],
+    ids=lambda value: str(value) if isinstance(value, CarriageRefusal) else "",
+)
+async def test_who_is_hung_up_on_is_counted_by_its_name(
+    said: bytes, refusal: CarriageRefusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GREETING_TIMEOUT", 0.1)
+    monkeypatch.setattr(module, "IDLE_TIMEOUT", 0.1)
+    async with carrier() as (serving, at):
+        reader, writer = await asyncio.open_connection(at.host, at.port)
+        writer.write(said)
+        assert await reader.read() == b""
+        assert serving.refusals == {refusal: 1}
+        writer.close()
+
+
+async def test_connections_beyond_those_of_a_site_and_of_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, refusal in (
+        ("MAX_CARRIED_PER_SITE", CarriageRefusal.TOO_MANY_FROM_SITE),
+        ("MAX_CARRIED", CarriageRefusal.TOO_MANY),
+    ):
+        monkeypatch.setattr(module, name, 0)
+        async with carrier() as (serving, at):
+            reader, writer = await asyncio.open_connection(at.host, at.port)
+            assert await reader.read() == b""
+            assert serving.refusals == {refusal: 1}
+            writer.close()
+
+
+async def test_an_answer_that_the_client_has_no_room_for_is_lost_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with carrier() as (serving, at), stream(at) as (_, writer), nodes() as group:
+        monkeypatch.setattr(module, "MAX_WAITING", 0)
+        where = group.running[await group.start("node")].address
+        writer.write(frame((where.host, where.port), Hello(random_bytes(16)).to_bytes()))
+        await until(lambda: serving.refusals == {CarriageRefusal.NOT_READING: 1})
 
 
 async def _next(reader: asyncio.StreamReader) -> list[tuple[Endpoint, bytes]]:
