@@ -82,9 +82,11 @@ def run_init(args: argparse.Namespace, output: Output) -> int:
 
 def run_node_here(args: argparse.Namespace, output: Output) -> int:
     """Run the node until it is told to stop."""
+    from idas_p2p.cli.allocator import keep_freed_memory
     from idas_p2p.cli.logs import configure_logging
 
     load_config(args.folder)  # an error in it is shown before anything else starts
+    keep_freed_memory()
     configure_logging(output.stderr, as_json=args.json, level=LEVELS[args.log_level])
 
     import asyncio

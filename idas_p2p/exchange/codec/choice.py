@@ -30,6 +30,7 @@ SHORTEST_LOOK: Final = 0.025  # seconds between two looks at the line; ours, a r
 LATELY: Final = 10  # looks of which the fastest counts, as BBR's round trips do
 GROWN: Final = 1.25  # times faster than before: a connection that still grows has not shown its line yet; as BBR
 STEADY: Final = 3  # looks without such growth after which it has; as BBR
+WORTH: Final = 0.2  # share of the line that dense coders must fill to be worth their start and their cores; ours
 HELD: Final = 0.1  # share of the time between two looks in which the other end had no room: it was the narrow place
 
 
@@ -87,8 +88,10 @@ def choose(
     """
     rate = line or UNKNOWN_LINE
     free = unsent / rate  # seconds that the line is busy with what comes before
-    efforts = [Effort.DENSE] if line else []  # where time may be what the cores lack, only a slow line is a reason
-    efforts.append(Effort.LIGHT)
+    efforts = [Effort.LIGHT]
+    dense = lanes[Effort.DENSE].together / ratios.get(Effort.DENSE, 1.0)  # bytes/s, coded
+    if line is not None and dense >= WORTH * line:
+        efforts.insert(0, Effort.DENSE)  # of equals the densest
     if rate >= lanes[Effort.LIGHT].together:
         efforts.append(Effort.NONE)
 

@@ -21,11 +21,9 @@ from idas_p2p.exchange.codec.grid import Grid, Samples, sample_type
 
 _HEAD: Final = struct.Struct(">BBBL")  # predictor; bytes of a sample; samples to the one before; samples in a row
 _BIG_ENDIAN: Final = 0x80  # bit beside the bytes of a sample
-_PLANES: Final = (
-    zstandard.ZstdCompressionParameters(  # ours: noise repeats nothing, and level 1 looks for it twice as long
-        window_log=20, hash_log=6, chain_log=6, search_log=1, min_match=7, strategy=zstandard.STRATEGY_FAST
-    )
-)
+_FAST: Final = {"window_log": 20, "hash_log": 6, "chain_log": 6, "search_log": 1, "min_match": 7}
+_PLANES: Final = zstandard.ZstdCompressionParameters(strategy=zstandard.STRATEGY_FAST, **_FAST)
+"""Ours: noise repeats nothing; level 1 looks for it twice as long and finds no more."""
 _WIDE: Final = np.dtype("<u4")  # ours: numpy's running sums of narrower numbers take three times as long
 _LONG_ROW: Final = 256  # samples; ours: from here on adding row by row is faster than numpy's own sum of columns
 
