@@ -48,7 +48,7 @@ def code_differences(piece: bytes, grid: Grid, predictor: Predictor) -> bytes:
     kind = grid.sample_size | (_BIG_ENDIAN if grid.big_endian else 0)
     planes = _planes(_folded(_differences(grid.read(piece), predictor)))
     head = _HEAD.pack(predictor, kind, grid.step, grid.columns * grid.step)
-    return head + zstandard.ZstdCompressor(compression_params=_PLANES).compress(planes)
+    return head + zstandard.ZstdCompressor(compression_params=_PLANES).compress(planes.data)
 
 
 def decode_differences(size: int, data: bytes) -> bytes:
