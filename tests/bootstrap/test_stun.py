@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from bootstrap.stun import BURST, MAX_QUESTION_SIZE, Refusal, Stun, answer, is_q
 from idas_p2p.wire.address import Address
 from tests.directory.network import ManualClock
 
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/udp.json").read_text())["stun"]
 TRANSACTION = bytes(range(12))
 PADDING = struct.pack(">HH", 0x8022, 24) + bytes(24)  # SOFTWARE
 
@@ -45,6 +48,29 @@ def test_the_address_comes_back_as_another_implementation_reads_it(seen_as: Addr
 )
 def test_a_question_is_refused_by_name(attributes: bytes, refusal: Refusal) -> None:
     assert answer(question(attributes), Address("192.0.2.1", 1)) is refusal
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['comment']}, {vector['from']}")
+def test_questions_of_the_specification_get_their_answers(vector: dict[str, str]) -> None:
+    asked = bytes.fromhex(vector["question"])
+    assert is_question(asked)
+    said = answer(asked, Address.parse(vector["from"]))
+    assert said == bytes.fromhex(vector["answer"]) if "answer" in vector else said == Refusal(vector["outcome"])
+
+
+@pytest.mark.parametrize(
+    ("host", "value"),
+    [
+        ("192.0.2.1", "0001a147e112a643"),
+        ("2001:db8:1234:5678:11:2233:4455:6677", "0002a1470113a9faa5d3f179bc25f4b5bed2b9d9"),
+    ],
+)
+def test_the_address_is_written_as_in_the_published_vectors(host: str, value: str) -> None:
+    """RFC 5769 sections 2.2 and 2.3, whose transaction the vectors share."""
+    asked = bytes.fromhex(VECTORS[0]["question"])
+    said = answer(asked, Address(host, 32_853))
+    assert isinstance(said, bytes)
+    assert said[24:].hex() == value
 
 
 @given(st.binary(max_size=600), st.sampled_from(["192.0.2.1", "2001:db8::1"]))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from idas_p2p.errors import WireError
 from idas_p2p.transport.flow import CREDIT, END, LEAST, MAX_PIECE, PIECE, WINDOW, Flow
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/udp.json").read_text())["streams"]
 
 
 def messages(flow: Flow) -> list[bytes]:
@@ -124,3 +130,16 @@ def test_whatever_is_said_the_memory_is_bounded_or_it_is_an_error(said: list[byt
     except WireError:
         pass
     assert flow.untaken <= 1_000
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["comment"])
+def test_streams_of_the_specification_are_heard_or_refused(vector: dict[str, Any]) -> None:
+    flow = Flow()
+    said = [bytes.fromhex(message) for times, message in vector["said"] for _ in range(times)]
+    for message in said[:-1]:
+        flow.receive(message)
+    if vector["outcome"] == "success":
+        flow.receive(said[-1])
+    else:
+        with pytest.raises(WireError):
+            flow.receive(said[-1])

@@ -2,7 +2,7 @@
 
     python -m tools.natlab [--pair HOLDER ASKER]... [--json]
 
-Without --pair it is the whole matrix, which takes about a quarter of an hour. Each cell holds the path the images took,
+Without --pair it is the whole matrix, which takes about twenty minutes. Each cell holds the path the images took,
 the seconds until they began to arrive and the rate on the wire; `-` says that the study did not arrive byte-identical.
 Needs root, iproute2, nftables and miniupnpd (`tools/setup system`).
 """

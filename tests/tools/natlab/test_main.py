@@ -32,9 +32,10 @@ asyncio.run(main())
 """
 
 
-def run(*pairs: tuple[str, str]) -> list[dict[str, object]]:
+def run(*pairs: tuple[str, str], slices: int = 4, rate: int = 100) -> list[dict[str, object]]:
     words = [word for pair in pairs for word in ("--pair", *pair)]
-    command = [sys.executable, "-m", "tools.natlab", *words, "--slices", "4", "--patience", "40", "--json"]
+    options = ["--slices", str(slices), "--rate", str(rate), "--patience", "40", "--json"]
+    command = [sys.executable, "-m", "tools.natlab", *words, *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
     assert done.stdout, done.stderr
     return list(json.loads(done.stdout))
@@ -58,6 +59,16 @@ def test_a_study_arrives_in_every_kind_of_cell_by_the_best_path_there_is() -> No
     if slow:  # a holder that was not dialled back yet is asked over a relay at first; a busy machine is that slow
         paths |= dict(zip(slow, run(*slow), strict=True))
     assert {pair: cell["path"] for pair, cell in paths.items()} == chosen
+
+
+@pytest.mark.slow
+@pytest.mark.nat
+@pytest.mark.skipif(bool(REASON), reason=f"no laboratory: {REASON}")
+def test_where_no_tcp_connection_can_be_opened_from_both_sides_a_study_goes_by_udp_and_not_through_the_relay() -> None:
+    """A relay carries it at first, while both nodes load what they need for UDP; then it moves, in its midst."""
+    (cell,) = run(("strict", "strict"), slices=80, rate=40)
+    assert cell["arrived"], cell["reason"]
+    assert cell["path"] == "webrtc", cell["peers"]
 
 
 @pytest.mark.nat
