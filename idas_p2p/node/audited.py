@@ -49,6 +49,9 @@ class NoLog:
         """At once."""
 
 
+NO_LOG: Final = NoLog()
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What the log says of one hit."""

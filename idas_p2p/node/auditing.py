@@ -46,6 +46,7 @@ class Auditor:
         clock: the time.
         random_bytes: secret bytes, so many.
         settings: how long records are kept, and how many bytes.
+        run: runs what waits for the disk in a thread.
 
     Raises:
         AuditUnavailable: the log cannot be opened.
@@ -60,13 +61,16 @@ class Auditor:
         clock: Clock,
         random_bytes: Callable[[int], bytes],
         settings: AuditSettings,
+        run: Run,
     ) -> None:
+        self._run = run
         self._identity, self._clock, self._random_bytes, self._settings = identity, clock, random_bytes, settings
         self._recent = deque[bytes](maxlen=MAX_DIGESTS)  # digests of the last records
+        self._is_closed = False
         self._refused = 0  # events since a record could be written last
         self._broken = ""  # why the disk cannot be relied on any more; empty while it can
-        self._changed, self._hurry = asyncio.Event(), asyncio.Event()
-        self._settling = asyncio.Condition()
+        self._changed, self._syncing = asyncio.Event(), asyncio.Lock()
+        self._written = asyncio.Event()  # set at each record, and a new one put in its place
         self.state = start(identity.node_id)
         try:
             self._log = AuditLog(folder / FOLDER)
@@ -92,11 +96,26 @@ class Auditor:
         """Where the segments are."""
         return self._log.folder
 
+    def segments(self) -> list[Segment]:
+        """The files of the log, the oldest first."""
+        return self._log.segments()
+
+    def bytes_used(self) -> int:
+        """Bytes of all segments."""
+        return self._log.total_bytes()
+
+    async def changed(self) -> None:
+        """Return when a record was written after this was called."""
+        count = self.state.count
+        while self.state.count == count:
+            written = self._written
+            await written.wait()
+
     def head(self) -> AuditHead:
         """Our signed word on what lies on the disk."""
         return sign_head(self._identity, self._on_disk, now=self._clock.now())
 
-    async def growth(self, since: int, run: Run) -> AuditGrowth:
+    async def growth(self, since: int) -> AuditGrowth:
         """How the log has grown since so many records, as far as it lies on the disk, at most MAX_DIGESTS records on.
 
         Where that cannot be shown, because there were never so many or they were let go, nothing but the head is.
@@ -107,7 +126,7 @@ class Auditor:
         newest, recent = self.state.count, list(self._recent)
         oldest = newest - len(recent)
         if since < oldest or end < self._on_disk.count:
-            return await run(self._shown, since, end)  # type: ignore[no-any-return]
+            return await self._run(self._shown, since, end)  # type: ignore[no-any-return]
         digests = b"".join(recent[since - oldest : end - oldest])
         return AuditGrowth(since=since, digests=digests, head=self.head())
 
@@ -132,66 +151,62 @@ class Auditor:
             raise
 
     async def settled(self) -> None:
-        """Return when the disk has everything noted so far.
+        """Return when the disk has everything noted so far; who waits at the same time shares one wait for the disk.
 
         Raises:
             AuditUnavailable: it does not take it.
         """
         wanted = self.state.count
-        self._hurry.set()
         try:
-            async with asyncio.timeout(SETTLE_TIMEOUT), self._settling:
-                await self._settling.wait_for(lambda: self._on_disk.count >= wanted or bool(self._broken))
+            async with asyncio.timeout(SETTLE_TIMEOUT), self._syncing:
+                if self._on_disk.count < wanted:
+                    await self._sync()
         except TimeoutError:
             raise AuditUnavailable("the disk does not take the record") from None
-        if self._broken:
-            raise AuditUnavailable(self._broken)
 
-    async def sync_turn(self, run: Run) -> float:
-        """Wait for records, then for the disk; return seconds until the next turn."""
+    async def sync_turn(self) -> float:
+        """Wait for a record, then for the disk; return seconds until the next turn."""
         await self._changed.wait()
-        await self.sync(run)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SYNC_PAUSE):
-                await self._hurry.wait()
-        return 0.0
-
-    async def sync(self, run: Run) -> None:
-        """Bring what was noted so far to the disk.
-
-        Raises:
-            AuditUnavailable: the disk refuses. Whether it has what was written since the last time cannot be known
-                then, so nothing more is recorded until the node is started again.
-        """
         self._changed.clear()
-        self._hurry.clear()
+        await self.settled()
+        return SYNC_PAUSE
+
+    async def _sync(self) -> None:
+        """Whether the disk has what was written since it failed cannot be known, so nothing more is recorded then."""
         state = self.state
-        try:
-            await run(self._log.sync)
-        except (SpoolFull, StorageRefused) as error:
-            self._broken = f"the disk failed ({error.detail}); restart the node"
-        async with self._settling:
-            if not self._broken:
-                self._on_disk = max(self._on_disk, state, key=lambda one: one.count)
-            self._settling.notify_all()
+        if not self._broken:
+            try:
+                await self._run(self._log.sync)
+            except (SpoolFull, StorageRefused) as error:
+                self._broken = f"the disk failed ({error.detail}); restart the node"
         if self._broken:
             raise AuditUnavailable(self._broken)
+        self._on_disk = state
 
-    async def keep_turn(self, run: Run) -> float:
+    async def keep_turn(self) -> float:
         """Let go of segments that are older than they must be kept, and say so in the log; return seconds."""
         oldest, *newer = self._log.segments()
         while newer and newer[0].head().at_ms / 1_000 < self._clock.now() - self._settings.keep_seconds:
             last = newer[0].head()
             self.note(events.log_used("", f"records up to {last.before} let go: older than {self._settings.kept}"))
-            await self.sync(run)
-            await run(self._log.drop, oldest)
+            await self.settled()
+            await self._run(self._log.drop, oldest)
             log_event("audit_segment_dropped", count=last.before)
             oldest, *newer = newer
         return KEEP_INTERVAL
 
+    def finish(self, event: Event) -> None:
+        """Record a last event and close; it is not there when it cannot be. May be repeated."""
+        if not self._is_closed:
+            with suppress(AuditUnavailable):
+                self.note(event)
+        self.close()
+
     def close(self) -> None:
-        """Bring everything to the disk and let others write."""
-        self._log.close()
+        """Bring everything to the disk and let others write. May be repeated."""
+        self._is_closed = True
+        with suppress(SpoolFull, StorageRefused):
+            self._log.close()
 
     def _write(self, event: Event) -> None:
         if self._broken:
@@ -214,6 +229,8 @@ class Auditor:
         self.state = state
         self._recent.append(digest)
         self._changed.set()
+        written, self._written = self._written, asyncio.Event()
+        written.set()
 
     def _shown(self, since: int, end: int) -> AuditGrowth:
         """Records `since` + 1 to `end`, read from the files."""

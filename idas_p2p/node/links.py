@@ -156,6 +156,10 @@ class Links:
         """A fresh image channel; errors as for `control`."""
         return await self._dial(node_id, Purpose.IMAGE, self._federation.secrets.psk)
 
+    def open_now(self) -> list[ControlLink]:
+        """The control links that are open."""
+        return [peer.link for peer in self.peers.values() if peer.link is not None and peer.link.is_open]
+
     async def close(self) -> None:
         """Close every control link open now, so that the next use dials with the keys then in force."""
         links = [peer.link for peer in self.peers.values() if peer.link is not None]

@@ -13,24 +13,29 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Final
 
+from idas_p2p.access.audit.events import Actor, Device, transfer_refused
 from idas_p2p.access.federation import Federation
 from idas_p2p.access.subjects import Requester
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.layout import NATIVE, SeriesPixels
-from idas_p2p.errors import Busy, ChannelClosed, IdasError, MalformedInstance, WireError
+from idas_p2p.errors import AuditUnavailable, Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
-from idas_p2p.exchange.answer import NO_MEETS, ControlServer, Meets
+from idas_p2p.exchange.answer import NO_MEETS, NO_WITNESS, ControlServer, Meets
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import PixelLayout, StudyLease, StudySource
+from idas_p2p.exchange.logs import Witness
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.exchange.turns import Uplink
+from idas_p2p.node.audited import NO_LOG, Log, recorded_transfer
+from idas_p2p.node.audited_finds import AuditedFinds, subject_of_study
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.membership import Membership
 from idas_p2p.node.permits import Permit
 from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
 from idas_p2p.transport.channel import Channel
+from idas_p2p.wire.audit import Side
 from idas_p2p.wire.fetching import FetchRequest, Mode, Priority
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -55,6 +60,8 @@ class ChannelServer:
         coders: code what is sent.
         clock: the time.
         meets: open connections from both sides.
+        audit: records what is shown and sent.
+        witness: compares logs with those of others.
     """
 
     def __init__(
@@ -69,7 +76,10 @@ class ChannelServer:
         *,
         clock: Clock,
         meets: Meets = NO_MEETS,
+        audit: Log = NO_LOG,
+        witness: Witness = NO_WITNESS,
     ) -> None:
+        self._audit, self._witness = audit, witness
         self._meets, self._clock = meets, clock
         self._identity, self._coders, self._uplink = identity, coders, uplink
         self._federation, self._membership = federation, membership
@@ -87,9 +97,10 @@ class ChannelServer:
                 await ControlServer(
                     channel,
                     membership=self._membership,
-                    source=self._holdings,
+                    source=AuditedFinds(self._holdings, self._audit),
                     requester_of=self._federation.requester,
                     meets=self._meets,
+                    witness=self._witness,
                 ).serve()
         except ChannelClosed:
             pass
@@ -114,11 +125,18 @@ class ChannelServer:
             requester = self._federation.requester(channel.peer, request.user)
             await self._holdings.check_ticket(request, requester)
         except IdasError as error:
+            self._note_refusal(channel, request, error)
             await refuse(channel, error.code)
         else:
-            await self._send_checked(channel, request, requester)
+            await self._send_recorded(channel, request, requester)
         finally:
             self._sending -= Counter([channel.peer])  # drops those that fall to zero
+
+    async def _send_recorded(self, channel: Channel, request: FetchRequest, requester: Requester) -> None:
+        try:
+            await self._send_checked(channel, request, requester)
+        except AuditUnavailable as error:
+            await refuse(channel, error.code)
 
     async def _send_checked(self, channel: Channel, request: FetchRequest, requester: Requester) -> None:
         study_uid = self._holdings.original(request.ticket.level, request.study_uid)
@@ -127,19 +145,30 @@ class ChannelServer:
             self._uplink.transfer(Priority(request.priority)) as turn,
         ):
             transfer.use(channel)
-            await send_study(
-                channel,
-                request,
-                identity=self._identity,
-                requester=requester,
-                source=_Counted(self._holdings.at(request.ticket.level), transfer),
-                still_allowed=self._permit(requester, request),
-                layout_of=Layouts().of,
-                coders=self._coders,
-                turn=turn,
-            )
+            actor = Actor.of(requester, address=channel.remote.host)
+            subject, level = subject_of_study(self._holdings, study_uid), request.ticket.level
+            async with recorded_transfer(self._audit, actor, subject, transfer, level=level):
+                await send_study(
+                    channel,
+                    request,
+                    identity=self._identity,
+                    requester=requester,
+                    source=_Counted(self._holdings.at(request.ticket.level), transfer),
+                    still_allowed=self._permit(requester, request),
+                    layout_of=Layouts().of,
+                    coders=self._coders,
+                    turn=turn,
+                )
             if request.mode == Mode.LISTED:  # what was not wanted came from others
                 transfer.total = transfer.instances + transfer.failed
+
+    def _note_refusal(self, channel: Channel, request: FetchRequest, error: IdasError) -> None:
+        """A member asked for images that it may not have, or may not have any more."""
+        nodes, institution = (channel.peer,), self._federation.institution(channel.peer) or ""
+        device = Device(address=channel.remote.host)
+        actor = Actor(side=Side.HOLDER, user=request.user, device=device, nodes=nodes, institution=institution)
+        subject = subject_of_study(self._holdings, request.study_uid)
+        self._audit.note(transfer_refused(actor, subject, reason=error.detail or error.code))
 
     def _permit(self, requester: Requester, request: FetchRequest) -> Permit:
         """Whether the requester is a member and has the level of its ticket still."""

@@ -34,6 +34,7 @@ class Transfer:
     user: str
     started_at: float  # Unix seconds
     partners: list[str] = field(default_factory=list)  # institutions at the other end
+    nodes: list[NodeId] = field(default_factory=list)  # the same, as nodes
     total: int = 0  # instances
     instances: int = 0
     failed: int = 0
@@ -51,6 +52,8 @@ class Transfer:
     def use(self, channel: Channel, *, partner: str = "") -> None:
         """Count the bytes of one more channel, and name who is at its other end."""
         self._channels.append(channel)
+        if channel.peer not in self.nodes:
+            self.nodes.append(channel.peer)
         if partner and partner not in self.partners:
             self.partners.append(partner)
 

@@ -78,7 +78,7 @@ class LogWitness:
 
     async def growth(self, since: int) -> AuditGrowth:
         """How our log has grown since so many records; what we sign is kept, so that a cut end is noticed here too."""
-        growth = await self._auditor.growth(since, self._run)
+        growth = await self._auditor.growth(since)
         if growth.head.count == self._auditor.on_disk.count:
             await self._run(self._files.write, OWN, encode(growth.head))
         return growth

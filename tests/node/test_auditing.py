@@ -31,7 +31,9 @@ def open_auditor(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[..., A
     opened: list[Auditor] = []
 
     def make(**settings: Any) -> Auditor:
-        auditor = Auditor(tmp_path, KEY, clock=clock, random_bytes=random_bytes, settings=AuditSettings(**settings))
+        auditor = Auditor(
+            tmp_path, KEY, clock=clock, random_bytes=random_bytes, settings=AuditSettings(**settings), run=run
+        )
         opened.append(auditor)
         return auditor
 
@@ -88,17 +90,39 @@ async def test_settled_returns_when_the_disk_has_what_was_noted(open_auditor: An
     auditor = open_auditor()
     auditor.note(events.started("1"))
     assert auditor.on_disk.count == 0
-    async with asyncio.TaskGroup() as group:
-        group.create_task(auditor.sync_turn(run))
+    await auditor.settled()
+    assert auditor.on_disk == auditor.state
+
+
+async def test_who_waits_for_the_disk_at_the_same_time_shares_the_wait(
+    open_auditor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor, waits = open_auditor(), []
+    monkeypatch.setattr(auditor._log, "sync", lambda: waits.append(auditor.state.count))
+
+    async def work() -> None:
+        auditor.note(events.started("1"))
         await auditor.settled()
-        assert auditor.on_disk == auditor.state
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(50):
+            group.create_task(work())
+    assert len(waits) <= 2
+    assert auditor.on_disk.count == 50
+
+
+async def test_a_turn_brings_to_the_disk_what_nobody_waits_for(open_auditor: Any) -> None:
+    auditor = open_auditor()
+    auditor.note(events.started("1"))
+    assert await auditor.sync_turn() > 0
+    assert auditor.on_disk.count == 1
 
 
 async def test_a_signed_head_speaks_only_of_what_lies_on_the_disk(open_auditor: Any) -> None:
     auditor = open_auditor()
     auditor.note(events.started("1"))
     assert auditor.head().count == 0
-    await auditor.sync(run)
+    await auditor.settled()
     assert auditor.head().count == 1
 
 
@@ -135,7 +159,7 @@ async def test_a_disk_that_fails_stops_recording_until_the_node_is_started_again
     with monkeypatch.context() as patched:
         patched.setattr(auditor._log, "sync", failing)
         with pytest.raises(AuditUnavailable):
-            await auditor.sync(run)
+            await auditor.settled()
     with pytest.raises(AuditUnavailable, match="restart"):
         auditor.note(events.stopped())
     with pytest.raises(AuditUnavailable):
@@ -165,7 +189,7 @@ async def test_segments_that_are_too_old_are_let_go_and_the_log_says_so(
     clock.advance(90_000.0)
     for event in some_events(10):
         auditor.note(event)
-    await auditor.keep_turn(run)
+    await auditor.keep_turn()
     kept = records(tmp_path)
     assert 1 < kept[0].number <= 11
     assert kept[-1].event.kind == Kind.LOG_USED
@@ -192,7 +216,7 @@ def test_kill_9_loses_nothing_of_what_was_noted(tmp_path: Path) -> None:
         "from idas_p2p.clock import SystemClock; from idas_p2p.crypto.keys import SigningKey, random_bytes;"
         "from idas_p2p.node.audit_settings import AuditSettings; from idas_p2p.node.auditing import Auditor;"
         "a = Auditor(Path(sys.argv[1]), SigningKey(bytes([7]) * 32), clock=SystemClock(), random_bytes=random_bytes,"
-        " settings=AuditSettings(segment_bytes=20_000))\n"
+        " settings=AuditSettings(segment_bytes=20_000), run=None)\n"
         "while True: a.note(events.started('x')); print(a.state.count, flush=True)"
     )
     child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)

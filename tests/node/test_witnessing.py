@@ -49,13 +49,14 @@ class Keeper:
             clock=self.clock,
             random_bytes=random_bytes,
             settings=AuditSettings(**self.settings),
+            run=run,
         )
         self.witness = LogWitness(self.key, self.auditor, name_of=lambda _: "Lake Clinic", run=run, clock=self.clock)
 
     async def note(self, *noted: Event) -> None:
         for event in noted:
             self.auditor.note(event)
-        await self.auditor.sync(run)
+        await self.auditor.settled()
 
     def records(self) -> list[AuditRecord]:
         frames = [frame for segment in segments(self.folder / "audit") for frame in segment.frames()]
@@ -213,5 +214,5 @@ async def test_digests_of_equal_events_differ_so_that_a_peer_cannot_guess_what_w
 ) -> None:
     anna, _ = two
     await anna.note(events.started("1"), *[events.stopped()] * 5)
-    growth = await anna.auditor.growth(1, run)
+    growth = await anna.auditor.growth(1)
     assert len({growth.digests[at : at + 32] for at in range(0, 160, 32)}) == 5

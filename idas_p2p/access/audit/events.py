@@ -7,6 +7,7 @@ more records. Belongs here: which message of PS3.15 A.5.3 a thing is, and how ba
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -85,6 +86,11 @@ class Actor:
 
 
 OPERATOR: Final = Actor(side=Side.NONE, by=By.OPERATOR)
+
+
+def moment(at: float) -> str:
+    """Unix seconds as people write them, in UTC."""
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def subject_of(study: Study) -> Subject:
