@@ -16,9 +16,9 @@ from idas_p2p.dicom.levels.rebuild import Decision, Enter, Place
 from idas_p2p.dicom.levels.text import Identity
 from idas_p2p.dicom.levels.tree import Element
 
-_OPAQUE: Final = frozenset({b"UN", b"OB"})
+_OPAQUE: Final = {b"UN": 4, b"OB": 4, b"OW": 6}
+"""VRs that may hold text all the same, and bytes a name must have there: shorter ones stand in numbers by chance."""
 _PHRASES: Final = frozenset({b"CS", b"AE", b"UR"})  # of terms only a whole name is cut: a part may be a term
-MIN_BLANKED: Final = 4  # bytes; shorter ones stand in numbers by chance
 _CHARACTER_SET: Final = 0x00080005
 _OWN: Final = frozenset({0x00100010, 0x00100020})  # the pseudonym
 
@@ -34,8 +34,7 @@ class Scrubber:
 
     def __init__(self, data: bytes, identity: Identity, codecs: tuple[str, ...]) -> None:
         self._data, self._identity, self._codecs = data, identity, codecs
-        long = [re.escape(needle) for needle in identity.needles if len(needle) >= MIN_BLANKED]
-        self._blanked = re.compile(b"|".join(long), re.IGNORECASE) if long else None
+        self._blanked = {vr: _blanked(identity, least) for vr, least in _OPAQUE.items()}
 
     def decide(self, element: Element, place: Place) -> Decision:
         """What becomes of an element."""
@@ -50,6 +49,13 @@ class Scrubber:
             text = decode(raw, self._codecs, is_name=vr == b"PN")
             change = partial(self._identity.without, parts=vr not in _PHRASES)
             return values.recoded(text, change, self._codecs)
-        if vr in _OPAQUE and self._blanked is not None and self._blanked.search(raw):
-            return self._blanked.sub(lambda match: b" " * len(match[0]), raw)
+        blanked = self._blanked.get(vr)
+        if blanked is not None and blanked.search(raw):
+            return blanked.sub(lambda match: b" " * len(match[0]), raw)
         return None
+
+
+def _blanked(identity: Identity, least: int) -> re.Pattern[bytes] | None:
+    """What is blanked where values are no text."""
+    long = [re.escape(needle) for needle in identity.needles if len(needle) >= least]
+    return re.compile(b"|".join(long), re.IGNORECASE) if long else None

@@ -43,6 +43,7 @@ _PATTERNS: Final = tuple(
     )
 )
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
+_DIGIT: Final = re.compile(r"\d")
 _SPACE: Final = re.compile(r"[ \t]{2,}")
 
 
@@ -130,10 +131,9 @@ def _counts(part: str) -> bool:
 
 
 def _strict(numbers: Iterable[str]) -> list[str]:
-    """Numbers that can hardly stand in a text by chance."""
-    return sorted(
-        {number.strip() for number in numbers if len(number.strip()) >= 4 and number.strip().lower() not in _STOP}
-    )
+    """Numbers and addresses that can hardly stand in a text by chance."""
+    bare = {number.strip() for number in numbers}
+    return sorted(one for one in bare if len(one) >= (4 if _DIGIT.search(one) else 6) and one.lower() not in _STOP)
 
 
 def _tidy(text: str) -> str:

@@ -89,7 +89,13 @@ def decoded(instance: Instance) -> Dataset:
     file = io.BytesIO()
     write_part10(instance, file)
     file.seek(0)
-    return pydicom.dcmread(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's own files hold values it warns of
+        ds = pydicom.dcmread(file)
+        ds.decode()
+        for element in ds.iterall():
+            _ = element.value
+    return ds
 
 
 def levelled(ds: Dataset, level: Level, transfer_syntax_uid: str = ExplicitVRLittleEndian) -> Dataset:

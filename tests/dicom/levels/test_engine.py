@@ -36,7 +36,7 @@ NATIVE = [
     "MR_small_bigendian.dcm",
     "rtplan.dcm",
     "rtdose.dcm",
-    "liver.dcm",
+    "liver_1frame.dcm",
     "image_dfl.dcm",
 ]
 
