@@ -1,4 +1,4 @@
-"""What a path costs beside plain TCP: python -m tools.measure_paths [--rate 200] [--rtt 40] [--megabytes 50] [--runs 8].
+"""What a path costs beside plain TCP: python -m tools.measure_paths [--rate 200] [--rtt 40] [--megabytes 50].
 
 Two sites with access lines of a given rate, and a relay where the lines meet. The same bytes cross from one site to the
 other over a plain TCP socket, over a channel dialled directly, and over one through the relay, in turn. Told are the
