@@ -38,6 +38,7 @@ AFTER_FAILURE: Final = 120.0  # seconds a pair for which it failed is left alone
 MAX_AT_ONCE: Final = 64  # connections of this kind, those that come about included; ours: about 2 MB each
 MAX_OPENING_PER_PEER: Final = 4  # answered and not yet open, with one node; ours, as for tcp-open
 MAX_SERVERS: Final = 4  # STUN servers; ours
+RESOLVE_TIMEOUT: Final = 0.5  # seconds for their names; ours
 
 Control = Callable[[NodeId], Awaitable[ControlLink]]
 
@@ -90,8 +91,7 @@ class WebRtc:
         try:
             channel = await self._begin(controlling=False)
             try:
-                async with asyncio.timeout(TIMEOUT):
-                    ours = await channel.terms()
+                ours = await channel.terms()
                 opening = self._tasks.start("webrtc_answer", self._answered(peer, channel, allowed(terms)))
             except BaseException:
                 channel.give_up()
@@ -160,10 +160,13 @@ class WebRtc:
         return channel
 
     async def _stun_servers(self) -> list[Address]:
+        """Those whose names are found soon; without any the addresses of this machine are all there is."""
         found: list[Address] = []
-        for contact in list(self._servers())[:MAX_SERVERS]:
-            with suppress(OSError):
-                found.append(await resolve(contact.address))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RESOLVE_TIMEOUT):
+                for contact in list(self._servers())[:MAX_SERVERS]:
+                    with suppress(OSError):
+                        found.append(await resolve(contact.address))
         return found
 
 

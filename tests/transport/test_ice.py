@@ -41,8 +41,9 @@ async def meet(one: IceAgent, other: IceAgent) -> None:
     await asyncio.gather(one.reach(*told[1]), other.reach(*told[0]))
 
 
-async def test_two_agents_find_a_way_and_know_where_the_other_is() -> None:
-    async with agents() as (one, other):
+@pytest.mark.parametrize("host", [HERE, "::1"])
+async def test_two_agents_find_a_way_and_know_where_the_other_is(host: str) -> None:
+    async with agents(hosts=[host], told=[host]) as (one, other):
         await meet(one, other)
         assert (one.remote, other.remote) == (place_of(other), place_of(one))
         await one.send(b"\x16 as DTLS begins")
