@@ -13,7 +13,7 @@
     │   ├── BadConfiguration, BadCode, BadQuery, NoSuchThing
     │   ├── NotAMember, NotAnAdmin, AwaitingApproval
     │   ├── NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
-    │   ├── UnknownDestination, UnknownCaller
+    │   ├── UnknownDestination, UnknownCaller, SignInNeeded, SignInRefused
     │   └── DatabaseDamaged, DatabaseTooNew, StorageRefused
     └── Unreachable         nobody's fault: try again
         ├── PeerUnreachable
@@ -215,6 +215,18 @@ class UnknownCaller(UserError):
     """The calling AE title is not known here. Add it with `idas workstation add` or `idas archive add`."""
 
     code = "user.unknown_caller"
+
+
+class SignInNeeded(UserError):
+    """Nobody has said who asks. Sign in at the workstation, or with `idas login`, and ask again."""
+
+    code = "user.sign_in_needed"
+
+
+class SignInRefused(UserError):
+    """There is no such user, or the password is wrong, or was wrong too often. Wait a while and try again."""
+
+    code = "user.sign_in_refused"
 
 
 class BadQuery(UserError):

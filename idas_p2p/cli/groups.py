@@ -22,6 +22,15 @@ def add_commands(commands: Commands) -> None:
     )
     add.add_argument("group", metavar="GROUP", type=arguments.name, help="the group's name")
     add.add_argument("members", metavar="MEMBER", nargs="+", type=arguments.title, help="who belongs to it")
+    remove = add_command(
+        family,
+        "remove",
+        run_remove,
+        summary="Take members out of a group, or drop the whole group.",
+        example="idas group remove /srv/idas radiology dr-moss\nidas group remove /srv/idas radiology",
+    )
+    remove.add_argument("group", metavar="GROUP", type=arguments.name, help="the group's name")
+    remove.add_argument("members", metavar="MEMBER", nargs="*", type=arguments.title, help="who leaves it; none: all")
     add_command(family, "list", run_list, summary="List the groups of this node.", example="idas group list /srv/idas")
 
 
@@ -34,6 +43,18 @@ def run_add(args: argparse.Namespace, output: Output) -> int:
         settings.add_group(Group(name=args.group, members=members))
     document = {"group": {"name": args.group, "added": list(members)}}
     return changed(args.folder, output, f"{len(members)} put into group {args.group}", document)
+
+
+def run_remove(args: argparse.Namespace, output: Output) -> int:
+    """Take members out of a group."""
+    members = sorted(set(args.members))
+    with open_settings(args.folder) as settings:
+        for member in members:
+            settings.remove_member(args.group, member)
+        if not members:
+            settings.remove_group(args.group)
+    document = {"group": {"name": args.group, "removed": members}}
+    return changed(args.folder, output, f"{len(members) or 'all'} taken out of group {args.group}", document)
 
 
 def run_list(args: argparse.Namespace, output: Output) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import RenderableType
 
 from idas_p2p.dashboard.tables import Records, Row, counted, word
-from idas_p2p.dashboard.text import duration, joined
+from idas_p2p.dashboard.text import duration, joined, number
 
 
 def archives_table(archives: Sequence[Row]) -> RenderableType:
@@ -30,15 +30,24 @@ def archives_table(archives: Sequence[Row]) -> RenderableType:
 
 def workstations_table(workstations: Sequence[Row]) -> RenderableType:
     """The workstations of `idas workstation list`."""
-    rows = [(word(row.get("aet")), word(row.get("address")), word(row.get("user"))) for row in workstations]
-    records = Records(("AET", "ADDRESS", "USER"), rows)
+    rows = [
+        (
+            word(row.get("aet")),
+            word(row.get("address")),
+            word(row.get("user")),
+            "weak: title and address alone" if row.get("user") else "whoever signs in",
+        )
+        for row in workstations
+    ]
+    records = Records(("AET", "ADDRESS", "USER", "KNOWN BY"), rows)
     return counted(records, "workstations", when_empty="No workstation yet; add one with: idas workstation add")
 
 
 def users_table(users: Sequence[Row]) -> RenderableType:
     """The accounts of `idas user list`."""
-    rows = [(word(row.get("name")), joined(row.get("groups"))) for row in users]
-    return counted(Records(("NAME", "GROUPS"), rows), "users", when_empty="No user yet; add one with: idas user add")
+    rows = [(word(row.get("name")), joined(row.get("groups")), number(row.get("wrong_passwords", 0))) for row in users]
+    records = Records(("NAME", "GROUPS", "WRONG PASSWORDS"), rows, numbers=("WRONG PASSWORDS",))
+    return counted(records, "users", when_empty="No user yet; add one with: idas user add")
 
 
 def groups_table(groups: Sequence[Row]) -> RenderableType:

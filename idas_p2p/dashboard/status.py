@@ -50,7 +50,20 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Catalog", _catalog(_part(status, "catalog"))),
         ("Transfers", f"{number(_part(status, 'transfers').get('active'))} active"),
         ("Spool", _spool(status)),
+        ("Policy", _policy(_part(status, "policy"))),
+        *(("Sign-in", _waiting(row)) for row in rows_of(status, "sign_ins_wanted")),
     ]
+
+
+def _policy(policy: Row) -> str:
+    """How many rules are in force, and whether what the file says now is."""
+    rules = f"{number(policy.get('rules'))} rules in force"
+    return f"{rules}; policy.toml is REFUSED: {word(policy['refusal'])}" if policy.get("refusal") else rules
+
+
+def _waiting(row: Row) -> str:
+    where = f"{word(row.get('aet'))} at {word(row.get('address'))}"
+    return f"{where} asked and nobody has signed in there: idas login DIR --aet {word(row.get('aet'))}"
 
 
 def _part(status: Mapping[str, Any], key: str) -> Row:

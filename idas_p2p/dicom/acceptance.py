@@ -17,7 +17,7 @@ from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
 from idas_p2p.dicom.contexts import negotiate
 from idas_p2p.dicom.services import Caller
-from idas_p2p.errors import AccessDenied, IdasError, UnknownCaller
+from idas_p2p.errors import AccessDenied, IdasError, SignInRefused, UnknownCaller
 from idas_p2p.events import log_event
 
 USERNAME: Final = 1  # User Identity types, PS3.7 Table D.3-14
@@ -38,7 +38,7 @@ def rejection_for(error: IdasError) -> Rejection:
     """The rejection that tells a caller why it was not admitted."""
     if isinstance(error, UnknownCaller):
         return Rejection.CALLING_AET_UNKNOWN
-    if isinstance(error, AccessDenied):
+    if isinstance(error, AccessDenied | SignInRefused):
         return Rejection.NOT_WELCOME
     return Rejection.CONGESTED
 

@@ -50,6 +50,7 @@ class Services(Protocol):
         Raises:
             UnknownCaller: it is not known here.
             AccessDenied: it is known, but not welcome.
+            SignInRefused: it names a user and gives a password that is not that user's.
         """
         ...
 

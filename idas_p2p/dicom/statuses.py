@@ -34,6 +34,8 @@ _STATUS: Final[dict[type[IdasError], tuple[int, int, int]]] = {
     errors.Unreachable: (OUT_OF_RESOURCES, UNABLE_TO_PERFORM, OUT_OF_RESOURCES),
     errors.AccessDenied: (NOT_AUTHORIZED, NOT_AUTHORIZED, NOT_AUTHORIZED),
     errors.UnknownCaller: (NOT_AUTHORIZED, NOT_AUTHORIZED, NOT_AUTHORIZED),
+    errors.SignInNeeded: (NOT_AUTHORIZED, NOT_AUTHORIZED, NOT_AUTHORIZED),
+    errors.SignInRefused: (NOT_AUTHORIZED, NOT_AUTHORIZED, NOT_AUTHORIZED),
     errors.BadQuery: (DOES_NOT_MATCH, DOES_NOT_MATCH, DOES_NOT_MATCH),
     errors.UnknownDestination: (UNABLE_TO_PROCESS, DESTINATION_UNKNOWN, UNABLE_TO_PROCESS),
     errors.DestinationFailed: (UNABLE_TO_PROCESS, UNABLE_TO_PERFORM, UNABLE_TO_PROCESS),

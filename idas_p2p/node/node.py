@@ -10,29 +10,24 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from idas_p2p.access.federation import Federation
-from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
-from idas_p2p.dicom.server import DicomServer
 from idas_p2p.directory.service import Directory
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.exchange.codec.workshop import Workshop
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
 from idas_p2p.node.accepted import Accepted
-from idas_p2p.node.callers import Callers
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.contacts import Contacts
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder
-from idas_p2p.node.groupings import Groupings
 from idas_p2p.node.harvest import Harvester
-from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.invitations import Invitations
-from idas_p2p.node.levelling import Levelling
+from idas_p2p.node.lan import Lan
 from idas_p2p.node.links import Links
 from idas_p2p.node.manifests import Manifests
 from idas_p2p.node.membership import Membership
@@ -42,8 +37,7 @@ from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.rules import RuleBook
 from idas_p2p.node.serve import ChannelServer
-from idas_p2p.node.services import NodeServices
-from idas_p2p.node.shelves import Shelves
+from idas_p2p.node.sharing import Sharing
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.sweeping import Sweeper
 from idas_p2p.node.transfers import Transfers
@@ -52,7 +46,6 @@ from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
-from idas_p2p.store.pseudonyms import PseudonymStore
 from idas_p2p.store.settings import Settings
 from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
@@ -152,20 +145,20 @@ class Node:
             clock=clock,
         )
         self.rules = RuleBook(config.folder, self.database, run=self.bridge.run)
-        self.groupings = Groupings(self.identity.node_id, config.institution, self.settings)
-        self.shelves = Shelves(self.spool.scratch, self.bridge)
-        self.holdings = Holdings(
-            self.catalog,
-            self.sources,
-            self.shelves,
-            TicketOffice(derive(secret, "idas tickets")),
+        self.sharing = Sharing(
+            self.identity,
+            config.institution,
+            self.database,
+            federation=self.federation,
+            directory=self.directory,
             rules=self.rules,
-            groups=self.groupings,
-            levelling=Levelling(
-                derive(secret, "idas levels"), self.settings, PseudonymStore(self.database), run=self.bridge.run
-            ),
+            catalog=self.catalog,
+            sources=self.sources,
+            spool=self.spool,
+            bridge=self.bridge,
             clock=clock,
         )
+        self.shelves, self.holdings = self.sharing.shelves, self.sharing.holdings
         self.publisher = Publisher(
             self.identity, self.federation, self.directory, self.catalog, self.settings, clock=clock
         )
@@ -230,17 +223,17 @@ class Node:
             admits=self.membership.admits,
             owner=self.channels,
         )
-        self.services = NodeServices(
-            config.aet,
-            Callers(self.settings),
-            self.settings,
+        self.lan = Lan(
+            config,
+            self.database,
             self.bridge,
             finder=self.finder,
             retriever=self.retriever,
             embedded=self.embedded,
             inbound=self.inbound,
+            clock=clock,
         )
-        self.dicom = DicomServer(config.aet, self.services, self.bridge, receive_folder=received)
+        self.services, self.dicom = self.lan.services, self.lan.dicom
 
     async def start(self) -> None:
         """Start everything; the node serves when this returns.

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from idas_p2p.access.audit.events import Device, Note, ignore, signed_in
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.services import Caller
-from idas_p2p.errors import AccessDenied, IdasError
+from idas_p2p.errors import AccessDenied, IdasError, SignInRefused
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder, Search
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.store.settings import Settings
+from idas_p2p.wire.audit import By
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
 from idas_p2p.wire.query import StudyQuery
@@ -34,6 +36,7 @@ class NodeServices:
         settings: workstations as destinations.
         bridge: runs what blocks.
         finder, retriever, embedded, inbound: do the work.
+        note: writes down who signed in.
     """
 
     def __init__(
@@ -47,13 +50,22 @@ class NodeServices:
         retriever: Retriever,
         embedded: EmbeddedStore,
         inbound: Inbound,
+        note: Note = ignore,
     ) -> None:
+        self._note = note
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
         self._finder, self._retriever, self._embedded, self._inbound = finder, retriever, embedded, inbound
 
     async def admit(self, caller: Caller) -> None:
-        """Let in configured devices only; UnknownCaller for others."""
-        await self._bridge.run(self._callers.check, caller)
+        """Let in configured devices only; UnknownCaller for others, SignInRefused for a wrong password."""
+        device = Device(aet=caller.aet, address=caller.address)
+        try:
+            identity = await self._bridge.run(self._callers.check, caller)
+        except SignInRefused as refused:
+            self._note(signed_in(caller.user_name or "", device=device, by=By.PASSWORD, reason=refused.code))
+            raise
+        if identity is not None and identity.by is not By.NOTHING:
+            self._note(signed_in(identity.user, device=device, by=identity.by))
 
     async def find(self, caller: Caller, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield each study of the federation once."""

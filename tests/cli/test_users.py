@@ -23,7 +23,7 @@ def add(folder: Path, *words: str, stdin: str = PASSWORD + "\n") -> int:
 def test_an_added_user_is_listed_with_groups_and_without_password(node_folder: Path) -> None:
     assert add(node_folder, "--group", "radiology", "--group", "ct") == 0
     listed = run_idas("user", "list", node_folder, "--json")
-    assert listed.document == {"users": [{"name": "dr-lee", "groups": ["ct", "radiology"]}]}
+    assert listed.document == {"users": [{"name": "dr-lee", "groups": ["ct", "radiology"], "wrong_passwords": 0}]}
     assert run_idas("user", "remove", node_folder, "dr-lee").status == 0
     assert run_idas("user", "list", node_folder, "--json").document == {"users": []}
 

@@ -7,7 +7,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
 from idas_p2p.dicom.acceptance import Rejection, plain_address, rejection_for
-from idas_p2p.errors import AccessDenied, Busy, IdasError, NodeStopping, UnknownCaller
+from idas_p2p.errors import AccessDenied, Busy, IdasError, NodeStopping, SignInRefused, UnknownCaller
 from tests.dicom.memory_node import MemoryNode, serving
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -78,6 +78,7 @@ def test_an_address_inside_another_family_is_known_by_its_own(given: str, plain:
     [
         (UnknownCaller(), Rejection.CALLING_AET_UNKNOWN),
         (AccessDenied(), Rejection.NOT_WELCOME),
+        (SignInRefused(), Rejection.NOT_WELCOME),
         (Busy(), Rejection.CONGESTED),
         (NodeStopping(), Rejection.CONGESTED),
     ],

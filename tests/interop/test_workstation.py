@@ -145,11 +145,27 @@ def test_a_stranger_gets_no_association(institutions: Institutions) -> None:
 def test_a_user_is_known_by_name_and_password_and_only_so(institutions: Institutions) -> None:
     here = institutions
     here.berg.do("user add", "dr.jung", "--password-stdin", stdin="correct horse\n")
-    known = Workstation("STATION", here.berg.dicom_port, here.berg.aet, user=("dr.jung", "correct horse"))
-    assert known.find({"StudyInstanceUID": here.kidney.study_uid})[-1].status == SUCCESS
-    wrong = Workstation("STATION", here.berg.dicom_port, here.berg.aet, user=("dr.jung", "battery"))
-    with pytest.raises(NoAssociation):
-        wrong.find({"StudyInstanceUID": here.kidney.study_uid})
+    keys = {"StudyInstanceUID": here.kidney.study_uid}
+    try:
+        known = Workstation("STATION", here.berg.dicom_port, here.berg.aet, user=("dr.jung", "correct horse"))
+        assert known.find(keys)[-1].status == SUCCESS
+        wrong = Workstation("STATION", here.berg.dicom_port, here.berg.aet, user=("dr.jung", "battery"))
+        with pytest.raises(NoAssociation):
+            wrong.find(keys)
+        nobody = Workstation("STATION", here.berg.dicom_port, here.berg.aet)
+        refused = nobody.find(keys)[-1]
+        assert (refused.status, refused.error_comment) == (
+            0x0124,
+            "Who asks? Sign in with: idas login DIR --aet STATION",
+        )
+        words = ("--aet", "STATION", "--user", "dr.jung", "--password-stdin")
+        assert [one["aet"] for one in here.berg.ask("status")["sign_ins_wanted"]] == ["STATION"]
+        here.berg.do("login", *words, stdin="correct horse\n")
+        assert nobody.find(keys)[-1].status == SUCCESS
+        here.berg.do("logout", "--aet", "STATION")
+        assert nobody.find(keys)[-1].status == 0x0124
+    finally:
+        here.berg.do("user remove", "dr.jung")
 
 
 def test_pending_responses_come_every_second_even_while_nothing_moves(clean_viewers: Institutions) -> None:

@@ -4,23 +4,33 @@ import pytest
 
 from idas_p2p.access.passwords import hash_password
 from idas_p2p.dicom.services import Caller
-from idas_p2p.errors import UnknownCaller
-from idas_p2p.node.callers import Callers, normal, resolve
+from idas_p2p.dicom.serving import comment_on
+from idas_p2p.errors import SignInNeeded, SignInRefused, UnknownCaller
+from idas_p2p.node.callers import WAITING_FOR, Callers, Identity, Waiting, normal, resolve
 from idas_p2p.store.database import Database
 from idas_p2p.store.settings import Archive, Settings, User, Workstation
+from idas_p2p.store.sign_ins import Session, SignIns
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.audit import By
+from tests.directory.network import ManualClock
 
 NAMES = {"viewer.example": frozenset({"192.0.2.7"})}
 
 
 @pytest.fixture
-def callers(database: Database) -> Callers:
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def callers(database: Database, clock: ManualClock) -> Callers:
     settings = Settings(database)
     settings.add_workstation(Workstation(aet="VIEWER", address=Address("viewer.example", 104), user="dr-lee"))
     settings.add_workstation(Workstation(aet="PLAIN", address=Address("192.0.2.8", 104)))
     settings.add_archive(Archive(name="pacs", aet="PACS", address=Address("192.0.2.9", 104)))
     settings.add_user(User(name="dr-moss", password_hash=hash_password("correct horse")))
-    return Callers(settings, resolve=lambda host: NAMES.get(host, frozenset()))
+    sign_ins = SignIns(database)
+    return Callers(settings, sign_ins, clock=clock, resolve=lambda host: NAMES.get(host, frozenset()))
 
 
 def caller(aet: str, address: str, **more: str) -> Caller:
@@ -52,7 +62,6 @@ def test_an_archive_is_not_a_workstation(callers: Callers) -> None:
 
 def test_the_user_is_the_workstations_own_unless_someone_signs_in(callers: Callers) -> None:
     assert callers.user(caller("VIEWER", "192.0.2.7")) == "dr-lee"
-    assert callers.user(caller("PLAIN", "192.0.2.8")) == ""
     signed_in = caller("VIEWER", "192.0.2.7", user_name="dr-moss", password="correct horse")
     assert callers.user(signed_in) == "dr-moss"
 
@@ -61,11 +70,88 @@ def test_a_name_without_a_password_proves_nothing(callers: Callers) -> None:
     assert callers.user(caller("VIEWER", "192.0.2.7", user_name="dr-moss")) == "dr-lee"
 
 
+def test_how_a_user_is_known_is_told_and_a_title_alone_is_weak(callers: Callers, database: Database) -> None:
+    plain = caller("PLAIN", "192.0.2.8")
+    assert callers.identity(caller("VIEWER", "192.0.2.7")) == Identity("dr-lee", By.TITLE)
+    signed_in = caller("PLAIN", "192.0.2.8", user_name="dr-moss", password="correct horse")
+    assert callers.identity(signed_in) == Identity("dr-moss", By.PASSWORD)
+    SignIns(database).open_session(Session(aet="PLAIN", user="dr-moss", until=2e9))
+    assert callers.identity(plain) == Identity("dr-moss", By.SESSION)
+
+
+def test_where_there_are_accounts_somebody_must_have_said_who_asks(callers: Callers, database: Database) -> None:
+    plain = caller("PLAIN", "192.0.2.8")
+    assert callers.check(plain) is None
+    with pytest.raises(SignInNeeded) as needed:
+        callers.user(plain)
+    assert needed.value.detail == "Who asks? Sign in with: idas login DIR --aet PLAIN"
+    Settings(database).remove_user("dr-moss")
+    assert callers.user(plain) == ""
+
+
+def test_the_longest_title_still_leaves_room_for_what_to_do_in_an_error_comment(callers: Callers) -> None:
+    needed = SignInNeeded("Who asks? Sign in with: idas login DIR --aet SIXTEENCHARSLONG")
+    assert comment_on(needed) == needed.detail
+
+
+def test_a_workstation_that_asked_in_vain_is_shown_until_somebody_signs_in_or_an_hour_went_by(
+    callers: Callers, clock: ManualClock
+) -> None:
+    plain = caller("PLAIN", "192.0.2.8")
+    for _ in range(2):
+        with pytest.raises(SignInNeeded):
+            callers.user(plain)
+    assert callers.waiting() == [Waiting(aet="PLAIN", address="192.0.2.8", asked_at=clock.now())]
+    callers.signed_in("PLAIN")
+    assert callers.waiting() == []
+    with pytest.raises(SignInNeeded):
+        callers.user(plain)
+    clock.advance(WAITING_FOR + 1)
+    assert callers.waiting() == []
+
+
+def test_a_session_ends_with_its_time_and_with_its_account(
+    callers: Callers, database: Database, clock: ManualClock
+) -> None:
+    plain = caller("PLAIN", "192.0.2.8")
+    Settings(database).add_user(User(name="dr-kay", password_hash="x"))
+    SignIns(database).open_session(Session(aet="PLAIN", user="dr-kay", until=clock.now() + 10))
+    assert callers.user(plain) == "dr-kay"
+    Settings(database).remove_user("dr-kay")
+    with pytest.raises(SignInNeeded):
+        callers.user(plain)
+    SignIns(database).open_session(Session(aet="PLAIN", user="dr-moss", until=clock.now() + 10))
+    clock.advance(10)
+    with pytest.raises(SignInNeeded):
+        callers.user(plain)
+
+
+def test_a_title_used_from_another_address_gets_nothing_of_the_session_of_that_title(
+    callers: Callers, database: Database
+) -> None:
+    SignIns(database).open_session(Session(aet="PLAIN", user="dr-moss", until=2e9))
+    spoofed = caller("PLAIN", "192.0.2.66")
+    with pytest.raises(UnknownCaller):
+        callers.check(spoofed)
+    assert callers.workstation(spoofed) is None
+
+
 @pytest.mark.parametrize(("name", "password"), [("dr-moss", "wrong"), ("nobody", "correct horse")])
 def test_a_wrong_password_and_an_unknown_user_are_refused_alike(callers: Callers, name: str, password: str) -> None:
-    with pytest.raises(UnknownCaller) as refused:
+    with pytest.raises(SignInRefused) as refused:
         callers.check(caller("VIEWER", "192.0.2.7", user_name=name, password=password))
     assert refused.value.detail == "no such user, or a wrong password"
+
+
+def test_a_password_that_was_right_is_not_asked_about_again_until_the_account_changes(
+    callers: Callers, database: Database
+) -> None:
+    signed_in = caller("VIEWER", "192.0.2.7", user_name="dr-moss", password="correct horse")
+    assert callers.user(signed_in) == callers.user(signed_in) == "dr-moss"
+    assert SignIns(database).counts() == {}
+    Settings(database).add_user(User(name="dr-moss", password_hash=hash_password("another horse")))
+    with pytest.raises(SignInRefused):
+        callers.user(signed_in)
 
 
 def test_addresses_have_one_text_each() -> None:

@@ -21,7 +21,7 @@ async def test_a_bad_grant_leaves_the_rules_in_force(pair: tuple[Node, Node]) ->
     anna, berg = pair
     stored = await fill(anna)
     await share(anna)
-    anna.settings.add_grant(subject="everyone", level="obscured")
+    anna.settings.add_grant(subject="everyone", level="half")
     with pytest.raises(BadConfiguration):
         anna.configure()
     assert data_of(await retrieve(berg)) == stored

@@ -1,0 +1,64 @@
+"""The node's side towards the hospital's own network: who calls, who signed in, the DICOM server.
+
+Belongs here: putting those parts together. Not here: any decision of theirs.
+"""
+
+from __future__ import annotations
+
+from idas_p2p.access.audit.events import Note, ignore
+from idas_p2p.clock import Clock
+from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.inbound import Inbound
+from idas_p2p.dicom.server import DicomServer
+from idas_p2p.node.callers import Callers
+from idas_p2p.node.config import NodeConfig
+from idas_p2p.node.embedded import EmbeddedStore
+from idas_p2p.node.find import Finder
+from idas_p2p.node.retrieve import Retriever
+from idas_p2p.node.services import NodeServices
+from idas_p2p.node.sign_in_commands import SignInDesk
+from idas_p2p.store.database import Database
+from idas_p2p.store.settings import Settings
+from idas_p2p.store.sign_ins import SignIns
+
+
+class Lan:
+    """What devices on the local network meet.
+
+    Args:
+        config: titles and addresses.
+        database: accounts, workstations, sessions.
+        bridge: runs what blocks.
+        finder, retriever, embedded, inbound: do the work.
+        clock: the time.
+        note: writes down who signed in.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        database: Database,
+        bridge: Bridge,
+        *,
+        finder: Finder,
+        retriever: Retriever,
+        embedded: EmbeddedStore,
+        inbound: Inbound,
+        clock: Clock,
+        note: Note = ignore,
+    ) -> None:
+        settings, sign_ins = Settings(database), SignIns(database)
+        self.callers = Callers(settings, sign_ins, clock=clock)
+        self.desk = SignInDesk(self.callers, sign_ins, bridge, clock=clock, note=note)
+        self.services = NodeServices(
+            config.aet,
+            self.callers,
+            settings,
+            bridge,
+            finder=finder,
+            retriever=retriever,
+            embedded=embedded,
+            inbound=inbound,
+            note=note,
+        )
+        self.dicom = DicomServer(config.aet, self.services, bridge, receive_folder=config.folder / "receive")
