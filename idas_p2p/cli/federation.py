@@ -1,6 +1,6 @@
-"""`idas federation create|invite|members|remove` and `idas join`: with whom this institution shares.
+"""`idas federation create|invite|members|remove|leave` and `idas join`: with whom this institution shares.
 
-All of them need the running node: it speaks with the other members.
+All of them need the running node: it speaks with the other members. Beside them: administering.py.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from idas_p2p.cli import arguments, client
+from idas_p2p.cli import administering, arguments, client
 from idas_p2p.cli.parser import Commands, add_command, add_family
 from idas_p2p.cli.render import Output
 from idas_p2p.dashboard.text import printable
@@ -38,6 +38,9 @@ def add_commands(commands: Commands) -> None:
         "--expires", metavar="TIME", type=arguments.duration, default=DEFAULT_EXPIRY, help="how long it is valid (7d)"
     )
     invite.add_argument("--uses", metavar="N", type=arguments.count, default=1, help="how many nodes may use it (1)")
+    invite.add_argument(
+        "--approval", action="store_true", help="whoever uses it waits until you say: idas federation approve"
+    )
     add_command(
         family,
         "members",
@@ -60,12 +63,13 @@ def add_commands(commands: Commands) -> None:
         summary="Forget the federation on this node; it may join another, or the same one with a new code.",
         example="idas federation leave /srv/idas",
     )
+    administering.add_commands(family)
     join = add_command(
         commands,
         "join",
         run_join,
         summary="Join the federation that an invitation code belongs to.",
-        example="idas join /srv/idas IDAS1-4F7K2M-9QWXTB",
+        example="idas join /srv/idas IDAS2-4F7K2M-9QWXTB",
     )
     join.add_argument("code", metavar="CODE", help="what `idas federation invite` printed on the administrator's node")
 
@@ -78,8 +82,17 @@ def run_create(args: argparse.Namespace, output: Output) -> int:
 
 def run_invite(args: argparse.Namespace, output: Output) -> int:
     """Print an invitation code, alone on stdout."""
-    request = {"expires_seconds": args.expires, "uses": args.uses}
+    request = {"expires_seconds": args.expires, "uses": args.uses, "approval": args.approval}
     result = client.call(args.folder, "federation_invite", request)
+    label = printable(str(result.get("label", "")), limit=100)
+    output.say(f"invitation {label}; to take it back: idas federation revoke DIR {label}")
+    if result.get("kept_by") == 0:
+        output.say(
+            "no other node keeps this invitation: it can be used only while this node runs and can be reached at its "
+            "address; with a bootstrap node in node.toml others would find it"
+        )
+    if args.approval:
+        output.say("whoever joins with it waits for: idas federation approve DIR NODE")
     output.say("on the other machine: idas join DIR CODE, with this code:")
     if output.as_json:
         output.document(result)
@@ -94,6 +107,7 @@ def run_members(args: argparse.Namespace, output: Output) -> int:
     from idas_p2p.dashboard.peers import members_table
 
     output.answer(result, lambda: members_table(result))
+    administering.warn_of_one_admin(result.get("members"), output)
     return 0
 
 

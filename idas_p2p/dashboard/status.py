@@ -20,8 +20,9 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
         status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes,
             spool_limit_bytes, spool_encrypted;
             reachability: reachable, published, mapped (way, external); proxy: null or address, refusal;
-            federation: null or name, epoch, members, admin; directory: joined, carried, contacts, records_stored,
-            lookups, lookup_ms_p50, records_published, records_sending, unpublished, renewals_due;
+            federation: null or name, epoch, members, admin, admins, asking, proposals;
+            joining: null or state, reason; directory: joined, carried, contacts, records_stored, lookups,
+            lookup_ms_p50, records_published, records_sending, unpublished, renewals_due;
             catalog: studies, instances; transfers: active;
             archives: name, kind, state, studies, instances, last_ok (Unix seconds), failures, error.
             A part that is missing is shown as a dash.
@@ -44,7 +45,7 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Reachable", _reachability(_part(status, "reachability"))),
         *_proxy(_part(status, "proxy")),
         ("Up", f"{duration(status.get('uptime_seconds'))}, {size(status.get('memory_bytes'))} of memory"),
-        ("Federation", _federation(status.get("federation"))),
+        ("Federation", _federation(status.get("federation"), _part(status, "joining"))),
         ("Directory", _directory(_part(status, "directory"))),
         ("Publishing", _publishing(_part(status, "directory"))),
         ("Catalog", _catalog(_part(status, "catalog"))),
@@ -94,12 +95,23 @@ def _proxy(proxy: Row) -> list[tuple[str, str]]:
     return [("Proxy", f"connections go through {word(proxy.get('address'))}{refusal}")]
 
 
-def _federation(federation: object) -> str:
+def _federation(federation: object, joining: Row) -> str:
     if not isinstance(federation, Mapping):
-        return "none; found one with `idas federation create` or join one with `idas join`"
-    role = ", this node administers it" if federation.get("admin") else ""
+        if joining.get("state") == "waiting":
+            return "none yet; waits for an administrator's approval and asks again by itself"
+        refused = f"the last one did not admit this node: {word(joining.get('reason'))}; " if joining else ""
+        return f"none; {refused}found one with `idas federation create` or join one with `idas join`"
     members, epoch = number(federation.get("members")), number(federation.get("epoch"))
-    return f"{word(federation.get('name'))}, {members} members, epoch {epoch}{role}"
+    words = [f"{word(federation.get('name'))}, {members} members, epoch {epoch}"]
+    if federation.get("admin"):
+        words.append("this node administers it")
+        if federation.get("admins") == 1 and federation.get("members") != 1:
+            words.append("alone: add a second with `idas federation admin add`")
+    if asking := [word(name) for name in federation.get("asking") or ()]:
+        words.append(f"waiting for `idas federation approve`: {', '.join(asking)}")
+    if federation.get("proposals"):
+        words.append("votes are asked for: idas federation admins")
+    return ", ".join(words)
 
 
 def _directory(directory: Row) -> str:

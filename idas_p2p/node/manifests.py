@@ -10,7 +10,7 @@ Belongs here: spreading, and having an admin mend what others did at once. Not h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -140,9 +140,9 @@ class Manifests:
         for manifest in self._federation.heads():
             await link.offer_manifest(manifest.to_bytes())
 
-    def announce(self) -> None:
-        """Bring what is in force to everybody, in the background."""
-        self._tasks.start("announce_manifest", self._announce())
+    def announce(self, *, also: Iterable[NodeId] = ()) -> None:
+        """Bring what is in force to everybody, in the background; also to nodes that were members until now."""
+        self._tasks.start("announce_manifest", self._announce([*self._federation.others(), *also]))
 
     async def turn(self) -> float:
         """Mend and publish as admin, look for newer manifests as member; return seconds until the next turn."""
@@ -153,7 +153,7 @@ class Manifests:
             await self._publish()
         return LOOK_INTERVAL
 
-    async def _announce(self) -> None:
+    async def _announce(self, nodes: list[NodeId]) -> None:
         places = asyncio.Semaphore(MAX_CALLS)
 
         async def offer(node_id: NodeId) -> None:
@@ -162,7 +162,7 @@ class Manifests:
 
         async with asyncio.TaskGroup() as group:
             group.create_task(self._publish_safely())
-            for node_id in self._federation.others():
+            for node_id in nodes:
                 group.create_task(offer(node_id))
 
     async def _offer(self, node_id: NodeId) -> None:

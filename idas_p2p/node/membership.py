@@ -190,9 +190,10 @@ class Membership:
             NoSuchThing: no member has this name.
             BadConfiguration: it is an administrator.
         """
+        before = self._federation.roster()
         manifest = self._federation.remove(name, now=self._clock.now())
         self._manifests.secrets_changed()
-        self._manifests.announce()
+        self._manifests.announce(also=before.keys() - self._federation.roster().keys())
         return manifest
 
     def approve(self, name: str) -> Manifest:

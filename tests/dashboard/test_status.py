@@ -77,6 +77,17 @@ def test_a_node_alone_is_told_the_next_step() -> None:
     assert "idas archive add" in shown
 
 
+def test_who_waits_for_an_administrator_and_what_it_should_do_is_shown_on_both_sides() -> None:
+    asked = {"name": "Lake", "members": 2, "epoch": 3, "admin": True, "admins": 1, "asking": ["B\x1b"], "proposals": 1}
+    shown = drawn(status_view({**STATUS, "federation": asked}, now=0.0))
+    for words in ("alone: add a second", "idas federation approve`: B\\x1b", "idas federation admins"):
+        assert words in shown
+    asking = {**STATUS, "federation": None, "joining": {"state": "waiting", "reason": ""}}
+    assert "waits for an administrator's approval" in drawn(status_view(asking, now=0.0))
+    refused = {**STATUS, "federation": None, "joining": {"state": "refused", "reason": "said no"}}
+    assert "did not admit this node: said no" in drawn(status_view(refused, now=0.0))
+
+
 def test_a_status_with_parts_missing_is_shown_with_dashes() -> None:
     assert "–" in drawn(status_view({}, now=0.0))
 
