@@ -13,13 +13,14 @@ from typing import Final, cast
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
 from idas_p2p.transport.framing import FrameBuffer, frame_header
 from idas_p2p.transport.pacing import LineState, Pacer
-from idas_p2p.transport.sockets import line_state, pace, remote_address, round_trip, tune
+from idas_p2p.transport.sockets import acknowledged, line_state, pace, remote_address, round_trip, tune
 from idas_p2p.wire.address import Address
 
 WRITE_HIGH: Final = 524_288  # bytes waiting in this process at which `writable` begins to wait; ours
 WRITE_LOW: Final = 131_072  # bytes waiting at which it ends; ours
 BULK: Final = 131_072  # bytes sent between two looks at the line; ours: control links never come near
-CLOSE_TIMEOUT: Final = 5.0  # seconds the other side has to take what was sent before; ours
+CLOSE_TIMEOUT: Final = 5.0  # seconds in which the other side must take some of what was sent before; ours
+LONGEST_CLOSE: Final = 60.0  # seconds it has to take all of it; ours: 2 MiB at 280 kbit/s
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -190,7 +191,10 @@ class Connection(asyncio.BufferedProtocol):
         return self._closing or self._lost.is_set() or self._transport.is_closing()
 
     async def close(self, *, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Send what waits, throw away what still comes, and end; within `timeout` seconds, then by force."""
+        """Send what waits, throw away what still comes, and end.
+
+        By force once the other side has taken nothing for `timeout` seconds, and after LONGEST_CLOSE.
+        """
         if not self.is_closed:
             self._closing = True
             self._readable.set()
@@ -200,13 +204,23 @@ class Connection(asyncio.BufferedProtocol):
                 self._transport.write_eof()
         self._closing = True
         try:
-            async with asyncio.timeout(timeout):
-                await self._lost.wait()
+            async with asyncio.timeout(LONGEST_CLOSE):
+                await self._taken(timeout)
         except TimeoutError:
             pass
         finally:
             self.abort()
         await self._lost.wait()
+
+    async def _taken(self, timeout: float) -> None:
+        """Wait for the end as long as the other side takes some of what waits in each `timeout` seconds."""
+        before: tuple[int, int] | None = None
+        while (now := (acknowledged(self._transport), self._transport.get_write_buffer_size())) != before:
+            before = now
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._lost.wait()
+                    return
 
     def abort(self) -> None:
         """End at once; what waits to be sent is lost."""

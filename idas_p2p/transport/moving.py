@@ -170,11 +170,8 @@ class MovingChannel:
     async def close(self) -> None:
         """End the channel; see Channel."""
         self._end()
-        in_use = {self._sending, *self._receiving}
-        for lane in self._lanes:
-            if lane not in in_use:
-                lane.abort()  # both sides had finished it
-        await asyncio.gather(*(lane.close() for lane in in_use))
+        for lane in self._lanes:  # one after another, as the other side reads them
+            await lane.close()
 
     def _end(self) -> None:
         if not self.is_over:

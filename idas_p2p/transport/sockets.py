@@ -97,6 +97,20 @@ def round_trip(transport: asyncio.BaseTransport) -> float | None:
     return float(microseconds) / 1e6
 
 
+_TCP_INFO_ACKED: Final = 120  # bytes before tcpi_bytes_acked (u64); Linux 4.1
+
+
+def acknowledged(transport: asyncio.BaseTransport) -> int:
+    """Bytes that the other end's kernel has said it has; 0 where ours does not tell."""
+    sock = transport.get_extra_info("socket")
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_ACKED + 8)
+        (acked,) = struct.unpack_from("=Q", info, _TCP_INFO_ACKED)
+    except (OSError, ValueError, AttributeError, struct.error):  # ValueError: uvloop, of a socket that is closed
+        return 0
+    return int(acked)
+
+
 _TCP_INFO_APP_LIMITED: Final = 7  # bytes before the byte whose lowest bit is tcpi_delivery_rate_app_limited
 _TCP_INFO_MIN_RTT: Final = 148  # bytes before tcpi_min_rtt (u32, microseconds)
 _TCP_INFO_DELIVERY: Final = 160  # bytes before tcpi_delivery_rate (u64, bytes a second); then tcpi_busy_time (u64)

@@ -26,7 +26,7 @@ from tests.node.test_relays import walled_pair
 from tests.transport.pairs import dial_bob, movable_pair
 from tests.transport.test_moving import relayed
 
-SLOW = RelaySettings(enabled=True, rate=replace(RelaySettings().rate, total=4e6))  # bytes a second
+SLOW = RelaySettings(enabled=True, rate=replace(RelaySettings().rate, total=1e6))  # bytes a second
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ async def test_a_transfer_that_began_on_a_relay_goes_on_directly_and_nothing_is_
         stored = await fill(anna, instances=4, size=2_000_000)
         size = sum(map(len, stored.values()))
         retrieving = asyncio.gather(retrieve(berg))
-        await until(lambda: any(one.wire_bytes > 1e6 for one in berg.transfers.running.values()))
+        await until(lambda: any(one.wire_bytes > 3e5 for one in berg.transfers.running.values()))
         assert [one.path for one in berg.transfers.running.values()] == ["relay"]
         async with opened(anna):
             (events,) = await retrieving
@@ -97,4 +97,4 @@ async def test_a_transfer_that_began_on_a_relay_goes_on_directly_and_nothing_is_
             assert peers(berg)["peers"][0]["image_path"] == "direct"
             assert ours["wire_bytes"] < 1.05 * size
             carried = relay.relay.carried + sum(one.session.carried for one in relay.relay._splices.values())
-            assert 1e6 < carried < 0.9 * size
+            assert 3e5 < carried < 0.9 * size

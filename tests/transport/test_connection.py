@@ -46,6 +46,18 @@ async def test_a_close_ends_by_force_when_the_other_side_takes_nothing() -> None
         other.abort()
 
 
+async def test_a_close_waits_for_a_slow_side_as_long_as_it_takes_something() -> None:
+    async with raw_pair(max_frame=100_000) as (one, other):
+        frames = 400  # 40 MB: more than the kernel keeps
+        for _ in range(frames):
+            one.write(bytes(100_000))
+        closing = asyncio.gather(one.close(timeout=0.2))
+        for _ in range(frames):
+            assert len(await other.receive()) == 100_000
+            await asyncio.sleep(0.002)  # a slow side: 0.8 s in all
+        await asyncio.gather(other.close(), closing)
+
+
 async def test_a_cancelled_close_leaves_nothing_open() -> None:
     async with raw_pair(max_frame=1_000_000) as (one, other):
         await fill(one)
