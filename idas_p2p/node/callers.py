@@ -138,6 +138,17 @@ class Callers:
             raise SignInNeeded(f"Who asks? Sign in with: idas login DIR --aet {caller.aet}")
         return Identity("", By.NOTHING)
 
+    def may_go_on(self, caller: Caller, user: str) -> bool:
+        """Whether what was begun for a user may go on: the device and the account are still there.
+
+        A session that is over ends nothing that was begun in it.
+        """
+        workstation = self.workstation(caller)
+        if workstation is None:
+            return False
+        is_own = user in ("", workstation.user or "")
+        return is_own or any(account.name == user for account in self.settings.users())
+
     def waiting(self) -> list[Waiting]:
         """The workstations that wait for somebody to sign in, the latest first."""
         since = self._clock.now() - WAITING_FOR

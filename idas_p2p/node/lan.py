@@ -59,6 +59,7 @@ class Lan:
             retriever=retriever,
             embedded=embedded,
             inbound=inbound,
+            clock=clock,
             note=note,
         )
         self.dicom = DicomServer(config.aet, self.services, bridge, receive_folder=config.folder / "receive")

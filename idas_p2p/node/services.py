@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from idas_p2p.access.audit.events import Device, Note, ignore, signed_in
+from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
@@ -18,6 +19,7 @@ from idas_p2p.node.callers import Callers
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder, Search
+from idas_p2p.node.permits import RECHECK_INTERVAL
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.store.settings import Settings
 from idas_p2p.wire.audit import By
@@ -36,6 +38,7 @@ class NodeServices:
         settings: workstations as destinations.
         bridge: runs what blocks.
         finder, retriever, embedded, inbound: do the work.
+        clock: the time.
         note: writes down who signed in.
     """
 
@@ -50,9 +53,10 @@ class NodeServices:
         retriever: Retriever,
         embedded: EmbeddedStore,
         inbound: Inbound,
+        clock: Clock,
         note: Note = ignore,
     ) -> None:
-        self._note = note
+        self._clock, self._note = clock, note
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
         self._finder, self._retriever, self._embedded, self._inbound = finder, retriever, embedded, inbound
 
@@ -86,8 +90,13 @@ class NodeServices:
         """Yield a Total and the instances."""
         user = await self._user(caller)
         await self._embedded.update_catalog()
+        asked_at = self._clock.monotonic()
         async with aclosing(self._retriever.retrieve(user, selections, priority=priority)) as events:
             async for event in events:
+                if self._clock.monotonic() - asked_at >= RECHECK_INTERVAL:
+                    asked_at = self._clock.monotonic()
+                    if not await self._bridge.run(self._callers.may_go_on, caller, user):
+                        raise AccessDenied("the user or the workstation was removed")
                 yield event
 
     async def store(self, caller: Caller, instance: Instance) -> None:

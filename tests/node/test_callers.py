@@ -126,6 +126,16 @@ def test_a_session_ends_with_its_time_and_with_its_account(
         callers.user(plain)
 
 
+def test_what_was_begun_goes_on_until_its_user_or_workstation_is_removed(callers: Callers, database: Database) -> None:
+    plain, viewer = caller("PLAIN", "192.0.2.8"), caller("VIEWER", "192.0.2.7")
+    assert callers.may_go_on(plain, "dr-moss")
+    assert callers.may_go_on(viewer, "dr-lee")
+    Settings(database).remove_user("dr-moss")
+    assert not callers.may_go_on(plain, "dr-moss")
+    Settings(database).remove_workstation("VIEWER")
+    assert not callers.may_go_on(viewer, "dr-lee")
+
+
 def test_a_title_used_from_another_address_gets_nothing_of_the_session_of_that_title(
     callers: Callers, database: Database
 ) -> None:

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import pytest
 
 from idas_p2p.dicom.services import Caller
 from idas_p2p.errors import AccessDenied, UnknownCaller, UnknownDestination
 from idas_p2p.node.node import Node
+from idas_p2p.node.permits import RECHECK_INTERVAL
 from idas_p2p.node.services import NodeServices
-from idas_p2p.store.settings import Archive, Workstation
+from idas_p2p.store.settings import Archive, User, Workstation
+from idas_p2p.store.sign_ins import Session, SignIns
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.query import StudyQuery
+from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, fill, make_instance
 
 HERE = Address("127.0.0.1", 11112)
@@ -73,3 +78,19 @@ async def test_studies_held_twice_are_told_once(services: NodeServices, lone: No
     await fill(lone)
     lone.catalog.record("pacs", [lone.catalog.entries(STUDY)[0].study], now=1.0)
     assert await find(services, "VIEWER") == [STUDY]
+
+
+async def test_a_retrieval_under_way_ends_when_its_user_is_removed(services: NodeServices, lone: Node) -> None:
+    lone.settings.add_user(User(name="dr-lee", password_hash="x"))
+    lone.settings.add_workstation(Workstation(aet="VIEWER", address=HERE, user="dr-lee"))
+    SignIns(lone.database).open_session(Session(aet="VIEWER", user="dr-moss", until=2e10))
+    lone.settings.add_user(User(name="dr-moss", password_hash="x"))
+    await fill(lone, instances=3)
+    clock = ManualClock()
+    services._clock = clock
+    async with aclosing(services.retrieve(caller("VIEWER"), [Selection(study_uid=STUDY)], Priority.MEDIUM)) as events:
+        await anext(events)
+        lone.settings.remove_user("dr-moss")
+        clock.advance(RECHECK_INTERVAL)
+        with pytest.raises(AccessDenied):
+            await anext(events)
