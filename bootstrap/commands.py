@@ -22,7 +22,7 @@ from typing import Any
 
 import uvloop
 
-from bootstrap.config import BootstrapConfig, advertised
+from bootstrap.config import BootstrapConfig, usable
 from bootstrap.control import ask
 from bootstrap.serving import reloaded, serve
 from idas_p2p.crypto.keys import SigningKey
@@ -97,8 +97,7 @@ def _report(text: str) -> None:
 
 def _print_contacts(listen: Address, contact: Contact) -> None:
     """One line to stdout; for a wildcard the best address of this machine, and the others to stderr."""
-    hosts = advertised(listen.host) if listen.is_wildcard else [contact.address.host]
-    first, *others = [Contact(Address(host, contact.address.port), contact.node_id) for host in hosts]
+    first, *others = usable(Contact(Address(listen.host, contact.address.port), contact.node_id))
     print(first, flush=True)
     for other in others:
         print(f"also reachable as {other}", file=sys.stderr, flush=True)

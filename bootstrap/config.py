@@ -149,3 +149,9 @@ def advertised(wildcard: str) -> list[str]:
     ]
     usable = [ip for ip in found if not ip.is_loopback and not ip.is_link_local]
     return [str(ip) for ip in sorted(usable, key=lambda ip: not ip.is_global)] or ["127.0.0.1"]
+
+
+def usable(contact: Contact) -> list[Contact]:
+    """The contact as others may use it, the best first: on a wildcard, at the addresses of this machine."""
+    hosts = advertised(contact.address.host) if contact.address.is_wildcard else [contact.address.host]
+    return [Contact(Address(host, contact.address.port), contact.node_id) for host in hosts]

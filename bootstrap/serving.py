@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from bootstrap.config import BootstrapConfig
+from bootstrap.config import BootstrapConfig, usable
 from bootstrap.control import ControlSocket
 from bootstrap.door import Door
 from bootstrap.figures import (
@@ -137,7 +137,7 @@ class Serving:
     def status(self) -> dict[str, Any]:
         """What an operator wants to know."""
         return {
-            "contact": str(self.contact),
+            "contact": str(usable(self.contact)[0]),
             "relay": self._relay is not None,
             "uptime_s": round(self._clock.monotonic() - self._begun),
             "figures": as_values(self.figures()),

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.config import CONFIG_FILE, KEY_FILE, BootstrapConfig, advertised
+from bootstrap.config import CONFIG_FILE, KEY_FILE, BootstrapConfig, advertised, usable
 from idas_p2p.directory.quotas import Quotas
 from idas_p2p.directory.settings import DirectorySettings
 from idas_p2p.errors import BadConfiguration
-from idas_p2p.wire.address import Address
+from idas_p2p.wire.address import Address, Contact
 from tests.directory.network import peer
 
 
@@ -77,6 +77,14 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).chmod(0o644)
     with pytest.raises(BadConfiguration, match="chmod 600"):
         BootstrapConfig.load(tmp_path).identity()
+
+
+def test_a_contact_on_a_wildcard_is_told_at_addresses_that_nodes_can_use() -> None:
+    node_id = peer(1).contact.node_id
+    for contact in usable(Contact(Address("0.0.0.0", 443), node_id)):
+        assert (contact.node_id, contact.address.port, contact.address.is_wildcard) == (node_id, 443, False)
+    named = Contact(Address("boot.example.org", 443), node_id)
+    assert usable(named) == [named]
 
 
 @pytest.mark.parametrize("wildcard", ["0.0.0.0", "::"])
