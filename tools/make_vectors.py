@@ -25,7 +25,7 @@ from idas_p2p.access.manifest import ManifestRefusal, digest, found, open_member
 from idas_p2p.access.roster import roster_of
 from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
-from idas_p2p.access.tokens import token_places, token_record
+from idas_p2p.access.tokens import Belonging, token_places, token_record
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.exchange.codec.choice import Effort
@@ -36,6 +36,7 @@ from idas_p2p.wire.federation import ADD, Manifest, Secrets
 from idas_p2p.wire.fetching import (
     Chunk,
 )
+from idas_p2p.wire.records import Record
 from idas_p2p.wire.schema import encode
 from idas_p2p.wire.terms import Field, Term
 
@@ -151,29 +152,43 @@ def invitations() -> list[Vector]:
 
 
 def tokens() -> list[Vector]:
-    """A token at the place of a member and a group; docs/spec/directory.md section 5.7."""
-    blinder, group, until = Blinder(SECRETS), "Radiology", NOW + 86_400
-    made = {
-        "success": token_record(ADMIN, blinder, MEMBER.node_id, group, expires=until, now=NOW),
-        "withdrawn": token_record(ADMIN, blinder, MEMBER.node_id, group, expires=until, withdrawn=True, now=NOW),
-        "expired": token_record(ADMIN, blinder, MEMBER.node_id, group, expires=NOW - 121, now=NOW),
-    }
-    made["not_admin"] = token_record(MEMBER, blinder, MEMBER.node_id, group, expires=until, now=NOW)
-    made["forged"] = token_record(ADMIN, blinder, ADMIN.node_id, group, expires=until, now=NOW)
-    place = token_places(blinder, MEMBER.node_id, group, now=NOW)[0].public.hex()
+    """A token at the place of what it says; docs/spec/directory.md section 5.7."""
+    until = NOW + 86_400
+    about = Belonging(member=MEMBER.node_id, group="Radiology")
+    vouches, user = replace(about, vouches=True), replace(about, user="dr.b")
+    other = replace(about, member=ADMIN.node_id)
+
+    def made(issuer: SigningKey, said: Belonging, **how: Any) -> Record:
+        return token_record(issuer, Blinder(SECRETS), said, **{"expires": until, "now": NOW, **how})
+
+    cases = [
+        ("success", about, "success", made(ADMIN, about)),
+        ("withdrawn", about, "withdrawn", made(ADMIN, about, withdrawn=True)),
+        ("expired", about, "expired", made(ADMIN, about, expires=NOW - 121)),
+        ("by a member that is no admin", about, "not_admin", made(MEMBER, about)),
+        ("of another member", about, "forged", made(ADMIN, other)),
+        ("leave to vouch", vouches, "success", made(ADMIN, vouches)),
+        ("leave to vouch that a member gave itself", vouches, "not_admin", made(MEMBER, vouches)),
+        ("membership in place of leave to vouch", vouches, "forged", made(ADMIN, about)),
+        ("a member's word about its user", user, "success", made(MEMBER, user)),
+        ("an admin's word about a member's user", user, "not_admin", made(ADMIN, user)),
+        ("a member's word about another user", user, "forged", made(MEMBER, replace(about, user="dr.c"))),
+    ]
     return [
         {
-            "comment": "of another member" if outcome == "forged" else outcome,
+            "comment": comment,
             "secrets": encode(SECRETS).hex(),
             "admin": str(ADMIN.node_id),
             "member": str(MEMBER.node_id),
-            "group": group,
+            "group": said.group,
+            "user": said.user,
+            "vouches": said.vouches,
             "now": NOW,
-            "location": place,
+            "location": token_places(Blinder(SECRETS), said, now=NOW)[0].public.hex(),
             "record": record.to_bytes().hex(),
             "outcome": outcome,
         }
-        for outcome, record in made.items()
+        for comment, said, outcome, record in cases
     ]
 
 

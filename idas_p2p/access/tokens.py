@@ -1,6 +1,10 @@
-"""Tokens: an admin says in the directory that a member belongs to a group, until a date or until it is taken back.
+"""Tokens: somebody entitled to says in the directory who belongs to a group, until a date or until it is taken back.
 
-    place = Ed25519(KDF(S_write, member | group | period))      payload = seal(KDF(S_read, place), Token)
+    an admin:     this member is in the group                   member | group
+    an admin:     this member may vouch for the group           member | group | "vouches"
+    a member:     this user of mine is in the group             member | group | "user" | user
+
+    place = Ed25519(KDF(S_write, those names | period))      payload = seal(KDF(S_read, place), Token)
 
 Whoever holds images checks one without asking anybody. Outsiders see noise, as at every blind place (blinding.py).
 Belongs here: the record, and which to believe. Not here: what a group may see (policy.py).
@@ -10,6 +14,7 @@ Source: docs/spec/directory.md section 5.7.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from idas_p2p.access.blinding import PAYLOAD_BLOCK, Blinder
@@ -34,31 +39,46 @@ class TokenRefusal(StrEnum):
     """Why a token is not honoured."""
 
     FORGED = "forged"  # not sealed by a member, not signed by who it names, or moved from another place
-    NOT_ADMIN = "not_admin"  # its issuer may not say who belongs to a group
+    NOT_ADMIN = "not_admin"  # its issuer may not say that
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
 
 
-def token_places(blinder: Blinder, member: NodeId, group: str, *, now: float) -> list[SigningKey]:
-    """Where tokens of a member and a group may lie at `now` (Unix seconds), the place to write at first."""
-    return blinder.places("idas token", member.raw, fold(group), now=now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belonging:
+    """What a token says: that a member is in a group, may vouch for it, or has a user in it."""
+
+    member: NodeId
+    group: str  # in any spelling
+    user: str = ""  # of the member; empty when it is about the member itself
+    vouches: bool = False
+
+    @property
+    def names(self) -> tuple[str | bytes, ...]:
+        """What its place follows from."""
+        about = ("vouches",) if self.vouches else ("user", self.user) if self.user else ()
+        return (self.member.raw, fold(self.group), *about)
+
+
+def token_places(blinder: Blinder, about: Belonging, *, now: float) -> list[SigningKey]:
+    """Where tokens may lie at `now` (Unix seconds), the place to write at first."""
+    return blinder.places("idas token", *about.names, now=now)
 
 
 def token_record(
     issuer: SigningKey,
     blinder: Blinder,
-    member: NodeId,
-    group: str,
+    about: Belonging,
     *,
     expires: float,
     withdrawn: bool = False,
     now: float,
 ) -> Record:
-    """The record that says that a member belongs to a group until `expires` (Unix seconds).
+    """The record that says who belongs to a group until `expires` (Unix seconds).
 
     It lives as long as any record and is written again before that; with `withdrawn` it takes back what was said.
     """
-    place = token_places(blinder, member, group, now=now)[0]
+    place = token_places(blinder, about, now=now)[0]
     writer = SigningKey(derive(issuer.x25519_secret(), "idas writer", place.public))
     signature = issuer.sign(_signed_bytes(place.public, writer.public, withdrawn, int(expires)))
     token = Token(issuer=issuer.node_id, withdrawn=withdrawn, expires=int(expires), signature=signature)
@@ -67,19 +87,18 @@ def token_record(
 
 
 def refusal(
-    blinder: Blinder, record: Record, member: NodeId, group: str, *, admins: Iterable[NodeId], now: float
+    blinder: Blinder, record: Record, about: Belonging, *, admins: Iterable[NodeId], now: float
 ) -> TokenRefusal | None:
-    """Why a record does not prove that a member belongs to a group; None when it does.
+    """Why a record does not prove who belongs to a group; None when it does.
 
     Args:
         blinder: of the epoch whose place it was found at.
         record: whose own signatures were checked.
-        member: who shall belong to the group.
-        group: in any spelling.
-        admins: who may issue tokens.
+        about: what it shall prove. Of a user it proves that its member says so; whether the member may is another token.
+        admins: of the federation.
         now: Unix seconds.
     """
-    if all(record.location != place.public for place in token_places(blinder, member, group, now=now)):
+    if all(record.location != place.public for place in token_places(blinder, about, now=now)):
         return TokenRefusal.FORGED
     try:
         message = open_sealed(blinder.payload_key(record.location), record.payload, padded=True)
@@ -88,7 +107,7 @@ def refusal(
         verify(token.issuer.raw, signed, token.signature)
     except (WireError, BadSignature):
         return TokenRefusal.FORGED
-    if token.issuer not in admins:
+    if token.issuer not in ([about.member] if about.user else admins):
         return TokenRefusal.NOT_ADMIN
     if token.withdrawn:
         return TokenRefusal.WITHDRAWN
