@@ -65,15 +65,15 @@ def measure(folder: Path, study: StudyFiles, *, archive: str, runs: int) -> dict
 
 def _once(nodes: Pair, study: StudyFiles, out: Path) -> tuple[float, dict[str, Any], dict[str, float]]:
     nodes.forget()
-    before = {"holder": _processor_seconds(nodes.anna), "requester": _processor_seconds(nodes.berg)}
+    before = {"holder": processor_seconds(nodes.anna), "requester": processor_seconds(nodes.berg)}
     taken, told = fetch(nodes.berg, study.study_uid, out)
-    after = {"holder": _processor_seconds(nodes.anna), "requester": _processor_seconds(nodes.berg)}
+    after = {"holder": processor_seconds(nodes.anna), "requester": processor_seconds(nodes.berg)}
     if set_of_files(sorted(out.iterdir())) != study.encoded():
         raise SystemExit("not every data set arrived as it was")
     return taken, told, {name: after[name] - before[name] for name in after}
 
 
-def _processor_seconds(node: Node) -> float:
+def processor_seconds(node: Node) -> float:
     """What a node and its workers have worked."""
     main = psutil.Process(node.program.pid)
     total = 0.0

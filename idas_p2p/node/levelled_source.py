@@ -13,13 +13,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from idas_p2p.access.subjects import Requester
+from idas_p2p.dicom.levels.engine import Parts
 from idas_p2p.errors import LocalError
 from idas_p2p.exchange.interfaces import StudyLease, StudySource
-from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.node.levelling import View
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
 
-MAX_KEPT: Final = 8_388_608  # bytes of levelled instances one transfer keeps; ours: what was listed is wanted soon
+MAX_KEPT: Final = 8_388_608  # bytes of new heads that one transfer keeps; ours: those of about 1,000 images
 
 
 class LevelledSource:
@@ -37,8 +37,8 @@ class LevelledSource:
         """As StudySource.open_study, by the names that the level gives."""
         inner = self._source.open_study(requester, self._view.selection(selection))
         async with aclosing(inner) as events, aclosing(self._view.events(events, selection)) as shown:  # type: ignore[type-var]
-            async for event, _ in shown:
-                yield event
+            async for one in shown:
+                yield one.event
 
     def open_listed(self, requester: Requester, selection: Selection) -> AbstractAsyncContextManager[StudyLease]:
         """As StudySource.open_listed, by the names that the level gives."""
@@ -59,7 +59,7 @@ class LevelledLease:
         self._context, self._view, self._asked = lease, view, asked
         self._lease: StudyLease | None = None
         self._names = dict[str, str]()  # the archive's, by those at the level
-        self._kept = OrderedDict[str, Instance]()
+        self._kept = OrderedDict[str, Parts]()
         self._kept_size = 0
 
     async def __aenter__(self) -> Self:
@@ -83,33 +83,32 @@ class LevelledLease:
             aclosing(self._inner.events()) as events,  # type: ignore[type-var]
             aclosing(self._view.events(events, self._asked)) as shown,
         ):
-            async for event, name in shown:
-                if isinstance(event, Instance):
-                    self._names[event.sop_instance_uid] = name
-                    self._keep(event)
-                yield event
+            async for one in shown:
+                if isinstance(one.event, Instance) and one.parts is not None:
+                    self._names[one.event.sop_instance_uid] = one.name
+                    self._keep(one.event.sop_instance_uid, one.parts)
+                yield one.event
 
     async def instance(self, sop_instance_uid: str) -> Instance:
         """As StudyLease.instance."""
-        kept = self._kept.get(sop_instance_uid)
-        if kept is not None:
-            return kept
-        return await self._view.instance(await self._inner.instance(self._names.get(sop_instance_uid, "")))
+        instance = await self._inner.instance(self._names.get(sop_instance_uid, ""))
+        parts = self._kept.get(sop_instance_uid)
+        if parts is not None:
+            return self._view.joined(instance, parts)
+        return (await self._view.instance(instance))[0]
 
     def taken(self, sop_instance_uid: str) -> None:
         """As StudyLease.taken."""
         self._let_go(sop_instance_uid)
         self._inner.taken(self._names.get(sop_instance_uid, ""))
 
-    def _keep(self, instance: Instance) -> None:
-        """Keep the last few, since what is listed is wanted soon."""
-        if instance.data.size > CHUNK_SIZE:
-            return
-        self._kept[instance.sop_instance_uid] = instance
-        self._kept_size += instance.data.size
+    def _keep(self, sop_instance_uid: str, parts: Parts) -> None:
+        """Keep the new parts of what was listed, since it is wanted soon; the old bytes are kept by the pull."""
+        self._kept[sop_instance_uid] = parts
+        self._kept_size += len(parts.head) + len(parts.tail)
         while self._kept_size > MAX_KEPT:
             self._let_go(next(iter(self._kept)))
 
     def _let_go(self, sop_instance_uid: str) -> None:
         if (kept := self._kept.pop(sop_instance_uid, None)) is not None:
-            self._kept_size -= kept.data.size
+            self._kept_size -= len(kept.head) + len(kept.tail)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from idas_p2p.blob import MemoryBlob
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.dicom.levels.answers import Answers
-from idas_p2p.dicom.levels.engine import Engine
+from idas_p2p.dicom.levels.engine import Engine, Parts
 from idas_p2p.dicom.levels.keys import Pseudonyms
 from idas_p2p.dicom.levels.plan import Plan
 from idas_p2p.errors import ArchiveFailed, IdasError, LocalError, StudyNotFound
@@ -29,8 +31,17 @@ from idas_p2p.wire.study import Study
 MAX_REMEMBERED: Final = 200_000  # instances and series whose names were replaced; ours: about 50 MB
 PROJECT_KEY: Final = "pseudonyms.project."  # before a project's name, in the vault
 
-Run = Callable[[Callable[[Instance], Instance], Instance], Awaitable[Instance]]
+Run = Callable[[Callable[[Instance], Parts], Instance], Awaitable[Parts]]
 """Runs something in a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An event as a level shows it, what its instance was made of, and the name it has in the archive."""
+
+    event: RetrieveEvent
+    parts: Parts | None = None
+    name: str = ""
 
 
 class Vault(Protocol):
@@ -118,15 +129,23 @@ class View:
         found = [self._originals.get(uid) for uid in uids]
         return tuple(uid for uid in found if uid) if all(found) else None
 
-    async def instance(self, instance: Instance) -> Instance:
-        """The instance as the level shows it.
+    def joined(self, instance: Instance, parts: Parts) -> Instance:
+        """The instance as the level shows it, from what was worked out when it was shown first."""
+        return self._engine.joined(instance, parts)
+
+    async def instance(self, instance: Instance) -> tuple[Instance, Parts]:
+        """The instance as the level shows it, and what it was made of.
 
         Raises:
             IdasError: it cannot be shown at this level.
         """
-        is_small = instance.data.size <= CHUNK_SIZE
         try:
-            shown = self._engine.apply(instance) if is_small else await self._run(self._engine.apply, instance)
+            if instance.data.size <= CHUNK_SIZE:
+                instance = replace(instance, data=MemoryBlob(instance.data.read()))
+                parts = self._engine.parts(instance)
+            else:
+                parts = await self._run(self._engine.parts, instance)
+            shown = self._engine.joined(instance, parts)
         except IdasError:
             raise
         except OSError as error:
@@ -138,7 +157,7 @@ class View:
         if self._plan.maps_uids:
             self._note(shown.sop_instance_uid, instance.sop_instance_uid)
             self._note(shown.series_uid, instance.series_uid)
-        return shown
+        return shown, parts
 
     def uid(self, original: str) -> str:
         """What a study, series or instance goes by here."""
@@ -149,34 +168,35 @@ class View:
         if len(self._originals) > MAX_REMEMBERED:
             self._originals.popitem(last=False)
 
-    async def events(
-        self, events: AsyncIterator[RetrieveEvent], asked: Selection
-    ) -> AsyncGenerator[tuple[RetrieveEvent, str], None]:
-        """Yield what an archive gives as the level shows it, with each one's own name; only what was asked for."""
+    async def events(self, events: AsyncIterator[RetrieveEvent], asked: Selection) -> AsyncGenerator[Shown, None]:
+        """Yield what an archive gives as the level shows it; only what was asked for."""
         is_part, told = bool(asked.series_uids or asked.sop_instance_uids), 0
         async for event in events:
             if isinstance(event, Total):
                 if not is_part:
-                    yield event, ""
+                    yield Shown(event)
                 continue
-            shown, name = await self._event(event), event.sop_instance_uid
-            if is_part and not _is_asked_for(shown, asked):
+            shown = await self._event(event)
+            if is_part and not _is_asked_for(shown.event, asked):
                 continue
             if is_part:
                 told += 1
-                yield Total(told), ""
-            yield shown, name
+                yield Shown(Total(told))
+            yield shown
 
-    async def _event(self, event: Instance | InstanceFailed) -> Instance | InstanceFailed:
-        if isinstance(event, InstanceFailed):
-            return InstanceFailed(sop_instance_uid=self.uid(event.sop_instance_uid), reason=event.reason)
-        try:
-            return await self.instance(event)
-        except IdasError as error:
-            return InstanceFailed(sop_instance_uid=self.uid(event.sop_instance_uid), reason=error)
+    async def _event(self, event: Instance | InstanceFailed) -> Shown:
+        name, failure = event.sop_instance_uid, event.reason if isinstance(event, InstanceFailed) else None
+        if isinstance(event, Instance):
+            try:
+                return Shown(*await self.instance(event), name=name)
+            except IdasError as error:
+                failure = error
+        return Shown(InstanceFailed(sop_instance_uid=self.uid(name), reason=failure or LocalError()), name=name)
 
 
-def _is_asked_for(shown: Instance | InstanceFailed, asked: Selection) -> bool:
+def _is_asked_for(shown: RetrieveEvent, asked: Selection) -> bool:
+    if isinstance(shown, Total):
+        return True
     if isinstance(shown, InstanceFailed):
         return not asked.sop_instance_uids or shown.sop_instance_uid in asked.sop_instance_uids
     return asked.includes(series_uid=shown.series_uid, sop_instance_uid=shown.sop_instance_uid)

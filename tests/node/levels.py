@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from idas_p2p.dicom.levels.engine import Parts
 from idas_p2p.node.levelling import Levelling
 from idas_p2p.store.pseudonyms import Pseudonym
 from idas_p2p.wire.instance import Instance
@@ -29,7 +30,7 @@ class Remembered(dict[tuple[str, str], str]):
         return self.get((kind, shown))
 
 
-async def at_once(apply: Callable[[Instance], Instance], instance: Instance) -> Instance:
+async def at_once(apply: Callable[[Instance], Parts], instance: Instance) -> Parts:
     return apply(instance)
 
 

@@ -3,9 +3,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from idas_p2p.access.levels import DEIDENTIFIED
 from idas_p2p.access.subjects import Requester
-from idas_p2p.node.levelled_source import MAX_KEPT, LevelledSource
+from idas_p2p.dicom.levels.engine import Engine
+from idas_p2p.node.levelled_source import LevelledSource
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
 from tests.node.levels import levelling_in_memory
@@ -70,18 +73,18 @@ async def test_what_is_listed_is_sent_again_in_the_same_bytes_under_the_same_nam
     assert source.let_go == list(STORED)
 
 
-async def test_small_instances_are_kept_until_they_are_taken_and_large_ones_asked_for_again() -> None:
-    source = Source()
-    at_level, selection = levelled(source)
+async def test_what_was_worked_out_once_is_kept_until_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked, parts = list[str](), Engine.parts
+    monkeypatch.setattr(Engine, "parts", lambda self, one: worked.append(one.sop_instance_uid) or parts(self, one))
+    at_level, selection = levelled(Source())
     async with at_level.open_listed(BERG, selection) as lease:
         listed = list(data_of([event async for event in lease.events()]))
-        for uid in listed:
-            await lease.instance(uid)
-        assert source.asked == []
+        assert worked == list(STORED)
+        await lease.instance(listed[0])
+        assert worked == list(STORED)
         lease.taken(listed[0])
         await lease.instance(listed[0])
-        assert source.asked == ["1.2.3.4.1"]
-    assert MAX_KEPT > 900_000
+        assert worked == [*STORED, "1.2.3.4.1"]
 
 
 async def test_a_whole_study_comes_as_the_level_shows_it() -> None:

@@ -180,7 +180,7 @@ async def levelled(level: Level, *events: RetrieveEvent, **asked: tuple[str, ...
 
     view = levelling_in_memory().view(level)
     selection = Selection(study_uid=view.uid(STUDY), **asked)
-    return [event async for event, _ in view.events(given(), selection)]  # type: ignore[arg-type]
+    return [shown.event async for shown in view.events(given(), selection)]  # type: ignore[arg-type]
 
 
 async def test_an_image_that_may_not_be_shown_fails_under_the_name_it_goes_by() -> None:
@@ -196,7 +196,7 @@ async def test_an_image_that_breaks_the_engine_is_not_shown_as_it_is(monkeypatch
     def fail(_self: object, _instance: Instance) -> Instance:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("idas_p2p.dicom.levels.engine.Engine.apply", fail)
+    monkeypatch.setattr("idas_p2p.dicom.levels.engine.Engine.parts", fail)
     (failed,) = await levelled(DEIDENTIFIED, make_instance(1))
     assert isinstance(failed, InstanceFailed)
     assert isinstance(failed.reason, LocalError)

@@ -8,7 +8,7 @@ Source: docs/spec/access.md section 4; PS3.15 section E.1.1.
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
@@ -26,12 +26,39 @@ from idas_p2p.dicom.levels.spliced import Spliced
 from idas_p2p.dicom.levels.subject import Head, subject_of
 from idas_p2p.dicom.levels.tree import ITEM, SEQUENCE_END, UNDEFINED, Element, Encoding, Tree, Truncated
 from idas_p2p.errors import MalformedInstance
+from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.wire.instance import Instance
 
 FIRST_READ: Final = 262_144  # bytes of a large instance, enough for nearly every head; ours
 READ_WHOLE: Final = 4_194_304  # bytes up to which an instance is read at once; ours
 MAX_HEAD: Final = 268_435_456  # bytes before the pixels; ours
 _FRAME_NUMBERS: Final = (0x00280010, 0x00280011, 0x00280002, 0x00280100, 0x00280006)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Parts:
+    """What an instance becomes: new bytes around a range of its own; never prints itself."""
+
+    head: bytes
+    start: int = 0  # of the range
+    length: int = 0
+    tail: bytes = b""
+    is_whole: bool = False  # whether the head is all: the instance was deflated, or its pixels were cleaned
+
+    def __repr__(self) -> str:
+        return f"Parts({len(self.head)} + {self.length} + {len(self.tail)} bytes)"
+
+    def around(self, blob: Blob) -> Blob:
+        """The data set made of them; a small one in memory."""
+        if self.is_whole:
+            return MemoryBlob(self.head)
+        if blob.size > CHUNK_SIZE:
+            return Spliced(self.head, blob, self.start, self.length, self.tail)
+        if isinstance(blob, MemoryBlob):
+            pixels: bytes | memoryview = memoryview(blob.data)[self.start : self.start + self.length]
+        else:
+            pixels = blob.read(self.start, self.length)
+        return MemoryBlob(b"".join((self.head, pixels, self.tail)))
 
 
 class Engine:
@@ -50,7 +77,23 @@ class Engine:
         return self._pseudonyms.uid(original.encode()).decode() if self._plan.maps_uids else original
 
     def apply(self, instance: Instance) -> Instance:
-        """The instance as the level shows it.
+        """The instance as the level shows it; errors as for `parts`."""
+        if instance.data.size <= CHUNK_SIZE:
+            instance = replace(instance, data=MemoryBlob(instance.data.read()))
+        return self.joined(instance, self.parts(instance))
+
+    def joined(self, instance: Instance, parts: Parts) -> Instance:
+        """The instance made of parts that were worked out for it before."""
+        return replace(
+            instance,
+            study_uid=self.uid(instance.study_uid),
+            series_uid=self.uid(instance.series_uid),
+            sop_instance_uid=self.uid(instance.sop_instance_uid),
+            data=parts.around(instance.data),
+        )
+
+    def parts(self, instance: Instance) -> Parts:
+        """What the instance becomes.
 
         Raises:
             AccessDenied: text may be burned into its pixels.
@@ -58,55 +101,54 @@ class Engine:
             CannotConvert: it is deflated and too large.
             OSError: it cannot be read from the disk.
         """
-        data, is_deflated = instance.data, instance.transfer_syntax_uid == DeflatedExplicitVRLittleEndian
-        if is_deflated:
-            data = MemoryBlob(inflated(data.read()))
-        levelled = self._apply(data, instance.transfer_syntax_uid, instance.sop_class_uid)
-        if is_deflated:
-            levelled = MemoryBlob(deflated(levelled.read()))
-        return replace(
-            instance,
-            study_uid=self.uid(instance.study_uid),
-            series_uid=self.uid(instance.series_uid),
-            sop_instance_uid=self.uid(instance.sop_instance_uid),
-            data=levelled,
-        )
+        syntax, sop_class_uid = instance.transfer_syntax_uid, instance.sop_class_uid
+        if syntax != DeflatedExplicitVRLittleEndian:
+            return self._parts(instance.data, syntax, sop_class_uid)
+        blob = MemoryBlob(inflated(instance.data.read()))
+        data = self._parts(blob, syntax, sop_class_uid).around(blob).read()
+        return Parts(deflated(data), is_whole=True)
 
-    def _apply(self, blob: Blob, transfer_syntax_uid: str, sop_class_uid: str) -> Blob:
+    def _parts(self, blob: Blob, transfer_syntax_uid: str, sop_class_uid: str) -> Parts:
         encoding = Encoding(
             implicit=transfer_syntax_uid == ImplicitVRLittleEndian,
             big_endian=transfer_syntax_uid == ExplicitVRBigEndian,
         )
         data, tree, elements = _read_head(blob, encoding)
-        head = Head(data, elements, encoding)
+        head, pixels = Head(data, elements, encoding), tree.pixels
         subject = subject_of(head, self._plan.of(sop_class_uid), self._pseudonyms)
-        pixels = tree.pixels
-        is_cleaned, cleaned = False, b""
-        if self._plan.is_deidentified:
-            rows, columns, *_ = numbers = [head.number(tag) for tag in _FRAME_NUMBERS]
-            boxes = boxes_to_blank(
-                self._plan.level,
-                head.text,
-                rows=rows if pixels else 0,
-                columns=columns,
-                has_hidden_overlay=head.has_hidden_overlay(),
-            )
-            if boxes and pixels is not None:
-                is_cleaned, frame = True, Frame(rows, columns, numbers[2] or 1, numbers[3], numbers[4] == 1)
-                length = 0 if tree.pixels_length == UNDEFINED else tree.pixels_length
-                cleaned = blank(blob.read(pixels.value, length), frame, boxes, transfer_syntax_uid)
-        added = marks(self._plan.level, head, was_cleaned=is_cleaned) if self._plan.is_deidentified else []
+        is_deidentified = self._plan.is_deidentified
+        cleaned = self._cleaned(blob, head, tree, transfer_syntax_uid) if is_deidentified else b""
+        added = marks(self._plan.level, head, was_cleaned=bool(cleaned)) if is_deidentified else []
         new_head = self._rebuilt(head, added, subject, sop_class_uid)
         if pixels is None:
-            return MemoryBlob(new_head)
+            return Parts(new_head)
         new_head += data[pixels.start : pixels.value]
         end = _behind_pixels(blob, data, pixels, tree.pixels_length)
         tail = self._tail(blob, end, encoding, subject, sop_class_uid)
-        if is_cleaned:
-            return MemoryBlob(new_head + cleaned + tail)
-        if blob.size <= READ_WHOLE:
-            return MemoryBlob(b"".join((new_head, memoryview(data)[pixels.value : end], tail)))
-        return Spliced(new_head, blob, pixels.value, end - pixels.value, tail)
+        if cleaned:
+            return Parts(new_head + cleaned + tail, is_whole=True)
+        return Parts(new_head, pixels.value, end - pixels.value, tail)
+
+    def _cleaned(self, blob: Blob, head: Head, tree: Tree, transfer_syntax_uid: str) -> bytes:
+        """Pixels with boxes blanked; nothing when they may stay as they are.
+
+        Raises:
+            AccessDenied: they may neither stay nor be blanked.
+        """
+        pixels = tree.pixels
+        rows, columns, samples, bits_allocated, planar = (head.number(tag) for tag in _FRAME_NUMBERS)
+        boxes = boxes_to_blank(
+            self._plan.level,
+            head.text,
+            rows=rows if pixels else 0,
+            columns=columns,
+            has_hidden_overlay=head.has_hidden_overlay(),
+        )
+        if not boxes or pixels is None:
+            return b""
+        length = 0 if tree.pixels_length == UNDEFINED else tree.pixels_length
+        frame = Frame(rows, columns, samples or 1, bits_allocated, planar == 1)
+        return blank(blob.read(pixels.value, length), frame, boxes, transfer_syntax_uid)
 
     def _rebuilt(self, head: Head, added: list[tuple[int, bytes]], subject: Subject, sop_class_uid: str) -> bytes:
         """Every element before the pixels as the level shows it, with some more in their places."""

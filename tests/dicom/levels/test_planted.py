@@ -30,7 +30,7 @@ SHARED = replace(
     burned_in=BurnedIn.ALLOW,
 )
 FILES = (
-    "CT_small.dcm", "MR_small.dcm", "MR_small_bigendian.dcm", "rtplan.dcm", "rtdose.dcm", 
+    "CT_small.dcm", "MR_small.dcm", "MR_small_bigendian.dcm", "rtplan.dcm", "rtdose.dcm",
     "liver_1frame.dcm", "reportsi.dcm", "test-SR.dcm", "image_dfl.dcm", "waveform_ecg.dcm", "SC_rgb.dcm",
     "JPEG2000.dcm", "MR_small_RLE.dcm", "emri_small_jpeg_ls_lossless.dcm", "693_J2KI.dcm", "examples_overlay.dcm",
     "ExplVR_BigEnd.dcm", "eCT_Supplemental.dcm", "color3d_jpeg_baseline.dcm",
