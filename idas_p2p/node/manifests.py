@@ -30,6 +30,7 @@ from idas_p2p.wire.federation import MAX_ADMINS, Manifest
 from idas_p2p.wire.ids import NodeId
 
 LOOK_INTERVAL: Final = 20.0  # seconds between looks at the headers; ours: a removal acts within a minute
+ALONE_INTERVAL: Final = 2.0  # seconds the same while the directory knows nobody, as at the start; ours
 PUBLISH_INTERVAL: Final = 3_600.0  # seconds between publications of the same header by its admin; ours
 CALL_TIMEOUT: Final = 15.0  # seconds to bring one member a manifest, or to get one from it; ours
 MAX_CALLS: Final = 32  # members called at once; ours
@@ -151,7 +152,7 @@ class Manifests:
             await self._look()
         if self._federation.is_admin:
             await self._publish()
-        return LOOK_INTERVAL
+        return LOOK_INTERVAL if self._directory.contacts() else ALONE_INTERVAL
 
     async def _announce(self, nodes: list[NodeId]) -> None:
         places = asyncio.Semaphore(MAX_CALLS)
