@@ -111,8 +111,15 @@ def channel_vector(purpose: Purpose, number: int) -> dict[str, Any]:
         "dialer_sends_with": one.noise_protocol.cipher_state_encrypt.k.hex(),
         "dialled_sends_with": other.noise_protocol.cipher_state_encrypt.k.hex(),
         "transcript": bytes(one.get_handshake_hash()).hex(),
+        "channel_name": channel_name(bytes(one.get_handshake_hash())).hex(),
         "outcome": "success",
     }
+
+
+def channel_name(transcript: bytes) -> bytes:
+    """What both ends call the channel that a handshake opens; docs/spec/transport.md section 11."""
+    empty_list = b"\x90"
+    return hashlib.blake2b(empty_list, digest_size=32, key=transcript, person=b"idas channel").digest()
 
 
 def spoiled(good: dict[str, Any], message: int, position: int) -> dict[str, Any]:

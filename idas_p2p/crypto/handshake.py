@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from idas_p2p.crypto.kdf import mac_equal
+from idas_p2p.crypto.kdf import derive, mac_equal
 from idas_p2p.crypto.keys import SigningKey, x25519_public
 from idas_p2p.crypto.noise import KEY_SIZE, HandshakeState, Psk
 from idas_p2p.errors import BadSignature, HandshakeFailed, WireError
@@ -51,6 +51,11 @@ class Session:
     send_key: bytes = field(repr=False)  # 32 bytes
     receive_key: bytes = field(repr=False)  # 32 bytes
     transcript: bytes  # 64 bytes; the same on both sides, and in no other handshake
+
+    @property
+    def name(self) -> bytes:
+        """What only the two ends can call the channel this opens: 32 bytes; docs/spec/transport.md section 11."""
+        return derive(self.transcript, "idas channel")
 
 
 def noise_towards(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from idas_p2p.crypto.handshake import Initiator, Refusal, Responder, Session
-from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Mark, Opener, Sealer
 from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, HandshakeFailed
 from idas_p2p.limits import MAX_MESSAGE_SIZE
@@ -78,8 +77,8 @@ class SecureChannel:
 
     @property
     def name(self) -> bytes:
-        """What only the two ends can call this channel: 32 bytes; docs/spec/transport.md section 11."""
-        return derive(self._session.transcript, "idas channel")
+        """What only the two ends can call this channel; see Session."""
+        return self._session.name
 
     @property
     def is_closed(self) -> bool:

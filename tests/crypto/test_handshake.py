@@ -72,6 +72,7 @@ def test_our_messages_and_keys_are_those_of_the_vectors(vector: dict[str, Any]) 
     assert session.send_key.hex() == vector["dialer_sends_with"]
     assert session.receive_key.hex() == vector["dialled_sends_with"]
     assert session.transcript.hex() == vector["transcript"]
+    assert session.name.hex() == vector["channel_name"]
     assert responder.read_introduction(introduction).peer == alice.node_id
 
 

@@ -26,7 +26,7 @@ from tests.node.test_relays import walled_pair
 from tests.transport.pairs import dial_bob, movable_pair
 from tests.transport.test_moving import relayed
 
-SLOW = RelaySettings(enabled=True, rate=replace(RelaySettings().rate, total=1e6))  # bytes a second
+SLOW = RelaySettings(enabled=True, rate=replace(RelaySettings().rate, total=2e6))  # bytes a second
 
 
 @pytest.fixture(autouse=True)
