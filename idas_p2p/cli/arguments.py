@@ -6,6 +6,7 @@ Belongs here: the form of one argument. Not here: whether the thing it names exi
 
 from __future__ import annotations
 
+import datetime
 import re
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -96,6 +97,23 @@ def duration(text: str) -> float:
     if not 0 < seconds <= MAX_DURATION:
         raise ArgumentTypeError("a duration is a number above 0 and s, m, h or d, such as 60s or 7d")
     return seconds
+
+
+def moment(text: str, *, now: float) -> float:
+    """Unix seconds of a date, a date and time (local time where it names no zone), or a duration before now."""
+    try:
+        return datetime.datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        return now - duration(text)
+
+
+def moment_text(text: str) -> str:
+    """A text that `moment` reads, kept as it was written."""
+    try:
+        moment(text, now=0.0)
+    except ArgumentTypeError:
+        raise ArgumentTypeError("a time is 2026-11-01, 2026-11-01T14:30, or 7d for seven days ago") from None
+    return text
 
 
 def count(text: str) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from idas_p2p import __version__
 from idas_p2p.cli import (
     archives,
+    audit,
     federation,
     grants,
     groups,
@@ -46,6 +47,7 @@ _GROUPS = (
     federation,
     retrieval,
     views,
+    audit,
 )
 _EXAMPLE = """example:
   idas init /srv/idas --institution 'City Hospital' --aet IDAS --dicom 0.0.0.0:104 --network 0.0.0.0:7400

@@ -12,11 +12,13 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
+from idas_p2p.access.audit.events import log_used
 from idas_p2p.dicom.deliver import deliver
 from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.retrieve import DeliveryReport
 from idas_p2p.errors import NoSuchThing, PeerUnreachable
 from idas_p2p.node import views
+from idas_p2p.node.audited_users import operator
 from idas_p2p.node.control import Command, Progress
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.export import export
@@ -60,12 +62,18 @@ def commands(node: Node) -> dict[str, Command]:
         "find": with_node(_find),
         "get": lambda arguments, progress: _get(node, arguments, progress),
         "reload": with_node(_reload),
+        "audit_used": with_node(_audit_used),
         "archive_echo": with_node(_archive_echo),
     }
 
 
 async def _reload(node: Node, arguments: Arguments) -> Arguments:
     node.configure()
+    return {}
+
+
+async def _audit_used(node: Node, arguments: Arguments) -> Arguments:
+    node.audit.note(log_used(str(arguments["user"]), str(arguments["text"])))
     return {}
 
 
@@ -83,7 +91,7 @@ async def _find(node: Node, arguments: Arguments) -> Arguments:
     studies: dict[str, Study] = {}
     await node.embedded.update_catalog()
     try:
-        async with aclosing(node.finder.find(search)) as found:
+        async with aclosing(node.users.find(operator(search.user), search)) as found:
             async for one in found:
                 studies.setdefault(one.study.study_uid, one.study)
     except PeerUnreachable:
@@ -107,7 +115,7 @@ async def _get(node: Node, arguments: Arguments, progress: Progress) -> Argument
     reporter = _Reporter(node, study_uid, user, progress)
     await node.embedded.update_catalog()
     priority = Priority[str(arguments.get("priority") or Priority.MEDIUM.name).upper()]
-    events = node.retriever.retrieve(user, [Selection(study_uid=study_uid)], priority=priority)
+    events = node.users.retrieve(operator(user), [Selection(study_uid=study_uid)], priority=priority)
     watching = TaskOwner(limit=1)
     watching.start("progress", reporter.watch())
     try:

@@ -21,6 +21,8 @@ from idas_p2p.exchange.codec.workshop import Workshop
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
 from idas_p2p.node.accepted import Accepted
+from idas_p2p.node.audit import Audit
+from idas_p2p.node.audited_users import AuditedUsers
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.contacts import Contacts
 from idas_p2p.node.embedded import EmbeddedStore
@@ -145,6 +147,15 @@ class Node:
             clock=clock,
         )
         self.rules = RuleBook(config.folder, self.database, run=self.bridge.run)
+        self.audit = Audit(
+            config,
+            self.identity,
+            self.settings,
+            self.rules,
+            name_of=self.federation.institution,
+            run=self.bridge.run,
+            clock=clock,
+        )
         self.sharing = Sharing(
             self.identity,
             config.institution,
@@ -204,6 +215,14 @@ class Node:
             clock=clock,
             coders=self.workshop,
         )
+        self.users = AuditedUsers(
+            self.finder,
+            self.retriever,
+            self.transfers,
+            self.audit,
+            institution=config.institution,
+            name_of=self.federation.institution,
+        )
         server = ChannelServer(
             self.identity,
             self.federation,
@@ -214,6 +233,8 @@ class Node:
             self.workshop,
             clock=clock,
             meets=self.whereabouts.meets,
+            audit=self.audit,
+            witness=self.audit.witness,
         )
         self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
         self.listener = Listener(
@@ -261,8 +282,10 @@ class Node:
             ("embedded", self.embedded.turn),
             ("sweep", self.sweeper.turn),
             *self.whereabouts.turns(),
+            *self.audit.turns(self.links.open_now),
         ):
             self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
+        self.audit.started()
 
     def configure(self) -> None:
         """Take the archives and rules now in the database.
@@ -278,6 +301,7 @@ class Node:
         """Finish what is in flight, up to STOP_GRACE, and stop everything, also what a failure left half started."""
         async with AsyncExitStack() as stack:  # the last one first, each whatever happened before
             stack.callback(self.database.close)
+            stack.callback(self.audit.close)
             stack.push_async_callback(self.bridge.close)
             stack.push_async_callback(self.workshop.close)
             stack.push_async_callback(self.channels.stop)

@@ -117,7 +117,7 @@ def _participants(event: Event, source: AuditSource) -> list[_Participant]:
     if kind in (Kind.APPLICATION, Kind.LOG_USED, Kind.ALERT):
         role = codes.APPLICATION if kind is Kind.APPLICATION else None
         performers = user or ([_peer(event, None)] if event.node and kind is Kind.ALERT else [])
-        return [_self(source, role, is_requestor=not performers), *performers]
+        return [_self(source, role, is_requestor=not user), *performers]
     theirs, ours = _ends(event, source)
     return [theirs, ours, *user]
 
