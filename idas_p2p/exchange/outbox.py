@@ -41,6 +41,7 @@ class _Entry:
     digest: bytes = b""
     waiting: int = 0  # bytes that wait for the line alone
     coded: asyncio.Future[Coded] | None = None
+    is_sent: bool = False
 
     async def ready(self) -> Any:
         """The message, when it is there."""
@@ -142,6 +143,7 @@ class Outbox:
         """How hard to try with a piece of pixels; heads and tails are always worth a light try."""
         if piece.ways is None:
             return Effort.LIGHT
+        self._watch_line()
         size, rate, ratios = len(piece.data), self._line.rate, piece.ways.ratios
         light, heavy = self._coders.light, self._coders.heavy
         lanes = {Effort.LIGHT: light, Effort.DENSE: replace(heavy, delay=0.0)}
@@ -166,8 +168,8 @@ class Outbox:
             entry.coded.add_done_callback(lambda coded: self._shrink(entry, coded))
 
     def _shrink(self, entry: _Entry, coded: asyncio.Future[Coded]) -> None:
-        """A piece became smaller; or it did not, and the sending task will see why."""
-        if coded.cancelled() or coded.exception() is not None:
+        """A piece became smaller; or it did not, and the sending task will see why, or has sent it already."""
+        if entry.is_sent or coded.cancelled() or coded.exception() is not None:
             return
         size = len(coded.result().data)
         self._size += MESSAGE_COST + size - entry.size
@@ -206,17 +208,20 @@ class Outbox:
         message = await entry.ready()
         begun = self._clock.monotonic()
         await self._send(message)
-        self._measure(entry.size, begun=begun, now=self._clock.monotonic())
+        if not self._watch_line():
+            self._line.sent(entry.size, begun=begun, now=self._clock.monotonic())
+        entry.is_sent = True
         self._entries.popleft()
         self._size -= entry.size
         self._ready -= entry.waiting
         self._changed.set()
 
-    def _measure(self, size: int, *, begun: float, now: float) -> None:
-        """Learn what the line is like, when it is time."""
+    def _watch_line(self) -> bool:
+        """Learn what the line is like, when it is time; False where the kernel does not tell."""
+        now = self._clock.monotonic()
         if not self._line.is_due(now=now):
-            return
-        if (line := self._look()) is None:
-            self._line.sent(size, begun=begun, now=now)
-        else:
+            return True
+        line = self._look()
+        if line is not None:
             self._line.look(line, now=now)
+        return line is not None

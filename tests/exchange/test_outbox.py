@@ -134,6 +134,23 @@ async def test_no_more_is_on_its_way_than_the_window_and_one_piece() -> None:
     assert decoded(sent.chunks) == data
 
 
+async def test_pieces_that_are_done_and_sent_at_the_same_moment_are_counted_once() -> None:
+    sent, coders = Sent(), Later()
+    data = b"h" * 100 + bytes(20 * CHUNK_SIZE)
+    async with outbox(sent, coders) as box, asyncio.TaskGroup() as group:
+        sent.open.clear()
+        await box.put(FetchStart(total=1))
+        await put(box, b"h" * 100 + bytes(6 * CHUNK_SIZE), None)
+        await turns()
+        sent.open.set()
+        coders.finish()
+        await box.settle()
+        task = group.create_task(put(box, data, None))
+        await turns(200)
+        assert sum(job.size for job, _ in coders.begun) <= WINDOW + CHUNK_SIZE
+        task.cancel()
+
+
 async def test_near_by_everything_goes_as_it_is() -> None:
     sent = Sent()
     async with outbox(sent, is_near=lambda: True) as box:

@@ -30,6 +30,7 @@ SHORTEST_LOOK: Final = 0.025  # seconds between two looks at the line; ours, a r
 LATELY: Final = 10  # looks of which the fastest counts, as BBR's round trips do
 GROWN: Final = 1.25  # times faster than before: a connection that still grows has not shown its line yet; as BBR
 STEADY: Final = 3  # looks without such growth after which it has; as BBR
+DENSER: Final = 1.2  # times denser dense coding is thought to be than light, until it was tried; docs/performance.md
 WORTH: Final = 0.2  # share of the line that dense coders must fill to be worth their start and their cores; ours
 HELD: Final = 0.1  # share of the time between two looks in which the other end had no room: it was the narrow place
 
@@ -133,6 +134,8 @@ class SeriesWays:
             return
         ratio = size / max(1, len(coded.data))
         self.ratios[effort] += (ratio - self.ratios[effort]) / 4
+        if Effort.DENSE not in self._density:
+            self.ratios[Effort.DENSE] = DENSER * self.ratios[Effort.LIGHT]
         if coded.way is not None:
             density = self._density.setdefault(effort, {})
             density[coded.way] = density.get(coded.way, ratio) + (ratio - density.get(coded.way, ratio)) / 4

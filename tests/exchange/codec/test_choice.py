@@ -145,6 +145,13 @@ def test_the_density_of_a_series_is_learned() -> None:
     assert series.ratios[Effort.DENSE] == pytest.approx(10, rel=0.02)
 
 
+def test_dense_coding_that_was_never_tried_is_thought_denser_than_light_has_proved_to_be() -> None:
+    series = SeriesWays()
+    for _ in range(20):
+        series.learn(Effort.LIGHT, 600, coded(Way.UP))
+    assert series.ratios[Effort.DENSE] > 1.1 * series.ratios[Effort.LIGHT] > 6
+
+
 def test_a_line_that_keeps_the_sender_waiting_is_measured() -> None:
     line, now = Line(), 0.0
     for _ in range(40):
