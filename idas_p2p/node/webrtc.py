@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from idas_p2p.transport.data_channel import DataChannel
 
 PATH: Final = "webrtc"
+LIBRARY: Final = "idas_p2p.transport.data_channel"  # loaded when a pair needs it first: a third of a second, 33 MB
 HEAD_START: Final = 0.5  # seconds until a relay is tried beside it; ours: it takes nine round trips, a relay five
 TIMEOUT: Final = 3.0  # seconds from the request; protocol: both sides give up then
 AFTER_FAILURE: Final = 120.0  # seconds a pair for which it failed is left alone; ours, as for tcp-open
-MAX_AT_ONCE: Final = 64  # connections of this kind, those that come about included; ours: about 2 MB each
-MAX_OPENING_PER_PEER: Final = 4  # answered and not yet open, with one node; ours, as for tcp-open
+MAX_AT_ONCE: Final = 64  # connections of this kind; ours: 0.3 MB each when idle, up to 5 MB when busy
+MAX_PER_PEER: Final = 8  # of them that one node asked for; ours: a transfer opens up to four, and may move them
 MAX_SERVERS: Final = 4  # STUN servers; ours
 RESOLVE_TIMEOUT: Final = 0.5  # seconds for their names; ours
 
@@ -71,7 +72,7 @@ class WebRtc:
     ) -> None:
         self._hosts, self._servers, self._take, self._clock = hosts, servers, take, clock
         self._tasks = TaskOwner(limit=MAX_AT_ONCE)
-        self._opening: Counter[NodeId] = Counter()
+        self._answered: Counter[NodeId] = Counter()  # that have not ended
         self._failed_at: dict[NodeId, float] = {}  # monotonic seconds
 
     async def stop(self) -> None:
@@ -85,34 +86,34 @@ class WebRtc:
             Busy: not now.
             PeerUnreachable: no UDP here.
         """
-        if self._opening[peer] >= MAX_OPENING_PER_PEER:
+        if self._answered[peer] >= MAX_PER_PEER:
             raise Busy("too many connections by UDP")
-        self._opening[peer] += 1
+        self._answered[peer] += 1
         try:
-            channel = await self._begin(controlling=False)
-            try:
-                ours = await channel.terms()
-                opening = self._tasks.start("webrtc_answer", self._answered(peer, channel, allowed(terms)))
-            except BaseException:
-                channel.give_up()
-                raise
+            channel, life = await self._begin(controlling=False)
         except BaseException:
-            self._opening -= Counter([peer])
+            self._ended(peer)
             raise
-        opening.add_done_callback(lambda _: self._opened(peer))
+        life.add_done_callback(lambda _: self._ended(peer))
+        try:
+            ours = await channel.terms()
+            self._tasks.start("webrtc_answer", self._serve(channel, allowed(terms)))
+        except BaseException:
+            channel.give_up()
+            raise
         return ours
 
-    def _opened(self, peer: NodeId) -> None:
-        self._opening -= Counter([peer])
+    def _ended(self, peer: NodeId) -> None:
+        self._answered -= Counter([peer])
 
-    async def _answered(self, peer: NodeId, channel: DataChannel, terms: IceTerms) -> None:
+    async def _serve(self, channel: DataChannel, terms: IceTerms) -> None:
         try:
             async with asyncio.timeout(TIMEOUT):
                 connection = await channel.open(terms)
         except BaseException as error:
             channel.give_up()
             if isinstance(error, TimeoutError):
-                return
+                raise PeerUnreachable(f"nothing came about within {TIMEOUT:g} seconds") from None
             raise
         self._take(connection, PATH)
 
@@ -139,7 +140,7 @@ class WebRtc:
         return Rung(path=PATH, reach=reach, head_start=HEAD_START, timeout=TIMEOUT)
 
     async def _reach(self, link: ControlLink, prove: Prove) -> Reached:
-        channel = await self._begin(controlling=True)
+        channel, _ = await self._begin(controlling=True)
         try:
             theirs = await link.meet_by_udp(await channel.terms())
             return await prove(await channel.open(allowed(theirs)))
@@ -147,17 +148,14 @@ class WebRtc:
             channel.give_up()
             raise
 
-    async def _begin(self, *, controlling: bool) -> DataChannel:
-        """A channel that is closed when it has ended, whatever becomes of who asked for it; Busy: not now."""
-        library = await asyncio.to_thread(
-            importlib.import_module, "idas_p2p.transport.data_channel"
-        )  # a third of a second
+    async def _begin(self, *, controlling: bool) -> tuple[DataChannel, asyncio.Task[None]]:
+        """A channel and its life, which closes it whatever becomes of who asked for it; Busy: not now."""
+        library = await asyncio.to_thread(importlib.import_module, LIBRARY)
         hosts = self._hosts()
         channel: DataChannel = library.DataChannel(
             controlling=controlling, hosts=hosts.usable, told=hosts.told, servers=await self._stun_servers()
         )
-        self._tasks.start("webrtc", channel.live())
-        return channel
+        return channel, self._tasks.start("webrtc", channel.live())
 
     async def _stun_servers(self) -> list[Address]:
         """Those whose names are found soon; without any the addresses of this machine are all there is."""

@@ -83,6 +83,9 @@ class IceAgent(Connection):  # type: ignore[misc]  # aioice is not looked into
         Raises:
             PeerUnreachable: none leads there.
         """
+        ours = {":" in protocol.local_candidate.host for protocol in self._protocols}
+        if candidates and ours.isdisjoint(":" in one.address.host for one in candidates):
+            raise PeerUnreachable("one node has only IPv4, the other only IPv6")
         self.remote_username, self.remote_password = user, password
         for place, one in enumerate(candidates):
             await self.add_remote_candidate(_candidate(_KINDS[one.kind], one.address, place))

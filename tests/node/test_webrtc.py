@@ -16,7 +16,7 @@ from idas_p2p.crypto.handshake import Initiator
 from idas_p2p.errors import Busy, PeerUnreachable
 from idas_p2p.exchange.control import ControlLink
 from idas_p2p.node import meetings
-from idas_p2p.node.webrtc import AFTER_FAILURE, MAX_OPENING_PER_PEER, PATH, Hosts, WebRtc, allowed
+from idas_p2p.node.webrtc import AFTER_FAILURE, MAX_PER_PEER, PATH, Hosts, WebRtc, allowed
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.rungs import Reached
 from idas_p2p.wire.address import Address, Contact
@@ -64,7 +64,7 @@ async def webrtc(*, hosts: Hosts = HERE, taken: Taken | None = None) -> AsyncIte
         async with asyncio.timeout(10):
             await made.stop()
         assert len(made._tasks) == 0
-        assert not +made._opening
+        assert not +made._answered
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ async def test_a_node_that_was_dialled_directly_is_asked_nothing() -> None:
 
 async def test_one_peer_opens_a_few_at_once_and_takes_no_place_from_another() -> None:
     async with webrtc() as (here, _):
-        for _number in range(MAX_OPENING_PER_PEER):
+        for _number in range(MAX_PER_PEER):
             await here.answer(BERG, NOBODY)
         with pytest.raises(Busy):
             await here.answer(BERG, NOBODY)

@@ -92,6 +92,13 @@ async def test_where_nobody_answers_it_is_the_deadline_that_ends_it() -> None:
                 await agent.reach("user", "p" * 22, [IceCandidate(OF_HOST, ELSEWHERE)])
 
 
+async def test_nodes_of_two_ip_families_are_told_so_at_once() -> None:
+    async with agents(1) as (agent,):
+        await agent.gather()
+        with pytest.raises(PeerUnreachable, match="only IPv6"):
+            await agent.reach("user", "p" * 22, [IceCandidate(OF_HOST, Address("2001:db8::1", 7_000))])
+
+
 async def test_without_any_candidate_it_fails_by_name() -> None:
     async with agents(1) as (agent,):
         await agent.gather()
