@@ -10,11 +10,10 @@ from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.server import DicomServer
+from idas_p2p.node.audited_users import AuditedUsers
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.embedded import EmbeddedStore
-from idas_p2p.node.find import Finder
-from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.services import NodeServices
 from idas_p2p.node.sign_in_commands import SignInDesk
 from idas_p2p.store.database import Database
@@ -29,7 +28,7 @@ class Lan:
         config: titles and addresses.
         database: accounts, workstations, sessions.
         bridge: runs what blocks.
-        finder, retriever, embedded, inbound: do the work.
+        users, embedded, inbound: do the work.
         clock: the time.
         note: writes down who signed in.
     """
@@ -40,8 +39,7 @@ class Lan:
         database: Database,
         bridge: Bridge,
         *,
-        finder: Finder,
-        retriever: Retriever,
+        users: AuditedUsers,
         embedded: EmbeddedStore,
         inbound: Inbound,
         clock: Clock,
@@ -55,8 +53,7 @@ class Lan:
             self.callers,
             settings,
             bridge,
-            finder=finder,
-            retriever=retriever,
+            users=users,
             embedded=embedded,
             inbound=inbound,
             clock=clock,

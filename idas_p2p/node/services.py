@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from idas_p2p.access.audit.events import Device, Note, ignore, signed_in
+from idas_p2p.access.audit.events import Actor, Device, Note, ignore, signed_in
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.services import Caller
-from idas_p2p.errors import AccessDenied, IdasError, SignInRefused
+from idas_p2p.errors import AccessDenied, IdasError, SignInRefused, UnknownCaller
+from idas_p2p.node.audited_users import AuditedUsers, user_at
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
-from idas_p2p.node.find import Finder, Search
+from idas_p2p.node.find import Search
 from idas_p2p.node.permits import RECHECK_INTERVAL
-from idas_p2p.node.retrieve import Retriever
+from idas_p2p.node.refusals import Refusals
 from idas_p2p.store.settings import Settings
 from idas_p2p.wire.audit import By
 from idas_p2p.wire.fetching import Priority
@@ -37,9 +38,10 @@ class NodeServices:
         callers: recognises devices.
         settings: workstations as destinations.
         bridge: runs what blocks.
-        finder, retriever, embedded, inbound: do the work.
+        users: finds and retrieves for users, recorded.
+        embedded, inbound: take what is stored.
         clock: the time.
-        note: writes down who signed in.
+        note: writes down who signed in, and who was turned away.
     """
 
     def __init__(
@@ -49,22 +51,24 @@ class NodeServices:
         settings: Settings,
         bridge: Bridge,
         *,
-        finder: Finder,
-        retriever: Retriever,
+        users: AuditedUsers,
         embedded: EmbeddedStore,
         inbound: Inbound,
         clock: Clock,
         note: Note = ignore,
     ) -> None:
-        self._clock, self._note = clock, note
+        self._clock, self._note, self._refusals = clock, note, Refusals(note, clock)
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
-        self._finder, self._retriever, self._embedded, self._inbound = finder, retriever, embedded, inbound
+        self._users, self._embedded, self._inbound = users, embedded, inbound
 
     async def admit(self, caller: Caller) -> None:
         """Let in configured devices only; UnknownCaller for others, SignInRefused for a wrong password."""
         device = Device(aet=caller.aet, address=caller.address)
         try:
             identity = await self._bridge.run(self._callers.check, caller)
+        except UnknownCaller as error:
+            self._refusals.add(device, error.code)
+            raise
         except SignInRefused as refused:
             self._note(signed_in(caller.user_name or "", device=device, by=By.PASSWORD, reason=refused.code))
             raise
@@ -73,9 +77,9 @@ class NodeServices:
 
     async def find(self, caller: Caller, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield each study of the federation once."""
-        search = Search(user=await self._user(caller), query=query)
+        actor = await self._actor(caller)
         await self._embedded.update_catalog()
-        async with aclosing(self._finder.find(search)) as found:
+        async with aclosing(self._users.find(actor, Search(user=actor.user, query=query))) as found:
             async for one in found:
                 if one.is_first:
                     yield one.study
@@ -88,14 +92,14 @@ class NodeServices:
         self, caller: Caller, selections: Sequence[Selection], priority: Priority
     ) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield a Total and the instances."""
-        user = await self._user(caller)
+        actor = await self._actor(caller)
         await self._embedded.update_catalog()
         asked_at = self._clock.monotonic()
-        async with aclosing(self._retriever.retrieve(user, selections, priority=priority)) as events:
+        async with aclosing(self._users.retrieve(actor, selections, priority=priority)) as events:
             async for event in events:
                 if self._clock.monotonic() - asked_at >= RECHECK_INTERVAL:
                     asked_at = self._clock.monotonic()
-                    if not await self._bridge.run(self._callers.may_go_on, caller, user):
+                    if not await self._bridge.run(self._callers.may_go_on, caller, actor.user):
                         raise AccessDenied("the user or the workstation was removed")
                 yield event
 
@@ -115,8 +119,10 @@ class NodeServices:
         """Pass it on to the fetches that wait for this archive."""
         self._inbound.refused(caller.aet, InstanceFailed(sop_instance_uid=sop_instance_uid, reason=reason))
 
-    async def _user(self, caller: Caller) -> str:
+    async def _actor(self, caller: Caller) -> Actor:
         """Who asks. An archive stores and echoes; asking is for workstations, whose user is known."""
         if await self._bridge.run(self._callers.workstation, caller) is None:
             raise AccessDenied("only a configured workstation may ask; use: idas workstation add")
-        return await self._bridge.run(self._callers.user, caller)
+        user = await self._bridge.run(self._callers.user, caller)
+        identity = await self._bridge.run(self._callers.identity, caller)
+        return user_at(user, identity.by, Device(aet=caller.aet, address=caller.address))

@@ -152,10 +152,10 @@ def signed_out(user: str, *, device: Device, by: By = By.SESSION) -> Event:
     return replace(Actor(side=Side.NONE, user=user, by=by, device=device).event(Kind.SIGN_IN), code=LOGOUT)
 
 
-def node_refused(address: str, *, reason: str, node: NodeId | None = None) -> Event:
-    """A node or device tried to connect and could not prove who it is, or is nobody known here."""
-    actor = Actor(side=Side.NONE, device=Device(address=address), nodes=(node,) if node else ())
-    return _ended(replace(actor.event(Kind.ALERT), code=NODE_AUTHENTICATION), reason)
+def device_refused(device: Device, *, reason: str, text: str = "") -> Event:
+    """A device of the local network tried to connect and is nobody known here."""
+    event = replace(Actor(side=Side.NONE, device=device).event(Kind.ALERT), code=NODE_AUTHENTICATION)
+    return _ended(replace(event, text=text[:MAX_TEXT]), reason)
 
 
 def break_glass(

@@ -52,7 +52,7 @@ def test_whatever_a_caller_gives_makes_a_record_that_reads_back() -> None:
         events.transfer_refused(Actor.of(MEMBER, address=LONG), one, reason=LONG),
         events.signed_in(LONG, device=long, by=By.TITLE, reason=LONG),
         events.signed_out(LONG, device=long),
-        events.node_refused(LONG, reason=LONG, node=PEER.node_id),
+        events.device_refused(long, reason=LONG, text=LONG),
         events.break_glass(LONG, reason=LONG, requester=MEMBER, subjects=[one] * 100),
         events.break_glass(LONG, reason=LONG, device=long),
         events.rules_changed(LONG, user=LONG),

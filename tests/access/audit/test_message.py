@@ -44,7 +44,7 @@ EVENTS: dict[str, tuple[Event, str, str, str]] = {
         "110122",
     ),
     "sign out": (events.signed_out("dr-lee", device=DEVICE), "110114", "E", "110123"),
-    "stranger": (events.node_refused("192.0.2.66", reason="user.unknown_caller"), "110113", "E", "110126"),
+    "stranger": (events.device_refused(DEVICE, reason="user.unknown_caller"), "110113", "E", "110126"),
     "emergency": (events.break_glass("dr-lee", reason="coma", subjects=[ONE], device=DEVICE), "110113", "E", "110127"),
     "rules": (events.rules_changed("+ grant 1: full to everyone", user="root"), "110113", "E", "110129"),
     "users": (events.configured("user dr-lee added", user="root"), "110113", "E", "110137"),
