@@ -248,11 +248,11 @@ class Node:
             config,
             self.database,
             self.bridge,
-            finder=self.finder,
-            retriever=self.retriever,
+            users=self.users,
             embedded=self.embedded,
             inbound=self.inbound,
             clock=clock,
+            note=self.audit.note,
         )
         self.services, self.dicom = self.lan.services, self.lan.dicom
 
