@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from bootstrap.relay_link import Fault, RelayLink
@@ -23,11 +24,14 @@ from idas_p2p.directory.addresses import AddressPolicy
 from idas_p2p.events import log_event
 from idas_p2p.transport.gate import Gate
 from idas_p2p.transport.sockets import remote_address
+from idas_p2p.wire.address import Address
 from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import (
     Connect,
     Connected,
+    DialBack,
+    Dialling,
     Incoming,
     Move,
     Ping,
@@ -74,6 +78,8 @@ class Relay:
         self.traffic = Traffic(settings)
         self.faults: Counter[Fault] = Counter()
         self.carried = 0  # bytes of streams that have ended
+        self.on_dial_back: Callable[[NodeId, Address, bytes], bool] = lambda node, at, nonce: False
+        """Dials a node that waits here, at the address its link comes from, with its nonce; False: not now."""
         self._links: set[RelayLink] = set()
         self._half_open: dict[RelayLink, str] = {}  # where they come from
         self._gate = Gate(
@@ -148,6 +154,9 @@ class Relay:
             self._reserve(link, message.membership)
         elif isinstance(message, Ping):
             link.send(Pong())
+        elif isinstance(message, DialBack) and link.is_reserved:
+            at = Address(remote_address(link.transport).host, message.port)
+            link.send(Dialling(at=at, accepted=self.on_dial_back(_node(link), at, message.nonce)))
         elif isinstance(message, Connect) and not link.is_reserved:
             self._connect(link, message)
         else:

@@ -102,7 +102,10 @@ class Serving:
         self._started.push_async_callback(self._tasks.stop)
         bound = await self._directory.start(self._config.listen)
         self._started.push_async_callback(self._directory.stop)
-        self._directory.dial_backs.offer(DialBackServer(self._identity, tasks=self._tasks).accept)
+        dial_backs = DialBackServer(self._identity, tasks=self._tasks)
+        self._directory.dial_backs.offer(dial_backs.accept)
+        if self._relay is not None:
+            self._relay.on_dial_back = dial_backs.accept
         self._carrier.host = bound.host
         self._started.push_async_callback(self._carrier.stop)
         await self._open_door(bound)

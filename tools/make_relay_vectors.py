@@ -17,6 +17,8 @@ from idas_p2p.wire.federation import Membership, membership_bytes
 from idas_p2p.wire.relay import (
     Connect,
     Connected,
+    DialBack,
+    Dialling,
     Incoming,
     Move,
     Ping,
@@ -59,12 +61,15 @@ def messages() -> list[Vector]:
         ReserveAsMember(membership=shown()),
         Connect(target=NODE.public, expires=EXPIRES, signature=signature),
         Ping(),
+        DialBack(port=7_000, nonce=counted(6, 8)),
         Reserved(expires=EXPIRES, signature=signature, observed=Address("192.0.2.7", 40_000)),
         Connected(),
         *(Refused.because(reason) for reason in RelayRefusal),
         Incoming(nonce=counted(5, 16)),
         Pong(),
         Move(),
+        Dialling(at=Address("192.0.2.7", 7_000), accepted=True),
+        Dialling(at=Address("192.0.2.7", 7_000), accepted=False),
     ]
     vectors = [{"comment": _name(message), "bytes": to_bytes(message).hex(), "outcome": "success"} for message in good]
     for comment, data in (

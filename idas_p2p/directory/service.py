@@ -215,8 +215,9 @@ class Directory:
         self._storage.usage.quotas = settings.quotas
 
     def observed_address(self) -> Address | None:
-        """Our UDP address as others see it, by IPv4 if that is known."""
-        seen = (overlay.server.protocol.observed() for overlay in self._overlays)
+        """Our UDP address as others see it, by IPv4 if that is known; of a carried node they see the carrier."""
+        protocols = (overlay.server.protocol for overlay in self._overlays)
+        seen = (protocol.observed() for protocol in protocols if protocol.carriage is None)
         return next((Address(*endpoint) for endpoint in seen if endpoint), None)
 
     def contacts(self) -> list[Contact]:

@@ -81,6 +81,10 @@ class Relays:
         """Where the nearest relay sees our connections come from."""
         return next((place.reservation.observed for place in self._held()), None)
 
+    def helpers(self) -> list[Reservation]:
+        """Relays that can be asked to dial us back: they see where we are, which who carries our datagrams does not."""
+        return [place.reservation for place in self._held()[:MAX_OFFERS]]
+
     def check(self) -> None:
         """See at once which relays can still be reached, and how far each is: our network has changed."""
         for place in self._places.values():

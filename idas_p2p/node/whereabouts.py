@@ -17,7 +17,7 @@ from idas_p2p.exchange.answer import Meets
 from idas_p2p.node.addresses import MAX_ADVERTISED, advertised, interface_addresses
 from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.port_mapping import PortMapping
-from idas_p2p.node.reachability import Reachability
+from idas_p2p.node.reachability import Helper, Reachability
 from idas_p2p.node.relays import Relays
 from idas_p2p.node.roaming import Roaming
 from idas_p2p.node.webrtc import Hosts, WebRtc
@@ -69,7 +69,7 @@ class Whereabouts:
         self.roaming.on_change.append(self.relays.check)
         self._bound = Address("0.0.0.0", 0)  # noqa: S104  # until started
         self.reachability = Reachability(
-            directory.dial_backs.choose,
+            self._helpers,
             ports=self._ports,
             situation=lambda: (self._candidates(), self._ports()),
             on_verdict=directory.dial_backs.serve,
@@ -118,12 +118,17 @@ class Whereabouts:
         usable = advertised(configured=(), bound=self._bound, interfaces=interface_addresses(), observed=None)
         return Hosts([address.host for address in usable], frozenset(one.host for one in self._candidates()))
 
+    def _helpers(self) -> list[Helper]:
+        """Who may be asked to dial us back: contacts that see our datagrams come from us, else relays."""
+        contacts: list[Helper] = [*self._directory.dial_backs.choose()]
+        return contacts or [*(self.relays.helpers() if self._way.is_direct else ())]
+
     def _candidates(self) -> tuple[Address, ...]:
         own = advertised(
             configured=self._configured,
             bound=self._bound,
             interfaces=interface_addresses(),
-            observed=self._directory.observed_address(),
+            observed=self._directory.observed_address() or (self.relays.observed() if self._way.is_direct else None),
         )
         mapped = self.port_mapping.mappings.get(Transport.TCP)
         if mapped is None or self._configured:

@@ -25,6 +25,8 @@ from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.relay import (
+    DialBack,
+    Dialling,
     Incoming,
     Move,
     Ping,
@@ -81,6 +83,9 @@ class Reservation:
         self.observed: Address | None = None  # where the relay sees this node's connections come from
         self._round_trips: deque[float] = deque(maxlen=MEASURED)  # seconds, of the last requests
         self._waiting: asyncio.Timeout | None = None  # for a message
+        self._link: RelayLink | None = None  # while we wait at the relay
+        self._dialling: asyncio.Future[Dialling] | None = None  # the answer to a request to dial us back
+        self._asking = asyncio.Lock()  # one such request at a time
         self._is_in_doubt = False
         self.refusal = ""  # the last one's name
 
@@ -95,6 +100,22 @@ class Reservation:
         if self._waiting is not None and not self._waiting.expired():
             with suppress(RuntimeError):  # over, and the next wait begins with the doubt
                 self._waiting.reschedule(asyncio.get_running_loop().time())
+
+    async def dial_back(self, port: int, nonce: bytes) -> Address | None:
+        """Ask the relay to dial us, as a contact of the directory is asked; returns where it does, or None."""
+        async with self._asking:
+            if self._link is None:
+                return None
+            self._dialling = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(PING_TIMEOUT):
+                    self._link.send(DialBack(port=port, nonce=nonce))
+                    answer = await self._dialling
+            except (TimeoutError, ChannelClosed):
+                return None
+            finally:
+                self._dialling = None
+            return answer.at if answer.accepted else None
 
     async def hold(self) -> None:
         """Keep the reservation until the relay ends it, asks us to move, or is silent.
@@ -118,11 +139,13 @@ class Reservation:
             async with asyncio.timeout(LINK_TIMEOUT):
                 link = await open_link(self._identity, self.relay.node_id, self.relay.address, way=self._way)
                 await self._ask(link, self._request())
+            self._link = link
             await self._serve(link)
         except TimeoutError:
             raise PeerUnreachable(f"relay {self.relay}: silent") from None
         finally:
             self._set(None)
+            self._link = None
             if link is not None:
                 link.abort()
             await self._answers.stop()
@@ -169,6 +192,9 @@ class Reservation:
                 self._answers.start("relay_answer", self._answer(message.nonce))
             except Busy:
                 log_event("relay_answer_refused", peer=self.relay.node_id.short, reason=Busy.code)
+        elif isinstance(message, Dialling):
+            if self._dialling is not None and not self._dialling.done():
+                self._dialling.set_result(message)
         elif isinstance(message, Refused):
             self.refusal = str(message.reason)
             raise PeerUnreachable(f"relay {self.relay.node_id.short}: {message.reason}")

@@ -24,6 +24,7 @@ LINK_GREETING: Final = b"idas relaying 1\n"
 ANSWER_GREETING: Final = b"idas answering1\n"
 GREETING_SIZE: Final = 16  # bytes; protocol, as of the carriage that shares the port
 NONCE_SIZE: Final = 16  # bytes; protocol
+DIAL_BACK_NONCE_SIZE: Final = 8  # bytes; protocol, as of the directory's request
 MAX_RELAY_FRAME: Final = 256  # bytes of a body; protocol
 MAX_OFFERS: Final = 2  # relays in a node record; protocol: it has 1000 bytes
 VOUCHER_CONTEXT: Final = b"idas relay voucher 1"  # domain separation of signatures; protocol
@@ -87,6 +88,22 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DialBack:
+    """Please dial this TCP port at the address you see me at, with this nonce; docs/spec/transport.md section 8."""
+
+    port: Annotated[int, Limit(1, 65_535)]
+    nonce: Annotated[bytes, exactly(DIAL_BACK_NONCE_SIZE)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialling:
+    """Where I dial you, or would have if `accepted` is false."""
+
+    at: Address
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reserved:
     """The voucher, and where the relay sees the node."""
 
@@ -134,10 +151,23 @@ class Move:
     """This relay stops soon: reserve at another."""
 
 
-RelayMessage = Reserve | ReserveAsMember | Connect | Ping | Reserved | Connected | Refused | Incoming | Pong | Move
+RelayMessage = (
+    Reserve
+    | ReserveAsMember
+    | Connect
+    | Ping
+    | DialBack
+    | Reserved
+    | Connected
+    | Refused
+    | Incoming
+    | Pong
+    | Move
+    | Dialling
+)
 _KINDS: Final[dict[int, type[RelayMessage]]] = {
-    1: Reserve, 2: Connect, 3: Ping, 4: ReserveAsMember,
-    17: Reserved, 18: Connected, 19: Refused, 20: Incoming, 21: Pong, 22: Move,
+    1: Reserve, 2: Connect, 3: Ping, 4: ReserveAsMember, 5: DialBack,
+    17: Reserved, 18: Connected, 19: Refused, 20: Incoming, 21: Pong, 22: Move, 23: Dialling,
 }  # fmt: skip
 _CODES: Final = {kind: code for code, kind in _KINDS.items()}
 

@@ -12,7 +12,9 @@ from bootstrap import splice
 from bootstrap.relay_settings import Limits, RelaySettings
 from idas_p2p.errors import ChannelClosed, PeerUnreachable
 from idas_p2p.transport.channel import Channel
-from idas_p2p.wire.relay import Connect, Move, Ping, Pong, Refused, RelayRefusal, Reserve
+from idas_p2p.wire.address import Address
+from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.relay import Connect, DialBack, Move, Ping, Pong, Refused, RelayRefusal, Reserve
 from tests.bootstrap.relaying import RELAY, dial_through, relaying, until, waiting
 from tests.transport.pairs import ALICE, BOB, MALLORY
 
@@ -31,6 +33,18 @@ async def test_a_node_without_an_open_port_is_reached_through_the_relay() -> Non
             assert await channel.receive() == bytes(size)
         await channel.close()
         await until(lambda: relay.relay.carried > 2_000_000)
+
+
+async def test_a_node_that_waits_may_have_itself_dialled_at_its_own_address_and_nobody_else_may() -> None:
+    asked: list[tuple[NodeId, Address, bytes]] = []
+    async with relaying() as relay, waiting(relay.contact) as reservation:
+        relay.relay.on_dial_back = lambda *request: bool(asked.append(request)) or len(asked) == 1
+        assert await reservation.dial_back(7_000, b"nonce 01") == Address("127.0.0.1", 7_000)
+        assert await reservation.dial_back(7_001, b"nonce 02") is None  # accepted no more
+        assert asked[0] == (BOB.node_id, Address("127.0.0.1", 7_000), b"nonce 01")
+        answer = await relay.ask(MALLORY, DialBack(port=7_000, nonce=b"nonce 03"))
+        assert isinstance(answer, Refused)
+        assert (answer.reason, len(asked)) == (RelayRefusal.MALFORMED, 2)
 
 
 async def test_the_relay_sees_nothing_of_what_it_carries(monkeypatch: pytest.MonkeyPatch) -> None:

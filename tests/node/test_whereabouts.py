@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.dial_back import DialBackServer
 from idas_p2p.transport.listener import Listener
 from idas_p2p.wire.address import Address
+from tests.bootstrap.relaying import RELAY, relaying, until
 from tests.directory.network import key, nodes
 
 OPERATORS = Address("clinic.example", 443)
@@ -31,6 +33,32 @@ async def test_a_node_that_others_can_dial_learns_so_and_tells_its_address() -> 
         assert whereabouts.reachability.verdicts == {bound: True}
         assert whereabouts.addresses() == (bound,)
         assert whereabouts.seen_as() == ["127.0.0.1"]
+        await listener.stop()
+        await tasks.stop()
+
+
+async def test_a_node_whose_datagrams_nobody_sees_come_from_it_has_its_relay_dial_it() -> None:
+    tasks = TaskOwner(limit=16)
+    async with nodes() as group, relaying() as relay:
+        relay.relay.on_dial_back = DialBackServer(RELAY, tasks=tasks).accept
+        whereabouts = Whereabouts(
+            key(1), (), await group.start(1), relays=lambda: [relay.contact], take=_take_nothing, clock=group.clock
+        )
+        assert not await whereabouts.reachability.test()  # nobody to ask yet
+        listener = Listener(
+            key(1),
+            find_psk=whereabouts.reachability.watching(lambda purpose, psk_id: None),
+            on_channel=_serve_nobody,
+            admits=lambda *_: False,
+            owner=tasks,
+        )
+        bound = await listener.start(Address("127.0.0.1", 0))
+        whereabouts.start(bound, tasks=tasks)
+        await whereabouts.relays.turn()
+        await until(lambda: bool(whereabouts.relays.helpers()))
+        assert await whereabouts.reachability.test()
+        assert whereabouts.reachability.verdicts == {bound: True}
+        await whereabouts.stop()
         await listener.stop()
         await tasks.stop()
 

@@ -20,6 +20,8 @@ from idas_p2p.wire.relay import (
     LINK_GREETING,
     MAX_RELAY_FRAME,
     Connect,
+    DialBack,
+    Dialling,
     Incoming,
     Ping,
     Refused,
@@ -33,7 +35,9 @@ from idas_p2p.wire.relay import (
 from tests.wire.strategies import damaged, valid
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/relay.json").read_text())
-MESSAGES = st.one_of(*(valid(kind) for kind in (Connect, Incoming, Ping, Refused, ReserveAsMember, Reserved)))
+MESSAGES = st.one_of(
+    *(valid(kind) for kind in (Connect, DialBack, Dialling, Incoming, Ping, Refused, ReserveAsMember, Reserved))
+)
 
 
 @pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["comment"])
