@@ -94,7 +94,7 @@ def refusal(
     Args:
         blinder: of the epoch whose place it was found at.
         record: whose own signatures were checked.
-        about: what it shall prove. Of a user it proves that its member says so; whether the member may is another token.
+        about: what it shall prove. Of a user it proves that its member says so; whether it may is another token.
         admins: of the federation.
         now: Unix seconds.
     """

@@ -81,6 +81,22 @@ def labels_table(labels: Sequence[Row]) -> RenderableType:
     return counted(records, "labels", when_empty="No label yet; add one with: idas label add")
 
 
+def tokens_table(tokens: Sequence[Row]) -> RenderableType:
+    """The statements of `idas group tokens`."""
+    rows = [
+        (
+            word(row.get("kind")),
+            word(row.get("group")),
+            word(row.get("member")),
+            until(row.get("until")),
+            "taken back" if row.get("withdrawn") else "said" if row.get("stored") else "not yet told",
+        )
+        for row in tokens
+    ]
+    records = Records(("SAYS", "GROUP", "WHO", "UNTIL", "STATE"), rows)
+    return counted(records, "statements", when_empty="Nothing said yet; put users into a group with: idas group add")
+
+
 def _conditions(conditions: object) -> str:
     if not isinstance(conditions, Mapping) or not conditions:
         return "every study"

@@ -24,7 +24,9 @@ from idas_p2p.node.destinations import destination
 from idas_p2p.node.export import export
 from idas_p2p.node.federation_commands import federation_commands
 from idas_p2p.node.find import Search
+from idas_p2p.node.group_commands import group_commands
 from idas_p2p.node.node import Node
+from idas_p2p.node.pseudonym_commands import pseudonym_commands
 from idas_p2p.node.sign_in_commands import sign_in_commands
 from idas_p2p.node.transfers import Transfer
 from idas_p2p.store.transfers import Counters, Direction
@@ -58,7 +60,9 @@ def commands(node: Node) -> dict[str, Command]:
         "transfers": view(views.transfers),
         "studies": view(views.studies),
         **federation_commands(node),
+        **pseudonym_commands(node),
         **sign_in_commands(node.lan.desk),
+        **group_commands(node.sharing.tokens, node.federation, clock=node.clock),
         "find": with_node(_find),
         "get": lambda arguments, progress: _get(node, arguments, progress),
         "reload": with_node(_reload),

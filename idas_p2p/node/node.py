@@ -274,7 +274,7 @@ class Node:
         self.configure()
         for name, turn in (
             ("publish", self.publisher.turn),
-            ("policy", self.rules.turn),
+            *self.sharing.turns(),
             ("manifest", self.manifests.turn),
             ("joining", self.membership.turn),
             ("node_record", self.node_record.turn),

@@ -18,7 +18,7 @@ from idas_p2p.access.labels import Labelled
 from idas_p2p.access.levels import Levels
 from idas_p2p.access.objects import Patient, parse_objects
 from idas_p2p.access.policy import Rule
-from idas_p2p.access.policy_file import MAX_POLICY_SIZE, POLICY_FILE, PolicyText, parse_policy
+from idas_p2p.access.policy_file import MAX_GROUPS, MAX_POLICY_SIZE, POLICY_FILE, PolicyText, parse_policy
 from idas_p2p.access.subjects import parse_subject
 from idas_p2p.dicom.levels.plan import Plan
 from idas_p2p.errors import BadConfiguration
@@ -60,6 +60,13 @@ def as_labelled(labels: list[Label]) -> Labelled:
         studies=[(one.name, one.label) for one in labels if one.kind == STUDY],
         patients=[(Patient(one.name, one.issuer), one.label) for one in labels if one.kind != STUDY],
     )
+
+
+def _check_groups(rules: tuple[Rule, ...]) -> None:
+    """Refuse rules that name more groups than can be looked up for a question."""
+    policy = Policy(rules)
+    if (count := len(policy.node_groups) + len(policy.client_groups)) > MAX_GROUPS:
+        raise BadConfiguration(f"the rules name {count} groups; at most {MAX_GROUPS} can be")
 
 
 def read_file(folder: Path) -> str | None:
@@ -133,6 +140,7 @@ class RuleBook:
         try:
             text = self._file()
             rules = [as_rule(grant, text.levels) for grant in grants]
+            _check_groups((*text.rules, *rules))
         except BadConfiguration as error:
             refusal, text = error, self._text or self._last_good()
             rules = [as_rule(grant, text.levels) for grant in grants]

@@ -5,6 +5,8 @@ Belongs here: putting those parts together. Not here: any decision of theirs.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterator
+
 from idas_p2p.access.federation import Federation
 from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
@@ -18,9 +20,11 @@ from idas_p2p.node.levelling import Levelling
 from idas_p2p.node.rules import RuleBook
 from idas_p2p.node.shelves import Shelves
 from idas_p2p.node.sources import Sources
+from idas_p2p.node.tokens import Tokens
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.pseudonyms import PseudonymStore
+from idas_p2p.store.said import SaidStore
 from idas_p2p.store.settings import Settings
 from idas_p2p.store.spool import Spool
 
@@ -55,7 +59,19 @@ class Sharing:
         clock: Clock,
     ) -> None:
         settings, secret = Settings(database), identity.x25519_secret()
-        self.groupings = Groupings(identity.node_id, institution, settings)
+        self._rules = rules
+        self.groupings = Groupings(
+            identity.node_id,
+            institution,
+            settings,
+            federation=federation,
+            directory=directory,
+            rules=rules,
+            clock=clock,
+        )
+        self.tokens = Tokens(
+            identity, federation, directory, self.groupings, settings, SaidStore(database), clock=clock
+        )
         self.shelves = Shelves(spool.scratch, bridge)
         self.holdings = Holdings(
             catalog,
@@ -67,3 +83,9 @@ class Sharing:
             levelling=Levelling(derive(secret, "idas levels"), settings, PseudonymStore(database), run=bridge.run),
             clock=clock,
         )
+
+    def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
+        """The work that goes on for ever, by name."""
+        yield "policy", self._rules.turn
+        yield "groups", self.groupings.turn
+        yield "tokens", self.tokens.turn

@@ -1,0 +1,14 @@
+"""The commands themselves are tested with what they do in test_tokens.py; here: what they answer."""
+
+from __future__ import annotations
+
+from idas_p2p.node.group_commands import group_commands
+from idas_p2p.node.node import Node
+
+
+async def test_a_statement_is_answered_with_the_node_ids_it_is_about(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    commands = group_commands(anna.sharing.tokens, anna.federation, clock=anna.clock)
+    words = {"kind": "vouch", "group": "Lake", "members": [str(berg.identity.node_id)], "expires_seconds": 60}
+    answer = await commands["group_say"](words, lambda progress: None)
+    assert answer == {"group": "Lake", "members": [str(berg.identity.node_id)]}
