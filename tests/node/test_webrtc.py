@@ -127,7 +127,8 @@ async def test_one_peer_opens_a_few_at_once_and_takes_no_place_from_another() ->
         assert (await here.answer(key("other").node_id, NOBODY)).candidates
 
 
-async def test_who_asked_and_never_came_leaves_nothing_behind() -> None:
+async def test_who_asked_and_never_came_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("idas_p2p.node.webrtc.TIMEOUT", 0.1)
     async with webrtc() as (here, _):
         await here.answer(BERG, NOBODY)
         await asyncio.wait(here._tasks._tasks, timeout=20)

@@ -32,8 +32,9 @@ async def agents(count: int = 2, **options: Any) -> AsyncIterator[list[IceAgent]
         async with asyncio.timeout(30):
             yield made
     finally:
-        for agent in made:
-            await agent.close()
+        async with asyncio.timeout(10):
+            for agent in made:
+                await agent.close()
 
 
 async def meet(one: IceAgent, other: IceAgent) -> None:
