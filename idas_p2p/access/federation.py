@@ -168,17 +168,17 @@ class Federation(Administration):
         if self.institution(node_id) == institution:
             return self._manifest_for(node_id)  # its first answer was lost
         invitation = self._admission.find(proved, now=now)
-        if invitation is None or not invitation.uses_left:
-            raise BadCode("the invitation has expired or is used up")
-        self._check_name(node_id, institution)
-        if invitation.needs_approval:
+        if invitation is not None and invitation.uses_left and invitation.needs_approval:
+            self._check_name(node_id, institution)
             if not self._admission.ask(AskingNode.of(node_id, institution, proved=proved, now=now), now=now):
                 raise BadCode("the administrator refused this node")
             raise AwaitingApproval
         return self._admit(node_id, institution, proved=proved, now=now)
 
     def _admit(self, node_id: NodeId, institution: str, *, proved: bytes, now: float) -> Manifest:
-        known = self._require_admin()
+        known, invitation = self._require_admin(), self._admission.find(proved, now=now)
+        if invitation is None or not invitation.uses_left:
+            raise BadCode("the invitation has expired or is used up")
         self._check_name(node_id, institution)
         if node_id not in known.members and len(known.members) >= MAX_MEMBERS:
             raise BadCode(f"a federation has at most {MAX_MEMBERS} members")

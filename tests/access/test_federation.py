@@ -8,7 +8,7 @@ import pytest
 
 from idas_p2p.access.federation import Federation, psk_id
 from idas_p2p.access.manifest import ManifestRefusal
-from idas_p2p.errors import BadCode, BadConfiguration, NotAMember, NotAnAdmin
+from idas_p2p.errors import AwaitingApproval, BadCode, BadConfiguration, NoSuchThing, NotAMember, NotAnAdmin
 from idas_p2p.limits import RECORD_LIFETIME
 from tests.access.region import ANNA, BERT, CARL, EVE, NOW, Node, founded, region
 
@@ -242,3 +242,74 @@ def test_what_shows_membership_to_a_relay_follows_the_epoch_and_ends_with_it() -
     carl.federation.install(manifest, now=NOW)
     assert carl.federation.membership() is None
     assert Node(EVE).federation.membership() is None
+
+
+# -- approval
+
+
+def test_a_node_that_needs_approval_waits_until_it_is_given() -> None:
+    anna = founded()
+    invitation = anna.invite(needs_approval=True)
+    for _ in range(2):
+        with pytest.raises(AwaitingApproval):
+            anna.admit(BERT, "Bert", invitation)
+    assert [one.institution for one in anna.federation.asking(now=NOW)] == ["Bert"]
+    assert anna.federation.institution(BERT.node_id) is None
+    manifest = anna.federation.approve("bert", now=NOW)
+    assert anna.admit(BERT, "Bert", invitation) == manifest
+    assert anna.federation.asking(now=NOW) == []
+
+
+def test_a_refused_node_is_told_and_cannot_ask_again_with_the_same_code() -> None:
+    anna = founded()
+    invitation = anna.invite(needs_approval=True, uses=5)
+    with pytest.raises(AwaitingApproval):
+        anna.admit(BERT, "Bert", invitation)
+    anna.federation.refuse(str(BERT.node_id), now=NOW)
+    with pytest.raises(BadCode, match="refused this node"):
+        anna.admit(BERT, "Bertram", invitation)
+    with pytest.raises(NoSuchThing):
+        anna.federation.approve("Bert", now=NOW)
+
+
+def test_no_more_are_approved_than_the_invitation_has_uses() -> None:
+    anna = founded()
+    invitation = anna.invite(needs_approval=True)
+    for identity, name in ((BERT, "Bert"), (CARL, "Carl")):
+        with pytest.raises(AwaitingApproval):
+            anna.admit(identity, name, invitation)
+    anna.federation.approve("Bert", now=NOW)
+    with pytest.raises(BadCode, match="used up"):
+        anna.federation.approve("Carl", now=NOW)
+
+
+def test_of_two_that_wait_under_one_name_the_operator_must_say_which() -> None:
+    anna = founded()
+    invitation = anna.invite(needs_approval=True, uses=5)
+    for identity in (BERT, CARL):
+        with pytest.raises(AwaitingApproval):
+            anna.admit(identity, "Clinic", invitation)
+    with pytest.raises(NoSuchThing, match="give the NodeId"):
+        anna.federation.approve("Clinic", now=NOW)
+    anna.federation.approve(str(CARL.node_id), now=NOW)
+    with pytest.raises(BadCode, match="another member"):
+        anna.federation.approve(str(BERT.node_id), now=NOW)
+
+
+def test_a_revoked_invitation_admits_nobody_and_whoever_waited_waits_no_more() -> None:
+    anna = founded()
+    invitation = anna.invite(needs_approval=True)
+    with pytest.raises(AwaitingApproval):
+        anna.admit(BERT, "Bert", invitation)
+    (made,) = anna.federation.invitations(now=NOW)
+    anna.federation.revoke(made.label, now=NOW)
+    assert anna.federation.asking(now=NOW) == []
+    assert anna.federation.find_invitation_psk(psk_id(invitation.psk), now=NOW) is None
+    with pytest.raises(BadCode):
+        anna.admit(BERT, "Bert", invitation)
+
+
+def test_only_an_administrator_approves() -> None:
+    _, bert, _ = region()
+    with pytest.raises(NotAnAdmin):
+        bert.federation.approve("Eve", now=NOW)
