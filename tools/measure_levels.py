@@ -66,7 +66,7 @@ def _at_level(nodes: Pair, level: str, *, instances: int) -> str:
         start_cold(node)
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        for found in call(nodes.berg.folder, "find", {"keys": {}, "user": None})["studies"]:
+        for found in nodes.berg.ask("find")["studies"]:
             if int(found["NumberOfStudyRelatedInstances"]) == instances:
                 wait_idle((nodes.anna, nodes.berg))
                 return str(found["StudyInstanceUID"])

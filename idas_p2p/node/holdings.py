@@ -101,7 +101,7 @@ class Holdings:
     ) -> None:
         self._catalog, self._sources, self._shelves, self._tickets = catalog, sources, shelves, tickets
         self._rules, self._groups, self._clock = rules, groups, clock
-        self._levelling = levelling
+        self.levelling = levelling
         self._views: tuple[Policy | None, dict[str, View]] = None, {}
 
     async def own_studies(self, user: str, query: StudyQuery) -> AsyncGenerator[Study, None]:
@@ -131,7 +131,7 @@ class Holdings:
         if self._views[0] is not policy:
             levels = {rule.level.mark: rule.level for rule in policy.rules}
             changing = [level for level in levels.values() if not level.is_full and not level.is_none]
-            self._views = policy, {level.mark: self._levelling.view(level) for level in changing}
+            self._views = policy, {level.mark: self.levelling.view(level) for level in changing}
         return self._views[1]
 
     def original(self, mark: str, study_uid: str) -> str:
