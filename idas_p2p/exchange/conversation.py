@@ -79,6 +79,11 @@ class Conversation:
         """Whether its link is open and it says what it owes."""
         return self._gathering.shares.is_answering(self._number, now=self._gathering.now())
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether its link is open, and it neither owes nor lists anything."""
+        return self._gathering.shares.is_idle(self._number)
+
     async def run(self, mode: Mode) -> None:
         """Have it give until all is given, it refused, or was silent for too long; never raises an IdasError."""
         gathering, answered = self._gathering, False
@@ -88,6 +93,8 @@ class Conversation:
                 channel = await self._dial(self._holder.node_id)
                 answered = True
                 await self._converse(channel, mode)
+                if self._differs:  # nobody waits for it any more
+                    gathering.shares.gone(self._number)
                 return
             except OURS as problem:
                 gathering.fatal = problem

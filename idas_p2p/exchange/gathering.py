@@ -148,6 +148,7 @@ class Gathering:
             self._here.setdefault(uid, instance)
         if (copy := shares.copies.listed_by(number, uid)) is not None:
             shares.arrived(number, uid, copy)
+            self._drop_stale()  # before the right version comes
 
     def _end_list(self, number: int, end: ListEnd) -> None:
         if end.code:

@@ -7,7 +7,7 @@ Source: docs/spec/exchange.md section 5.
 
 from __future__ import annotations
 
-from idas_p2p.errors import ChannelClosed, DigestMismatch, WireError
+from idas_p2p.errors import ChannelClosed, DigestMismatch, InstanceChanged, WireError
 from idas_p2p.exchange.interfaces import InstanceWriter, TransferSpool
 from idas_p2p.wire.fetching import Chunk, InstanceHead
 from idas_p2p.wire.instance import Instance, InstanceFailed
@@ -77,6 +77,8 @@ class Incoming:
             return writer.finish()
         except DigestMismatch as error:
             return self._failed(error)
+        except InstanceChanged:  # not this holder's fault either: it was wanted of another before
+            return self._failed(ChannelClosed("another version of the instance is here"))
 
     def pause(self) -> None:
         """Keep what is right of it for a later attempt."""

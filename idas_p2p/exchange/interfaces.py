@@ -178,6 +178,7 @@ class InstanceWriter(Protocol):
 
         Raises:
             DigestMismatch: not the bytes that were announced; nothing is kept.
+            InstanceChanged: another version of it is kept, and stays.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from idas_p2p.exchange.pace import Pace
@@ -26,6 +27,13 @@ class Share:
     def owed(self) -> int:
         """Bytes that were wanted and are not here yet."""
         return sum(self.owes.values())
+
+    def promised(self) -> Iterator[tuple[str, int, float]]:
+        """What it owes, the last first: instance, bytes, seconds until it is here."""
+        left = self.owed
+        for uid, size in reversed(self.owes.items()):
+            yield uid, size, self.pace.seconds(left)
+            left -= size
 
     def is_silent(self, *, is_listing: bool, now: float) -> bool:
         """Whether it owes something, a list included, and says nothing."""

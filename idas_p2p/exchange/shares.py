@@ -58,23 +58,18 @@ class Shares:
 
     def came(self, number: int, size: int, *, now: float) -> None:
         """A message came from a holder, with so many bytes of data sets."""
-        share = self._shares[number]
-        share.pace.heard(size, busy=bool(share.owes), now=now)
+        self._shares[number].pace.heard(size, busy=bool(self._shares[number].owes), now=now)
 
     def listed(self, number: int, uid: str, copy: Copy) -> None:
         """A holder lists an instance."""
         self.copies.listed(number, uid, copy)
         self._known.add(uid)
-        share = self._shares[number]
-        if uid in self.copies.delivered:
-            share.settled.append(uid)
-            return
-        self._pending.add(uid)
-        if self._kept.get(uid) == copy.digest:
-            share.settled.append(uid)
-            self._make_ready(uid, copy)
-        else:
-            share.queue.append(uid)
+        is_delivered, is_kept = uid in self.copies.delivered, self._kept.get(uid) == copy.digest
+        (self._shares[number].settled if is_delivered or is_kept else self._shares[number].queue).append(uid)
+        if not is_delivered:
+            self._pending.add(uid)
+            if is_kept:
+                self._make_ready(uid, copy)
 
     def list_ended(self, number: int, *, now: float) -> None:
         """A holder has listed all it has."""
@@ -90,9 +85,14 @@ class Shares:
         self._owners.setdefault(uid, set()).add(number)
 
     def arrived(self, number: int, uid: str, copy: Copy) -> None:
-        """A holder gave an instance: it is here, whole and verified."""
+        """A holder gave an instance: it is here, whole and verified; of another copy than is taken, it is stale."""
         self._no_longer_owes(number, uid)
         if uid in self.copies.delivered or self._kept.get(uid) == copy.digest:
+            return
+        if self.copies.copy_of(uid) != copy:  # wanted before the other copy was known
+            if uid not in self._ready:
+                self._stale.append(uid)
+            self._requeue(uid)
             return
         self._kept[uid] = copy.digest
         self._make_ready(uid, copy)
@@ -105,9 +105,9 @@ class Shares:
         self._no_longer_owes(number, uid)
         if for_good:
             share.failed.add(uid)
-        if for_good and uid not in self.copies.delivered:
-            self._known.add(uid)
-            self._lost[uid] = error
+            if uid not in self.copies.delivered:
+                self._known.add(uid)
+                self._lost[uid] = error
         share.has_lied = share.has_lied or lied
         self._requeue(uid)
 
@@ -213,6 +213,10 @@ class Shares:
         """Whether a holder's link is open and it says what it owes."""
         return number not in self._silent(now)
 
+    def is_idle(self, number: int) -> bool:
+        """Whether a holder's link is open, and it neither owes nor lists anything."""
+        return self._shares[number].is_up and not (self._shares[number].owes or self.copies.is_open(number))
+
     def is_over(self, *, now: float) -> bool:
         """Whether nothing more can come of this."""
         silent = self._silent(now)
@@ -276,15 +280,11 @@ class Shares:
         """What an idle holder would give sooner than the one that owes it."""
         mine = self._shares[number].pace
         for other, share in enumerate(self._shares):
-            left = share.owed
-            for uid, size in reversed(share.owes.items()):
+            for uid, size, seconds in share.promised() if other != number else ():
                 may_give = uid not in self._shares[number].failed and number in self.copies.holders_of(uid)
-                is_here = uid in self._ready or uid in self.copies.delivered
-                if other == number or not may_give or is_here or len(self._owners.get(uid, ())) > 1:
-                    continue
-                if mine.seconds(size) + round_trip < share.pace.seconds(left):
+                is_settled = uid in self._ready or uid in self.copies.delivered or len(self._owners.get(uid, ())) > 1
+                if may_give and not is_settled and mine.seconds(size) + round_trip < seconds:
                     return uid
-                left -= size
         return None
 
     def _can_come(self, uid: str) -> bool:

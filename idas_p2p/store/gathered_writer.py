@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from idas_p2p.errors import DigestMismatch, IdasError, StorageRefused
+from idas_p2p.errors import DigestMismatch, IdasError, InstanceChanged, StorageRefused
 from idas_p2p.store.place import DIGEST_SIZE, Place, instance_of
 from idas_p2p.store.sidecar import PREFIX_DIGEST_SIZE
 from idas_p2p.wire.instance import Instance
@@ -68,6 +68,8 @@ class GatheredWriter:
             if held is None:
                 held = place.gathered.add(self._announced, b"".join(self._pieces))
                 self._is_over = True
+            elif held["digest"] != self._announced["digest"]:
+                raise InstanceChanged("another version is here")
             place.drop(uid)
         return instance_of(held, place)
 

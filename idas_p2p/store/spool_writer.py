@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
-from idas_p2p.errors import DigestMismatch, IdasError
+from idas_p2p.errors import DigestMismatch, IdasError, InstanceChanged
 from idas_p2p.store.database import Database, insert_missing
 from idas_p2p.store.place import DIGEST_SIZE, Beginning, Place, instance_of
 from idas_p2p.store.sidecar import PREFIX_DIGEST_SIZE, Mark, Sidecar
@@ -98,6 +98,7 @@ class SpoolWriter:
 
         Raises:
             DigestMismatch: not the bytes that were announced. The instance is aborted; so in every error.
+            InstanceChanged: another version of it is here already, and stays.
             SpoolFull, DatabaseFull, StorageRefused: the disk is full or failed.
         """
         try:
@@ -105,6 +106,8 @@ class SpoolWriter:
                 raise DigestMismatch("other bytes than announced")
             self._file.keep(durable=False)
             held = record(self._row, self._database)
+            if held["digest"] != self._row["digest"]:
+                raise InstanceChanged("another version is here")
         except BaseException:
             self.abort()
             raise

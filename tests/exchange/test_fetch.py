@@ -341,3 +341,15 @@ async def test_a_bug_on_one_link_costs_one_holder() -> None:
         events = await collect(fetch, made.holders())
     assert bytes_of(events) == WHOLE
     assert [type(error) for error in fetch.errors] == [LocalError]
+
+
+async def test_a_retrieval_that_loses_count_of_what_it_wants_ends_and_names_what_is_missing() -> None:
+    nodes = holder(1), holder(2)
+    async with region(*nodes) as made:
+        fetch = make_fetch(made, Spool())
+        fetch._gathering.shares.wants = lambda *_args, **_more: []  # type: ignore[method-assign]  # a mistake of ours
+        async with asyncio.timeout(30):
+            events = await collect(fetch, made.holders())
+    assert bytes_of(events) == {}
+    assert {failure.sop_instance_uid for failure in fetch.failures} == set(WHOLE)
+    assert not fetch.is_complete

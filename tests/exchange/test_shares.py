@@ -52,6 +52,7 @@ class World:
         self._events: list[tuple[float, int, Any]] = []
         self._counter = itertools.count()
         self.delivered: list[str] = []
+        self.left = set[int]()  # holders that were told that nothing more is wanted of them
         for holder in holders:
             number = self.shares.join(expected=len(holder.has), now=0.0)
             self.shares.opened(number, now=0.0)
@@ -112,6 +113,9 @@ class World:
         self.shares.release(self.now)
         while (uid := self.shares.deliver(now=self.now)) is not None:
             self.delivered.append(uid)
+        for number in self.shares.copies.differing - self.left:
+            self.left.add(number)
+            self.at(self.now + ROUND_TRIP / 2, self.says, number, 0, self.die, number)  # once it gave what it owes
         for number in range(len(self.holders)):
             for uid in self.shares.wants(number, round_trip=ROUND_TRIP, now=self.now):
                 assert uid not in self.delivered
@@ -297,6 +301,7 @@ def test_a_holder_may_let_go_of_what_came_from_anybody() -> None:
 honest = st.builds(Simulated, rate=st.floats(1e5, 5e7))
 times = st.floats(0.0, 5.0) | st.just(float("inf"))
 some = st.frozensets(st.sampled_from(STUDY))
+other_versions = st.dictionaries(st.sampled_from(STUDY), st.integers(1, 2), max_size=3)
 any_holder = st.builds(
     Simulated,
     rate=st.floats(1e5, 5e7),
@@ -327,6 +332,37 @@ def test_whatever_holders_do_it_ends_and_everything_known_is_delivered_or_named(
     whole = {uid for holder in holders if not holder.is_dead for uid in holder.has if holder.stalls_at == float("inf")}
     assert whole <= {*world.delivered, *world.shares.failures}
     assert not {*world.delivered} & {*world.shares.failures}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.builds(Simulated, st.floats(1e5, 5e7), some.map(sorted), other_versions), min_size=2, max_size=4))
+def test_of_any_copies_that_differ_it_ends_with_one_and_what_agrees_with_it(holders: list[Simulated]) -> None:
+    world = run(*holders)
+    assert len(world.delivered) == len(set(world.delivered))
+    delivered = {uid: copy.digest for uid, copy in world.shares.copies.delivered.items()}
+    given = [holder for holder in holders if holder.has and agrees(holder, delivered)]
+    assert all(any(uid in holder.has for holder in given) for uid in delivered)
+    assert not any(holder.has for holder in holders) or any(set(holder.has) <= set(delivered) for holder in given)
+
+
+def agrees(holder: Simulated, delivered: dict[str, bytes]) -> bool:
+    said = {uid: copy_of(uid, holder.versions.get(uid, 0)).digest for uid in holder.has}
+    return all(delivered.get(uid, digest) == digest for uid, digest in said.items())
+
+
+def test_what_comes_late_of_a_copy_that_was_left_out_meanwhile_is_wanted_of_the_other() -> None:
+    shares = Shares()
+    for number in (0, 1):
+        shares.join(expected=2, now=0.0)
+        shares.opened(number, now=0.0)
+    shares.listed(1, "1", copy_of("1", 1))
+    assert shares.wants(1, round_trip=0.0, now=0.0) == ["1"]
+    shares.listed(0, "1", copy_of("1"))
+    assert shares.copies.differing == {1}
+    assert shares.stale() == []
+    shares.arrived(1, "1", copy_of("1", 1))
+    assert shares.stale() == ["1"]
+    assert shares.wants(0, round_trip=0.0, now=0.0) == ["1"]
 
 
 def test_what_a_silent_holder_owes_and_another_gave_is_not_wanted_again() -> None:

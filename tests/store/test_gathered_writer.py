@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from idas_p2p.errors import DigestMismatch, StorageRefused
+from idas_p2p.errors import DigestMismatch, InstanceChanged, StorageRefused
 from idas_p2p.store.database import Database
 from idas_p2p.store.gathered_writer import GatheredWriter
 from idas_p2p.store.spool import Spool
@@ -81,6 +81,18 @@ def test_an_instance_finished_twice_is_kept_once(opened: Spool, transfer: Spoole
         writer.write(b"pixels")
     assert first.finish() == second.finish()
     assert len(transfer.instances()) == 1
+    assert opened.used_bytes == len(b"pixels")
+
+
+def test_an_instance_of_which_another_version_is_here_is_refused_by_its_name(
+    opened: Spool, transfer: SpooledTransfer
+) -> None:
+    kept = spool(transfer, make_instance(data=b"pixels"))
+    writer = begin(transfer, make_instance(data=b"PIXELS"))
+    writer.write(b"PIXELS")
+    with pytest.raises(InstanceChanged):
+        writer.finish()
+    assert [content(one) for one in transfer.instances()] == [content(kept)]
     assert opened.used_bytes == len(b"pixels")
 
 

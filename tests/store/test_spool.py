@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from idas_p2p.errors import SpoolFull
+from idas_p2p.errors import InstanceChanged, SpoolFull
 from idas_p2p.store.database import Database
 from idas_p2p.store.spool import Spool
 from tests.store.makers import begin, content, make_instance, spool
@@ -191,3 +191,13 @@ def test_kill_at_any_moment_loses_no_finished_instance(tmp_path: Path, reports: 
     assert all(data == uid.encode() * 20_000 for uid, data in found.items())
     assert len(files(tmp_path / "spool")) == len(found)
     assert again.used_bytes == sum(map(len, found.values()))
+
+
+def test_an_instance_of_which_another_version_is_here_is_refused_by_its_name(open_spool: OpenSpool) -> None:
+    opened = open_spool()
+    with opened.open(KEY, now=1.0) as transfer:
+        kept = spool(transfer, make_instance(data=b"one"))
+        with pytest.raises(InstanceChanged):
+            spool(transfer, make_instance(data=b"two"))
+        assert [content(one) for one in transfer.instances()] == [content(kept)]
+    assert opened.used_bytes == 3
