@@ -29,7 +29,7 @@ from tests.directory.network import key, nodes, record
 
 MEMORY = 60 * 2**20  # bytes
 SEED = 7
-TRIES = 4  # of the honest client; a flood on a busy machine costs datagrams of everybody
+TRIES = 10  # of the honest client; a flood on a busy machine costs datagrams of everybody
 
 
 class Scene:
