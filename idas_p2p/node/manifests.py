@@ -48,6 +48,7 @@ class Manifests:
         clock: the time.
         tasks: owns background work.
         on_new_secrets: called when the secrets in force changed, or when this node is no member any more.
+        on_change: called after anything in force may have changed.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class Manifests:
         clock: Clock,
         tasks: TaskOwner,
         on_new_secrets: Callable[[], None],
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._identity, self._federation, self._directory = identity, federation, directory
         self._invitations, self._links = invitations, links
-        self._clock, self._tasks, self._on_new_secrets = clock, tasks, on_new_secrets
+        self._clock, self._tasks, self._on_new_secrets, self._on_change = clock, tasks, on_new_secrets, on_change
         self._published: tuple[bytes, float] | None = None  # digest of what we announced, monotonic seconds
         links.on_differing = self.compare
 
@@ -93,9 +95,11 @@ class Manifests:
             self.secrets_changed()
         elif roster.keys() - self._federation.roster().keys():
             self._on_new_secrets()  # one admin's removal, whose secrets did not prevail
+        self._on_change()
 
     def secrets_changed(self) -> None:
         """Let go of what was opened with other secrets."""
+        self._on_change()
         self._on_new_secrets()
         self._tasks.start("drop_links", self._links.close())
 
@@ -143,6 +147,7 @@ class Manifests:
 
     def announce(self, *, also: Iterable[NodeId] = ()) -> None:
         """Bring what is in force to everybody, in the background; also to nodes that were members until now."""
+        self._on_change()
         self._tasks.start("announce_manifest", self._announce([*self._federation.others(), *also]))
 
     async def turn(self) -> float:

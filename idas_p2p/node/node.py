@@ -33,6 +33,7 @@ from idas_p2p.node.lan import Lan
 from idas_p2p.node.links import Links
 from idas_p2p.node.manifests import Manifests
 from idas_p2p.node.membership import Membership
+from idas_p2p.node.membership_log import MembershipLog
 from idas_p2p.node.node_record import NodeRecord
 from idas_p2p.node.publish import Publisher
 from idas_p2p.node.repeating import repeat
@@ -189,6 +190,7 @@ class Node:
             clock=clock,
             tasks=self.tasks,
             on_new_secrets=self._shut_out,
+            on_change=MembershipLog(self.federation, self.audit.note).look,
         )
         self.membership = Membership(
             self.identity,
