@@ -21,7 +21,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.levels.answers import asks_by_pseudonym
 from idas_p2p.dicom.matching import matches
 from idas_p2p.directory.service import Directory
-from idas_p2p.errors import BadSignature, IdasError, PeerUnreachable
+from idas_p2p.errors import BadSignature, ChannelClosed, IdasError, PeerUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.exchange.find import Asked, RemoteHit, ask_all
 from idas_p2p.limits import MAX_HITS
@@ -174,10 +174,18 @@ class Finder:
         return search.add(study, remote.holder)
 
     async def _ask(self, search: Search, node: NodeId) -> AsyncGenerator[Hit, None]:
-        link = await self._links.control(node)
-        async with aclosing(link.find(search.query, user=search.user, limit=MAX_HITS)) as hits:  # type: ignore[type-var]
-            async for hit in hits:
-                yield hit
+        """Ask a node; once again where its link turns out to be dead before it has brought anything."""
+        for is_last in (False, True):
+            link, came = await self._links.control(node), False
+            try:
+                async with aclosing(link.find(search.query, user=search.user, limit=MAX_HITS)) as hits:  # type: ignore[type-var]
+                    async for hit in hits:
+                        came = True
+                        yield hit
+                return
+            except ChannelClosed:
+                if came or is_last:
+                    raise
 
     async def _whom_to_ask(self, query: StudyQuery) -> list[NodeId]:
         """The members that the directory names; all members where it cannot tell."""

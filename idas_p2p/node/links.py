@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from idas_p2p.access.federation import Federation, psk_id
@@ -19,9 +18,10 @@ from idas_p2p.directory.service import Directory
 from idas_p2p.errors import Busy, IdasError, PeerUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.exchange.control import ControlLink
-from idas_p2p.node.locating import Locator
+from idas_p2p.node.locating import Locator, in_order
 from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.moving import Mover
+from idas_p2p.node.peer import Peer
 from idas_p2p.node.webrtc import WebRtc
 from idas_p2p.store.settings import Settings
 from idas_p2p.tasks import TaskOwner
@@ -32,7 +32,7 @@ from idas_p2p.transport.relayed import RELAY_PATH, relay_rung
 from idas_p2p.transport.rungs import Rung
 from idas_p2p.transport.secure import SecureChannel
 from idas_p2p.transport.way import DIRECT, Way
-from idas_p2p.wire.address import Address, Contact
+from idas_p2p.wire.address import Contact
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import NodeInfo
@@ -42,24 +42,7 @@ DIAL_TIMEOUT = 4.0  # seconds for one channel; ours: a dead node costs a query n
 ADDRESS_LIFETIME = 300.0  # seconds a node record is used before it is looked up again; ours
 PING_INTERVAL = 20.0  # seconds; ours: notices a silent peer, keeps a NAT's entry
 PING_TIMEOUT = 8.0  # seconds; ours
-LOST_PING_TIMEOUT = 2.0  # seconds, once a relay was lost on the way to the node; ours
-
-
-@dataclass(slots=True)
-class Peer:
-    """What is known of one other node."""
-
-    info: NodeInfo | None = None
-    resolved_at: float = -1e9  # monotonic seconds
-    link: ControlLink | None = None
-    round_trip: float | None = None  # seconds
-    last_seen: float | None = None  # Unix seconds
-    last_error: str = ""
-    failed_at: float = -1e9  # monotonic seconds; of the last failure to open a control link
-    failure: IdasError | None = None
-    image_path: str = ""  # that the last image channel took, or takes
-    lost_relay: Address | None = None  # where a channel was cut last: others are tried first
-    detours: dict[str, str] = field(default_factory=dict)  # paths that did not lead there at the last dial, and why
+DOUBT_TIMEOUT = 2.0  # seconds, once a relay was lost on the way to the node, or our network has changed; ours
 
 
 class Links:
@@ -110,8 +93,8 @@ class Links:
         arrived = self._clock.monotonic()
         async with self._dialling.setdefault(node_id, asyncio.Lock()):
             peer = self.peers.setdefault(node_id, Peer())
-            if peer.link is not None and peer.link.is_open:
-                return peer.link
+            if (link := peer.open_link) is not None:
+                return link
             if peer.failure is not None and peer.failed_at > arrived:
                 raise type(peer.failure)(peer.failure.detail)
             try:
@@ -158,7 +141,7 @@ class Links:
 
     def open_now(self) -> list[ControlLink]:
         """The control links that are open."""
-        return [peer.link for peer in self.peers.values() if peer.link is not None and peer.link.is_open]
+        return [link for peer in self.peers.values() if (link := peer.open_link) is not None]
 
     async def close(self) -> None:
         """Close every control link open now, so that the next use dials with the keys then in force."""
@@ -171,9 +154,19 @@ class Links:
         """Ping open links, close those that do not answer; return seconds until the next turn."""
         async with asyncio.TaskGroup() as group:
             for peer in list(self.peers.values()):
-                if peer.link is not None and peer.link.is_open:
-                    group.create_task(self._ping(peer, peer.link))
+                if (link := peer.open_link) is not None:
+                    group.create_task(self._ping(peer, link))
         return PING_INTERVAL
+
+    def check(self) -> None:
+        """See at once which links still carry anything: our network has changed."""
+        for peer in self.peers.values():
+            self._check(peer)
+
+    def _check(self, peer: Peer) -> None:
+        if (link := peer.open_link) is not None:
+            with suppress(Busy):
+                self._tasks.start("ping", self._ping(peer, link, DOUBT_TIMEOUT))
 
     async def _ping(self, peer: Peer, link: ControlLink, timeout: float = PING_TIMEOUT) -> None:
         begin = self._clock.monotonic()
@@ -258,9 +251,8 @@ class Links:
         peer = self.peers[channel.peer]
         if channel.was_cut and channel.path == RELAY_PATH:
             peer.lost_relay = channel.remote
-            if channel.purpose is Purpose.IMAGE and peer.link is not None and peer.link.is_open:
-                with suppress(Busy):
-                    self._tasks.start("ping", self._ping(peer, peer.link, LOST_PING_TIMEOUT))
+            if channel.purpose is Purpose.IMAGE:
+                self._check(peer)
 
     async def rungs(self, node_id: NodeId) -> tuple[Rung, ...]:
         """The kinds of path to a node beside its addresses, best first."""
@@ -272,19 +264,15 @@ class Links:
         return tuple(rung for one in openers if (rung := one.rung(node_id, self.control, again=again)) is not None)
 
     def _rungs(self, node_id: NodeId, info: NodeInfo | None) -> tuple[Rung, ...]:
+        def offers_of(info: NodeInfo | None) -> tuple[RelayOffer, ...]:
+            lost = self.peers.setdefault(node_id, Peer()).lost_relay
+            return in_order(info.relays if info is not None else (), known=self._contacts(), lost=lost)
+
         async def renew() -> tuple[RelayOffer, ...]:
-            newer = await self._locator.resolve(node_id)
-            return self._with_our_addresses(newer.relays) if newer is not None else ()
+            return offers_of(await self._locator.resolve(node_id))
 
-        offers = self._with_our_addresses(info.relays) if info is not None else ()
-        if (peer := self.peers.get(node_id)) is not None:
-            offers = tuple(sorted(offers, key=lambda offer: offer.address == peer.lost_relay))
-        return (relay_rung(self._identity, node_id, offers, renew=renew, way=self._way),) if self._use_relays else ()
-
-    def _with_our_addresses(self, offers: tuple[RelayOffer, ...]) -> tuple[RelayOffer, ...]:
-        """The same relays, also at addresses known to us alone: the node may have named one of the other IP family."""
-        ours = [replace(o, address=c.address) for o in offers for c in self._contacts() if c.node_id == o.relay]
-        return tuple(dict.fromkeys((*offers, *ours)))
+        rung = relay_rung(self._identity, node_id, offers_of(info), renew=renew, way=self._way)
+        return (rung,) if self._use_relays else ()
 
     async def _info(self, node_id: NodeId, *, trusting: bool = False) -> NodeInfo:
         """The node's record, read again where it is old, and after a failure unless that is `trusting`."""

@@ -7,13 +7,17 @@ Source: docs/spec/directory.md section 4.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from idas_p2p.directory.service import Directory
 from idas_p2p.errors import IdasError, WireError
 from idas_p2p.store.settings import Settings
+from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.records import NodeInfo
+from idas_p2p.wire.relay import RelayOffer
 from idas_p2p.wire.schema import decode, encode
 
 RESOLVE_TIMEOUT: Final = 2.0  # seconds for a node record from the directory; ours
@@ -53,3 +57,18 @@ class Locator:
             return decode(NodeInfo, stored, max_size=1_000) if stored else None
         except WireError:  # written by another version
             return None
+
+
+def in_order(offers: Iterable[RelayOffer], *, known: Iterable[Contact], lost: Address | None) -> tuple[RelayOffer, ...]:
+    """The relays at which a node waits, as they are to be tried.
+
+    Args:
+        offers: of its record, best first.
+        known: bootstrap nodes at all addresses we know: the record may name one of the other IP family.
+        lost: where a channel to the node was cut last; tried after the others.
+    """
+    told, contacts = tuple(offers), tuple(known)
+    ours = [replace(one, address=other.address) for one in told for other in contacts if other.node_id == one.relay]
+    every = tuple(dict.fromkeys((*told, *ours)))
+    gone = {offer.relay for offer in every if offer.address == lost}
+    return tuple(sorted(every, key=lambda offer: offer.relay in gone))

@@ -19,6 +19,7 @@ from idas_p2p.errors import (
     UnsupportedVersion,
     WireError,
 )
+from idas_p2p.exchange import control
 from idas_p2p.exchange.control import MAX_OPEN_REQUESTS, ControlLink
 from idas_p2p.exchange.inbox import MAX_WAITING
 from idas_p2p.tasks import TaskOwner
@@ -290,3 +291,42 @@ async def test_numbers_of_questions_are_not_repeated() -> None:
         assert len({message.number for message in heard}) == 20
         await peer.say(*(RequestEnd(number=message.number, code="") for message in reversed(heard)))
         assert await asking == [[]] * 20
+
+
+# -- a way that vanishes
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "QUIET", 0.01)
+    monkeypatch.setattr(control, "QUIET_PING_TIMEOUT", 0.05)
+
+
+async def test_a_node_that_takes_its_time_is_asked_whether_it_is_there_and_waited_for(soon: None) -> None:
+    async with scripted() as (link, peer):
+        asking = asyncio.gather(hits_of(link))
+        request = await peer.hear()
+        for _ in range(3):
+            ping = await peer.hear()
+            assert isinstance(ping, Ping)
+            await peer.say(Pong(number=ping.number))
+        await peer.say(Hits(number=request.number, hits=(hit(1),)), RequestEnd(number=request.number, code=""))
+        assert await asking == [[hit(1).study.study_uid]]
+
+
+async def test_a_way_that_carries_nothing_any_more_ends_the_questions_on_it(soon: None) -> None:
+    async with scripted() as (link, _):
+        with pytest.raises(ChannelClosed):
+            await hits_of(link)
+        assert not link.is_open
+
+
+async def test_a_link_on_which_nothing_is_asked_is_left_alone(soon: None) -> None:
+    async with scripted() as (link, peer):
+        asking = asyncio.gather(hits_of(link))
+        request = await peer.hear()
+        await peer.say(RequestEnd(number=request.number, code=""))
+        await asking
+        assert link._watching is not None
+        await link._watching
+        assert link.is_open

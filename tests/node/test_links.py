@@ -6,9 +6,9 @@ import pytest
 
 from idas_p2p.errors import ChannelClosed, PeerUnreachable
 from idas_p2p.node.node import Node
-from idas_p2p.wire.address import Address, Contact
+from idas_p2p.transport.moving import MovingChannel
 from idas_p2p.wire.handshake import Purpose
-from idas_p2p.wire.relay import RelayOffer
+from tests.node.nodes import until
 
 
 async def test_a_link_is_dialled_once_and_kept(pair: tuple[Node, Node]) -> None:
@@ -69,10 +69,20 @@ async def test_addresses_are_remembered_for_when_the_directory_is_gone(pair: tup
     assert remembered.addresses == (anna.network_address,)
 
 
-async def test_a_relay_is_dialled_also_at_addresses_that_only_the_dialer_knows(pair: tuple[Node, Node]) -> None:
+async def test_a_change_of_network_finds_out_which_links_are_dead(pair: tuple[Node, Node]) -> None:
     anna, berg = pair
-    relay = anna.identity.node_id
-    named, known = Address("192.0.2.1", 443), Address("2001:db8::1", 443)
-    berg.links._contacts = lambda: (Contact(known, relay), Contact(known, berg.identity.node_id))
-    offer = RelayOffer(address=named, relay=relay, expires=1, signature=bytes(64))
-    assert [one.address for one in berg.links._with_our_addresses((offer,))] == [named, known]
+    link = await berg.links.control(anna.identity.node_id)
+    berg.links.check()
+    peer = berg.links.peers[anna.identity.node_id]
+    await until(lambda: peer.round_trip is not None)
+    assert link.is_open
+
+
+async def test_a_relay_on_which_images_were_cut_is_tried_last(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    channel = await berg.links.image(anna.identity.node_id)
+    assert isinstance(channel, MovingChannel)
+    channel._sending._path = "relay"
+    channel.abort()
+    assert berg.links.peers[anna.identity.node_id].lost_relay == anna.network_address
+    await channel.close()
