@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydicom.data import get_testdata_file
 
 from tests.interop.conftest import KINDS, Institutions
 from tools.dcmtk import Peer
 from tools.images import set_of_files, write_ultrasound
 from tools.region import wait_for_study
 
-SUCCESS, PENDING = 0x0000, 0xFF00
+SUCCESS, PENDING, NOT_AUTHORIZED = 0x0000, 0xFF00, 0x0124
 KEYS = ("StudyInstanceUID", "PatientName", "PatientID", "StudyDate", "AccessionNumber", "ModalitiesInStudy")
 
 
@@ -139,3 +140,22 @@ def test_storescu_fills_the_embedded_archive_and_others_find_it(clean_viewers: I
     assert here.carl.ask("get", study.study_uid, "--out", str(target))["instances"] == 3
     Peer(port=here.viewer.port, aet=here.viewer.aet, calling="VIEWER").store(study.files)  # as storescu encodes them
     assert set_of_files(sorted(path for path in target.rglob("*") if path.is_file())) == here.viewer.received()
+
+
+def test_who_asks_is_asked_for_and_known_by_password_or_by_a_session(institutions: Institutions) -> None:
+    berg, uid = institutions.berg, institutions.kidney.study_uid
+    plan = str(get_testdata_file("rtplan.dcm"))
+    berg.do("user add", "dr.kay", "--password-stdin", stdin="correct horse\n")
+    try:
+        for identity in (("-usr", "dr.kay"), ("-usr", "dr.kay", "-pwd", "correct horse", "-rsp")):
+            assert institutions.peer.run("storescu", *identity, "--", plan).status == 0
+        wrong = institutions.peer.run("storescu", "-usr", "dr.kay", "-pwd", "battery", "--", plan)
+        assert "Association Rejected" in wrong.output
+        ended, found = institutions.peer.find(StudyInstanceUID=uid)
+        assert (ended.statuses[-1], found) == (NOT_AUTHORIZED, [])
+        assert "Who asks? Sign in with: idas login DIR --aet VIEWER" in ended.output
+        berg.do("login", "--aet", "VIEWER", "--user", "dr.kay", "--password-stdin", stdin="correct horse\n")
+        ended, found = institutions.peer.find(StudyInstanceUID=uid)
+        assert [answer.StudyInstanceUID for answer in found] == [uid]
+    finally:
+        berg.do("user remove", "dr.kay")
