@@ -138,6 +138,7 @@ class Node:
             contacts=self.contacts.known,
             openers=self.whereabouts.openers,
         )
+        self.whereabouts.roaming.on_change.append(self.links.check)
         self.node_record = NodeRecord(
             self.identity,
             config.institution,
