@@ -39,6 +39,7 @@ GRACE: Final = (
 LOOK_INTERVAL: Final = 0.5  # seconds between looks at what was confirmed; ours
 BATCH: Final = 128  # records read and sent at once; ours
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until the next attempt, doubled at each failure; ours
+_LOOKS: Final = 3
 _SENT: Final = "sent"  # the file of the position
 _STATES: Final = (ssl.SSLError, OSError, TimeoutError, EOFError)
 
@@ -135,7 +136,7 @@ class AuditSender:
 
     async def _send(self, writer: asyncio.StreamWriter) -> None:
         sent, waiting = self.delivered, deque[tuple[int, float]]()
-        writer.transport.set_write_buffer_limits(0)
+        writer.transport.set_write_buffer_limits(high=1, low=0)  # drain waits until TLS has handed on everything
         while True:
             found = await self._run(self._reader.after, sent, BATCH) if sent < self._auditor.on_disk.count else []
             if found := [one for one in found if one[0] <= self._auditor.on_disk.count]:
@@ -143,7 +144,7 @@ class AuditSender:
                 async with asyncio.timeout(SEND_TIMEOUT):
                     await writer.drain()
                 sent = found[-1][0]
-            if _is_confirmed(writer) and (not waiting or waiting[-1][0] < sent):
+            if (not waiting or waiting[-1][0] < sent) and await _is_confirmed(writer):
                 waiting.append((sent, self._clock.monotonic()))
             await self._deliver(waiting)
             if not found:
@@ -180,10 +181,15 @@ def _context(settings: AuditSettings) -> ssl.SSLContext:
     return context
 
 
-def _is_confirmed(writer: asyncio.StreamWriter) -> bool:
-    """Whether the collector's machine has confirmed every byte; tcp(7), SIOCOUTQ."""
-    if writer.transport.get_write_buffer_size():
-        return False
+async def _is_confirmed(writer: asyncio.StreamWriter) -> bool:
+    """Whether the collector's machine has confirmed every byte; tcp(7), SIOCOUTQ.
+
+    What waits below TLS in this process goes to the kernel at the loop's next turns, so one look is not enough.
+    """
     file = writer.get_extra_info("socket").fileno()
-    (left,) = struct.unpack("i", fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4)))
-    return bool(left == 0)
+    for _ in range(_LOOKS):
+        (left,) = struct.unpack("i", fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4)))
+        if left or writer.transport.get_write_buffer_size():
+            return False
+        await asyncio.sleep(0)
+    return True
