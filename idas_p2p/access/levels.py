@@ -12,7 +12,7 @@
 
 Law: what is written is understood in full or refused; no level of a hospital's own is weaker by mistake than its base.
 Belongs here: names and definitions. Not here: who gets which (policy.py), what they do (dicom/levels/).
-Source: docs/spec/access.md section 4.
+Source: docs/spec/levels.md.
 """
 
 from __future__ import annotations

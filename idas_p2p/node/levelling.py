@@ -3,7 +3,7 @@
 Law: nothing leaves this node at a level but what the level shows; an image that cannot be levelled is not sent. The
 same image at the same level is the same bytes again, so that a transfer can be resumed.
 Belongs here: from a level to the parts that apply it, and the way back from pseudonyms. Not here: which level (policy),
-what it does to a data set (dicom/levels/). Source: docs/spec/access.md section 4.
+what it does to a data set (dicom/levels/). Source: docs/spec/levels.md.
 """
 
 from __future__ import annotations

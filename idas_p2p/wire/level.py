@@ -1,7 +1,7 @@
 """How much of a study someone may have, as one value: decided by the policy, applied by the node that holds the images.
 
 Belongs here: the value and its names. Not here: which levels there are (access/levels.py), what they do to a data set
-(dicom/levels/). Source: docs/spec/access.md section 4; options and actions are those of PS3.15 Annex E.
+(dicom/levels/). Source: docs/spec/levels.md; options and actions are those of PS3.15 Annex E.
 """
 
 from __future__ import annotations

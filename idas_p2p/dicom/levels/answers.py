@@ -1,7 +1,7 @@
 """A study in an answer, as a level shows it: what its objects hide, the answer hides alike.
 
 Law: a query finds a study at a level only by what the level shows of it. Belongs here: studies and queries. Not here:
-objects (engine.py). Source: docs/spec/access.md section 4.5.
+objects (engine.py). Source: docs/spec/levels.md section 6.
 """
 
 from __future__ import annotations

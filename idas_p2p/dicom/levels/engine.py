@@ -2,7 +2,7 @@
 
 Law: the same instance at the same level with the same key gives the same bytes, on every machine and at every time, so
 that a transfer can be resumed. Belongs here: one instance from end to end. Not here: single elements (deeds.py).
-Source: docs/spec/access.md section 4; PS3.15 section E.1.1.
+Source: docs/spec/levels.md; PS3.15 section E.1.1.
 """
 
 from __future__ import annotations

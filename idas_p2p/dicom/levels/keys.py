@@ -2,7 +2,7 @@
 
 Law: without the key nothing leads back; with it the same original always gives the same replacement, so that studies
 stay whole across series, times and nodes. Belongs here: the derivations. Not here: keeping what was replaced
-(store/pseudonyms.py). Source: docs/spec/access.md section 4.4; 2.25 is Rec. ITU-T X.667, UUIDs are RFC 9562.
+(store/pseudonyms.py). Source: docs/spec/levels.md section 5; 2.25 is Rec. ITU-T X.667, UUIDs are RFC 9562.
 """
 
 from __future__ import annotations

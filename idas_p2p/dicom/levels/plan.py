@@ -1,7 +1,7 @@
 """What a level does with each attribute of one kind of object, worked out once and looked up for every instance.
 
 Belongs here: from a level to deeds by tag. Not here: doing them (deeds.py), the standard's table (table.py).
-Source: PS3.15 Annex E for de-identification; docs/spec/access.md section 4.2 for what is obscured.
+Source: PS3.15 Annex E for de-identification; docs/spec/levels.md section 2 for what is obscured.
 """
 
 from __future__ import annotations

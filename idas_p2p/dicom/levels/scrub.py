@@ -1,7 +1,7 @@
 """Identifiers of this patient in whatever is kept: cut out of text, blanked in what is no text.
 
 Law: what is kept at a level holds no name or number that the level takes away, in whatever element it was put. Belongs
-here: looking at every value again. Not here: what is looked for (text.py). Source: docs/spec/access.md section 4.3.
+here: looking at every value again. Not here: what is looked for (text.py). Source: docs/spec/levels.md section 4.
 """
 
 from __future__ import annotations
