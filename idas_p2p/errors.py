@@ -29,11 +29,17 @@ which thing it happened to, and never holds patient data.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class IdasError(Exception):
     """Something went wrong in idas_p2p."""
 
-    code = "internal"
+    code: ClassVar[str] = "internal"
+
+    def __init_subclass__(cls, *, code: str) -> None:
+        """Name a class below its branch: `wire` below `remote` is `remote.wire`."""
+        cls.code = code if cls.__base__ is IdasError else f"{cls.code}.{code}"  # its own is its branch's until now
 
     @property
     def detail(self) -> str:
@@ -46,298 +52,200 @@ class IdasError(Exception):
         return " ".join((cls.__doc__ or "").split())
 
 
-class LocalError(IdasError):
+class LocalError(IdasError, code="local"):
     """The program met a state it should never be in. Please report it with the log of the last minute."""
 
-    code = "local"
 
-
-class NotLoggable(LocalError):
+class NotLoggable(LocalError, code="not_loggable"):
     """The program tried to log a field that is not on the list of allowed fields. Please report it."""
 
-    code = "local.not_loggable"
 
-
-class RemoteError(IdasError):
+class RemoteError(IdasError, code="remote"):
     """The other side broke the protocol or refused. Ask its administrator what its log says."""
 
-    code = "remote"
 
-
-class WireError(RemoteError):
+class WireError(RemoteError, code="wire"):
     """Bytes from another node do not form a valid message. Check that both nodes run the same version."""
 
-    code = "remote.wire"
 
-
-class FrameTooLarge(WireError):
+class FrameTooLarge(WireError, code="too_large"):
     """Another node announced a message larger than the protocol allows. The connection was closed."""
 
-    code = "remote.wire.too_large"
 
-
-class UnsupportedVersion(WireError):
+class UnsupportedVersion(WireError, code="version"):
     """The other node speaks a protocol version this one does not know. Update the older of the two."""
 
-    code = "remote.wire.version"
 
-
-class HandshakeFailed(RemoteError):
+class HandshakeFailed(RemoteError, code="handshake"):
     """The secure handshake with the other node failed. Check that both are members of the same federation."""
 
-    code = "remote.handshake"
 
-
-class BadSignature(RemoteError):
+class BadSignature(RemoteError, code="signature"):
     """A signature does not belong to the key it names. The data was thrown away."""
 
-    code = "remote.signature"
 
-
-class DigestMismatch(RemoteError):
+class DigestMismatch(RemoteError, code="digest"):
     """An image did not arrive as it was sent. It was thrown away; retrieve the study again."""
 
-    code = "remote.digest"
 
-
-class AccessDenied(RemoteError):
+class AccessDenied(RemoteError, code="denied"):
     """The other institution's policy does not let you do this. Ask its administrator for a grant."""
 
-    code = "remote.denied"
 
-
-class StudyNotFound(RemoteError):
+class StudyNotFound(RemoteError, code="study_not_found"):
     """Nobody in the federation offers this study to you. Check the UID, or ask the institution for a grant."""
 
-    code = "remote.study_not_found"
 
-
-class TicketRefused(RemoteError):
+class TicketRefused(RemoteError, code="ticket"):
     """The holder does not accept the ticket for this study. Query the study again and repeat the retrieval."""
 
-    code = "remote.ticket"
 
-
-class ArchiveFailed(RemoteError):
+class ArchiveFailed(RemoteError, code="archive"):
     """The archive answered with a failure. See the archive's own log; it may not know this node's AE title."""
 
-    code = "remote.archive"
 
-
-class DestinationFailed(RemoteError):
+class DestinationFailed(RemoteError, code="destination"):
     """The destination workstation refused images. See its log, and check that it accepts this kind of image."""
 
-    code = "remote.destination"
 
-
-class MalformedInstance(RemoteError):
+class MalformedInstance(RemoteError, code="malformed"):
     """A data set cannot be read as DICOM. It was not delivered; check the object in its archive."""
 
-    code = "remote.malformed"
 
-
-class InstanceChanged(RemoteError):
+class InstanceChanged(RemoteError, code="instance_changed"):
     """An image was replaced or cut in its archive while it was being sent. Retrieve the study again."""
 
-    code = "remote.instance_changed"
 
-
-class CannotConvert(RemoteError):
+class CannotConvert(RemoteError, code="cannot_convert"):
     """The destination accepts no coding the image can get without loss. Let it accept more, or install the decoder."""
 
-    code = "remote.cannot_convert"
 
-
-class UserError(IdasError):
+class UserError(IdasError, code="user"):
     """The request cannot be carried out as it was given."""
 
-    code = "user"
 
-
-class BadConfiguration(UserError):
+class BadConfiguration(UserError, code="configuration"):
     """The configuration has an error. Correct the key it names and start again."""
 
-    code = "user.configuration"
 
-
-class BadCode(UserError):
+class BadCode(UserError, code="code"):
     """The invitation code is not valid. Check it for typing errors, or ask for a new one: `idas federation invite`."""
 
-    code = "user.code"
 
-
-class NotAMember(UserError):
+class NotAMember(UserError, code="not_a_member"):
     """This node belongs to no federation. Use `idas federation create` or `idas join` first."""
 
-    code = "user.not_a_member"
 
-
-class NotAnAdmin(UserError):
+class NotAnAdmin(UserError, code="not_an_admin"):
     """Only an administrator node of the federation can do this. Run the command there."""
 
-    code = "user.not_an_admin"
 
-
-class AwaitingApproval(UserError):
+class AwaitingApproval(UserError, code="awaiting_approval"):
     """The federation's administrator has to approve this node first: `idas federation approve` there.
 
     Nothing more to do here: the node asks again by itself and joins when it is approved; see `idas status`.
     """
 
-    code = "user.awaiting_approval"
 
-
-class NodeNotRunning(UserError):
+class NodeNotRunning(UserError, code="not_running"):
     """This command needs the node to run. Start it with `idas run DIR` and try again."""
 
-    code = "user.not_running"
 
-
-class NodeAlreadyRunning(UserError):
+class NodeAlreadyRunning(UserError, code="already_running"):
     """A node already runs from this folder. Stop it first, or use another folder."""
 
-    code = "user.already_running"
 
-
-class BootstrapNotRunning(UserError):
+class BootstrapNotRunning(UserError, code="bootstrap_not_running"):
     """This command needs the bootstrap node to run. Start it with `python -m bootstrap run DIR` and try again."""
 
-    code = "user.bootstrap_not_running"
 
-
-class UnknownDestination(UserError):
+class UnknownDestination(UserError, code="unknown_destination"):
     """The move destination is not a configured workstation. Add it with `idas workstation add`."""
 
-    code = "user.unknown_destination"
 
-
-class UnknownCaller(UserError):
+class UnknownCaller(UserError, code="unknown_caller"):
     """The calling AE title is not known here. Add it with `idas workstation add` or `idas archive add`."""
 
-    code = "user.unknown_caller"
 
-
-class SignInNeeded(UserError):
+class SignInNeeded(UserError, code="sign_in_needed"):
     """Nobody has said who asks. Sign in at the workstation, or with `idas login`, and ask again."""
 
-    code = "user.sign_in_needed"
 
-
-class SignInRefused(UserError):
+class SignInRefused(UserError, code="sign_in_refused"):
     """There is no such user, or the password is wrong, or was wrong too often. Wait a while and try again."""
 
-    code = "user.sign_in_refused"
 
-
-class BadQuery(UserError):
+class BadQuery(UserError, code="query"):
     """The query cannot be understood. Use DICOM keywords and the matching of PS3.4 C.2.2.2."""
 
-    code = "user.query"
 
-
-class DatabaseDamaged(UserError):
+class DatabaseDamaged(UserError, code="database_damaged"):
     """The node's database is damaged or none. Stop the node and restore node.db from a backup; images are kept."""
 
-    code = "user.database_damaged"
 
-
-class DatabaseTooNew(UserError):
+class DatabaseTooNew(UserError, code="database_too_new"):
     """The node's database was written by a newer version. Install that version again, or restore an older backup."""
 
-    code = "user.database_too_new"
 
-
-class StorageRefused(UserError):
+class StorageRefused(UserError, code="storage_refused"):
     """The node's folder cannot be used. Check that it exists, that its disk works and that you may write to it."""
 
-    code = "user.storage_refused"
 
-
-class NoSuchThing(UserError):
+class NoSuchThing(UserError, code="no_such_thing"):
     """There is nothing of that name. List what exists with the same command's `list`."""
 
-    code = "user.no_such_thing"
 
-
-class Unreachable(IdasError):
+class Unreachable(IdasError, code="unreachable"):
     """The other end did not answer. Try again; if it lasts, check the network between the two."""
 
-    code = "unreachable"
 
-
-class PeerUnreachable(Unreachable):
+class PeerUnreachable(Unreachable, code="peer"):
     """The other node did not answer. Check that it runs and that its network port can be reached."""
 
-    code = "unreachable.peer"
+
+class ProxyRefused(PeerUnreachable, code="proxy"):
+    """The HTTP proxy of this network did not let a connection through. Check `proxy` in node.toml, or ask its owner."""
 
 
-class ProxyRefused(PeerUnreachable):
-    """The HTTP proxy of this network did not let a connection through. Check `proxy` in node.toml, or ask who runs it."""
-
-    code = "unreachable.peer.proxy"
-
-
-class ArchiveUnreachable(Unreachable):
+class ArchiveUnreachable(Unreachable, code="archive"):
     """The archive did not answer. Check that it runs, and its address in `idas archive list`."""
 
-    code = "unreachable.archive"
 
-
-class DestinationUnreachable(Unreachable):
+class DestinationUnreachable(Unreachable, code="destination"):
     """The destination workstation did not answer. Check that it runs, and its address in `idas workstation list`."""
 
-    code = "unreachable.destination"
 
-
-class DirectoryUnreachable(Unreachable):
+class DirectoryUnreachable(Unreachable, code="directory"):
     """No node of the directory answered. Check the bootstrap address and that UDP passes the firewall."""
 
-    code = "unreachable.directory"
 
-
-class ChannelClosed(Unreachable):
+class ChannelClosed(Unreachable, code="channel"):
     """The connection to the other node was lost. The transfer resumes where it stopped when it is asked for again."""
 
-    code = "unreachable.channel"
 
-
-class SpoolFull(Unreachable):
+class SpoolFull(Unreachable, code="spool_full"):
     """The disk or the spool is full. Free space in the node's folder, then retrieve the study again."""
 
-    code = "unreachable.spool_full"
 
-
-class NodeStopping(Unreachable):
+class NodeStopping(Unreachable, code="stopping"):
     """This node is being stopped. Repeat the request when it runs again."""
 
-    code = "unreachable.stopping"
 
-
-class DatabaseBusy(Unreachable):
+class DatabaseBusy(Unreachable, code="database_busy"):
     """Another program keeps the node's database locked. Try again; if it lasts, stop the other program."""
 
-    code = "unreachable.database_busy"
 
-
-class DatabaseFull(Unreachable):
+class DatabaseFull(Unreachable, code="database_full"):
     """The disk with the node's database is full. Free space and try again; nothing reported done is lost."""
 
-    code = "unreachable.database_full"
 
-
-class DatabaseUnreachable(Unreachable):
+class DatabaseUnreachable(Unreachable, code="database"):
     """The database server did not answer. Check that it runs, and the database URL in node.toml."""
 
-    code = "unreachable.database"
 
-
-class AuditUnavailable(Unreachable):
+class AuditUnavailable(Unreachable, code="audit"):
     """The audit log cannot be written, and nothing is served unrecorded. Free space in the node's folder, try again."""
 
-    code = "unreachable.audit"
 
-
-class Busy(Unreachable):
+class Busy(Unreachable, code="busy"):
     """The other side has reached a limit of work. Try again in a moment."""
-
-    code = "unreachable.busy"
