@@ -24,6 +24,7 @@ from idas_p2p.node.webrtc import Hosts, WebRtc
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
 from idas_p2p.transport.mapping import Transport
+from idas_p2p.transport.race import interleave
 from idas_p2p.transport.reservation import Take
 from idas_p2p.transport.way import DIRECT, Way
 from idas_p2p.wire.address import Address, Contact
@@ -114,9 +115,9 @@ class Whereabouts:
         return list(dict.fromkeys(address.host for address in seen if address is not None))
 
     def _hosts(self) -> Hosts:
-        """Where UDP sockets are opened; of the addresses only those that others are told anyway."""
+        """Where UDP sockets are opened, both IP families in turn; others are told what they are told anyway."""
         usable = advertised(configured=(), bound=self._bound, interfaces=interface_addresses(), observed=None)
-        return Hosts([address.host for address in usable], frozenset(one.host for one in self._candidates()))
+        return Hosts([one.host for one in interleave(usable)], frozenset(one.host for one in self.addresses()))
 
     def _helpers(self) -> list[Helper]:
         """Who may be asked to dial us back: contacts that see our datagrams come from us, else relays."""

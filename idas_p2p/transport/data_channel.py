@@ -35,7 +35,7 @@ logging.getLogger("aiortc").setLevel(logging.CRITICAL)  # its words go around ev
 STREAM: Final = 0  # the one data channel, agreed on beforehand; protocol
 PORT: Final = 5_000  # of SCTP; protocol, RFC 8831 leaves it to SDP
 FINGERPRINT: Final = "sha-256"  # protocol
-MAX_FRAGMENTS: Final = 5_120  # held until what is missing arrives; ours, more than may be on their way (flow.py)
+MAX_FRAGMENTS: Final = 2_048  # held until what is missing arrives; ours, more than may be on their way (flow.py)
 LINGER: Final = 2.0  # seconds for what was said last to be acknowledged; ours
 CLOSE_TIMEOUT: Final = 2.0  # seconds for sockets to close; ours
 BROKEN: Final = (AssertionError, AttributeError, LookupError, TypeError, ValueError, struct.error)  # how aiortc says it
@@ -194,9 +194,11 @@ class _Association(RTCSctpTransport):  # type: ignore[misc]  # aiortc is not loo
             raise ConnectionError("not SCTP as it must be") from None
 
     async def _receive_data_chunk(self, chunk: Any) -> None:
+        if chunk.stream_id != STREAM or len(self._sack_misordered) >= MAX_FRAGMENTS:
+            raise ConnectionError("another stream, or one piece is kept back for ever")
         held = self._inbound_streams.get(STREAM)
-        if chunk.stream_id != STREAM or (held is not None and len(held.reassembly) >= MAX_FRAGMENTS):
-            raise ConnectionError("another stream, or fragments without end")
+        if held is not None and len(held.reassembly) >= MAX_FRAGMENTS:
+            raise ConnectionError("fragments without end")
         await super()._receive_data_chunk(chunk)
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:

@@ -18,7 +18,7 @@ CREDIT: Final = 1  # `1 ‖ total(8)`: as many bytes may be sent in all
 END: Final = 2  # `2`: nothing follows
 MAX_PIECE: Final = 16_383  # bytes of the stream in one message of 16 KiB, which every implementation takes; protocol
 WINDOW: Final = 1_048_576  # bytes sent and not yet taken, each way; protocol
-LEAST: Final = 256  # bytes that a smaller piece counts for, so that pieces on their way are few too; protocol
+LEAST: Final = 1_024  # bytes that a smaller piece counts for, so that pieces on their way are few too; protocol
 _CREDIT: Final = struct.Struct(">BQ")
 
 

@@ -16,9 +16,7 @@ from idas_p2p.transport.flow import Flow
 from idas_p2p.wire.address import Address
 
 SAY_AHEAD: Final = 65_536  # bytes given to the data channel and not yet on their way; ours
-WRITE_HIGH: Final = (
-    65_536  # bytes waiting to be sent at which the writer is paused, until it sets others; asyncio's own
-)
+WRITE_HIGH: Final = 65_536  # bytes unsent at which the writer is paused, until it sets others; asyncio's own
 
 
 class FlowTransport(asyncio.Transport):

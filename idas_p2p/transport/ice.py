@@ -46,7 +46,7 @@ class IceAgent(Connection):  # type: ignore[misc]  # aioice is not looked into
     Args:
         controlling: whether we asked for it.
         hosts: IP addresses of this machine at which to open sockets, best first.
-        told: those of them that others may be told; what a STUN server sees may always be told.
+        told: those of them that others may be told; what a STUN server sees they may be told anyway.
         servers: STUN servers, IP addresses and ports.
     """
 
@@ -54,7 +54,7 @@ class IceAgent(Connection):  # type: ignore[misc]  # aioice is not looked into
         self, *, controlling: bool, hosts: Sequence[str], told: Collection[str], servers: Sequence[Address]
     ) -> None:
         super().__init__(ice_controlling=controlling)
-        self._hosts, self._told, self._servers = hosts[:MAX_HOSTS], told, servers
+        self._hosts, self._told, self._servers = hosts[:MAX_HOSTS], set(told), servers
         self._repeated: set[CandidatePair] = set()
         self.remote = Address("0.0.0.0", 0)  # noqa: S104  # until there is a way
 
@@ -94,8 +94,9 @@ class IceAgent(Connection):  # type: ignore[misc]  # aioice is not looked into
             await self.connect()
         except ConnectionError:
             raise PeerUnreachable("no datagram of ours is answered") from None
-        host, port = self._nominated[1].remote_addr
-        self.remote = Address(host, port)
+        if (pair := self._nominated.get(1)) is None:
+            raise PeerUnreachable("given up")
+        self.remote = Address(*pair.remote_addr)
 
     # What aioice does otherwise.
 
@@ -142,7 +143,9 @@ class IceAgent(Connection):  # type: ignore[misc]  # aioice is not looked into
             host, port = await race(servers, ask, discard=lambda _: None, delay=lambda _: NEXT_SERVER)
         except ExceptionGroup:
             return
-        if (host, port) != (own.host, own.port):
+        if (host, port) == (own.host, own.port):
+            self._told.add(host)  # it is seen there
+        elif port:
             found.append(_candidate("srflx", Address(host, port), 0, base=own))
 
     def data_received(self, data: bytes, component: int) -> None:

@@ -16,7 +16,7 @@ from idas_p2p.crypto.handshake import Initiator, Responder
 from idas_p2p.crypto.keys import random_bytes
 from idas_p2p.errors import ChannelClosed, PeerUnreachable
 from idas_p2p.transport.channel import Channel
-from idas_p2p.transport.data_channel import MAX_FRAGMENTS, STREAM, DataChannel
+from idas_p2p.transport.data_channel import STREAM, DataChannel
 from idas_p2p.transport.secure import accept, finish_dialling, prove_responder
 from idas_p2p.wire.handshake import Purpose
 from tests.transport import contract
@@ -37,6 +37,7 @@ async def webrtc_pair() -> AsyncIterator[tuple[Channel, Channel]]:
         yield one, other
 
 
+FRAGMENTS = 128  # in place of a bound that takes some seconds to reach
 SLOW = contract.both_directions_carry_much_at_once  # 16 MiB each way
 PROMISES = [pytest.param(one, marks=pytest.mark.slow) if one is SLOW else one for one in contract.PROMISES]
 
@@ -90,10 +91,21 @@ async def against_the_flow(side: DataChannel) -> None:
 
 
 async def fragments_without_end(side: DataChannel) -> None:
-    for _ in range(MAX_FRAGMENTS + 1):
+    for _ in range(FRAGMENTS + 1):
         chunk = DataChunk()
         chunk.flags, chunk.tsn, chunk.stream_id = 0, side._sctp._local_tsn, STREAM
         chunk.stream_seq, chunk.protocol, chunk.user_data = 0, 53, b"x"
+        side._sctp._local_tsn += 1
+        await side._sctp._send_chunk(chunk)
+        await asyncio.sleep(0)
+
+
+async def one_piece_kept_back(side: DataChannel) -> None:
+    side._sctp._local_tsn += 1
+    for _ in range(FRAGMENTS + 1):
+        chunk = DataChunk()
+        chunk.flags, chunk.tsn, chunk.stream_id = 7, side._sctp._local_tsn, STREAM  # unordered, whole
+        chunk.stream_seq, chunk.protocol, chunk.user_data = 0, 53, b"\x01" + chunk.tsn.to_bytes(8, "big")
         side._sctp._local_tsn += 1
         await side._sctp._send_chunk(chunk)
         await asyncio.sleep(0)
@@ -105,10 +117,13 @@ async def nonsense(side: DataChannel) -> None:
     await second_channel(side)
 
 
-@pytest.mark.parametrize("attack", [second_channel, text, against_the_flow, fragments_without_end, nonsense])
+@pytest.mark.parametrize(
+    "attack", [second_channel, text, against_the_flow, fragments_without_end, one_piece_kept_back, nonsense]
+)
 async def test_a_peer_that_does_anything_else_loses_its_connection_and_nothing_more(
-    attack: Callable[[DataChannel], Any], caplog: pytest.LogCaptureFixture
+    attack: Callable[[DataChannel], Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("idas_p2p.transport.data_channel.MAX_FRAGMENTS", FRAGMENTS)
     async with ends() as (one, other), asyncio.timeout(60):
         ours, theirs = await one.terms(), await other.terms()
         _, connection = await asyncio.gather(one.open(theirs), other.open(ours))

@@ -85,6 +85,16 @@ async def test_what_the_bootstrap_node_sees_is_told_though_another_server_is_sil
         server.abort()
 
 
+async def test_an_address_of_its_own_at_which_a_machine_is_seen_is_told_too() -> None:
+    server = await Stun(clock=ManualClock()).open_udp(Silent(), Address(HERE, 0))
+    try:
+        seen_by = [socket_address(server.get_extra_info("sockname"))]
+        async with agents(1, told=[], servers=seen_by) as (agent,):
+            assert await agent.gather() == (IceCandidate(OF_HOST, place_of(agent)),)
+    finally:
+        server.abort()
+
+
 async def test_where_nobody_answers_it_is_the_deadline_that_ends_it() -> None:
     async with agents(1) as (agent,):
         await agent.gather()
