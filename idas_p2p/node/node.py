@@ -15,7 +15,6 @@ from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
-from idas_p2p.directory.service import Directory
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.exchange.codec.workshop import Workshop
 from idas_p2p.exchange.turns import Uplink
@@ -24,17 +23,15 @@ from idas_p2p.node.accepted import Accepted
 from idas_p2p.node.audit import Audit
 from idas_p2p.node.audited_users import AuditedUsers
 from idas_p2p.node.config import NodeConfig
-from idas_p2p.node.contacts import Contacts
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder
 from idas_p2p.node.harvest import Harvester
 from idas_p2p.node.invitations import Invitations
 from idas_p2p.node.lan import Lan
-from idas_p2p.node.links import Links
 from idas_p2p.node.manifests import Manifests
 from idas_p2p.node.membership import Membership
 from idas_p2p.node.membership_log import MembershipLog
-from idas_p2p.node.node_record import NodeRecord
+from idas_p2p.node.outside import Outside
 from idas_p2p.node.publish import Publisher
 from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
@@ -45,7 +42,6 @@ from idas_p2p.node.sources import Sources
 from idas_p2p.node.sweeping import Sweeper
 from idas_p2p.node.transfers import Transfers
 from idas_p2p.node.waiting import Waiting
-from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
@@ -54,7 +50,6 @@ from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.listener import Listener
-from idas_p2p.transport.proxied import way_out
 from idas_p2p.wire.address import Address
 
 STOP_GRACE: Final = 10.0  # seconds for what is in flight when the node is told to stop; ours
@@ -103,51 +98,18 @@ class Node:
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
 
         self.federation = Federation(self.identity, self.settings, random_bytes=random_bytes)
-        self.contacts = Contacts(config.bootstrap, self.settings)
-        self.way = way_out(config.proxy)
-        self.directory = Directory(
+        outside = Outside(
             self.identity,
-            clock=clock,
-            contacts=self.contacts.known(),
-            storage_path=config.folder / "directory.records",
-            known_contacts_path=config.folder / "directory.contacts",
-            tasks=self.tasks,
-            open_stream=self.way.open_stream,
-            settings=config.directory,
-        )
-        self.whereabouts = Whereabouts(
-            self.identity,
-            config.advertise,
-            self.directory,
-            relays=lambda: self.contacts.known() if config.relay else (),
-            take=lambda connection, path: self.listener.take(connection, path=path),
-            membership=self.federation.membership,
-            way=self.way,
-            maps_ports=config.maps_ports,
-            clock=clock,
-        )
-        self.links = Links(
-            self.identity,
-            self.federation,
-            self.directory,
+            config,
             self.settings,
-            clock=clock,
-            tasks=self.channels,
-            use_relays=config.relay,
-            way=self.way,
-            contacts=self.contacts.known,
-            openers=self.whereabouts.openers,
-        )
-        self.whereabouts.roaming.on_change.append(self.links.check)
-        self.node_record = NodeRecord(
-            self.identity,
-            config.institution,
-            config.aet,
-            self.directory,
-            own_addresses=self.whereabouts.addresses,
-            own_relays=self.whereabouts.relays.offers,
+            self.federation,
+            take=lambda connection, path: self.listener.take(connection, path=path),
+            tasks=self.tasks,
+            channels=self.channels,
             clock=clock,
         )
+        self.contacts, self.way, self.directory = outside.contacts, outside.way, outside.directory
+        self.whereabouts, self.links, self.node_record = outside.whereabouts, outside.links, outside.node_record
         self.rules = RuleBook(config.folder, self.database, run=self.bridge.run)
         self.audit = Audit(
             config,
