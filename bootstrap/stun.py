@@ -29,7 +29,7 @@ OPTIONAL: Final = 0x8000  # attributes from here on may be passed over, RFC 8489
 MAX_QUESTION_SIZE: Final = 548  # bytes; RFC 8489 section 6.1, where the path is not known
 RATE: Final = 4.0  # answers a second to one site; ours: a node asks a few times for each connection
 BURST: Final = 64.0  # at once; ours: many nodes may share an address
-TOTAL_RATE: Final = 2_000.0  # answers a second in all; ours: about a tenth of a core
+TOTAL_RATE: Final = 2_000.0  # answers a second in all; ours: under a tenth of a core
 TOTAL_BURST: Final = 4_000.0
 
 
