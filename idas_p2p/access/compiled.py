@@ -12,17 +12,18 @@ import heapq
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
-from idas_p2p.access.objects import Facts, Objects, Patient
+from idas_p2p.access.objects import Facts, Objects
 from idas_p2p.access.policy import Decision, Rule, default_level
 from idas_p2p.access.subjects import Requester, SubjectKey, SubjectKind
 
 NOBODY: Final = 1 << 62  # a place behind every rule
 ANY_DAY: Final = -1  # in place of a last day: studies of any day and of none
 
-_Key = tuple[str | None, Patient | None, str | None, str | None, str | None]
+_Key = tuple[str | None, tuple[str, str] | None, str | None, str | None, str | None]  # a patient by id and issuer
 _Shape = tuple[bool, bool, bool, bool, bool]
 
 
@@ -58,7 +59,7 @@ class Policy:
         """What the requester may have of the study at `now` (Unix seconds)."""
         options = _options(facts)
         found = NOBODY
-        for key in requester.keys():  # noqa: SIM118  # no mapping
+        for key in _keys_of(requester):
             if key in self._by_subject:
                 found = min(found, self._index(key, now).first(options, facts.day))
         if found == NOBODY:
@@ -140,9 +141,16 @@ def _sweep(days: Iterable[int], begins: Sequence[tuple[int, int, int]]) -> Itera
         yield open_[0][0] if open_ else NOBODY
 
 
+@lru_cache(maxsize=4_096)
+def _keys_of(requester: Requester) -> tuple[SubjectKey, ...]:
+    """Its keys; names are folded once for all studies of an answer."""
+    return tuple(requester.keys())
+
+
 def _keys(objects: Objects) -> Iterator[_Key]:
     """Every combination of one value of each condition."""
-    conditions = (objects.studies, objects.patients, objects.modalities, objects.archives, objects.labels)
+    patients = [(patient.id, patient.issuer) for patient in objects.patients]
+    conditions = (objects.studies, patients, objects.modalities, objects.archives, objects.labels)
     yield from product(*(values or (None,) for values in conditions))
 
 
@@ -153,5 +161,6 @@ def _shape(key: _Key) -> _Shape:
 
 def _options(facts: Facts) -> tuple[Sequence[object], ...]:
     """What a study has for each condition."""
-    patients = (facts.patient, Patient(facts.patient.id)) if facts.patient.issuer else (facts.patient,)
+    patient = facts.patient
+    patients = ((patient.id, patient.issuer), (patient.id, "")) if patient.issuer else ((patient.id, ""),)
     return (facts.study_uid,), patients, facts.modalities, facts.archives, facts.labels

@@ -1,7 +1,7 @@
 """policy.toml: the rules as the privacy officer writes them; an error refuses the whole file, with line and reason.
 
 Belongs here: reading the text. Not here: the file on the disk, when it is read (node/rules.py), what rules mean
-(policy.py). Source: docs/spec/access.md section 4, docs/operations/privacy.md.
+(policy.py). Source: docs/spec/access.md section 5, docs/operations/privacy.md.
 """
 
 from __future__ import annotations
