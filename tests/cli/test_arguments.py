@@ -53,7 +53,7 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
         (arguments.query_key, "PatientID"),
         (arguments.query_key, "=1"),
         (arguments.subject, "somebody"),
-        (arguments.level, "half"),
+        (arguments.proxy, "proxy:3128"),
         (arguments.folder, ""),
     ],
 )
@@ -68,7 +68,7 @@ def test_well_formed_arguments_become_values() -> None:
     assert arguments.aet(" VIEWER ") == "VIEWER"
     assert arguments.query_key("PatientName=A=B") == ("PatientName", "A=B")
     assert arguments.subject("node:City Hospital") == "node:City Hospital"
-    assert arguments.level("full") == "full"
+    assert arguments.proxy("http://proxy:3128") == "http://proxy:3128"
 
 
 def test_a_folder_means_the_same_to_a_node_started_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_a_folder_means_the_same_to_a_node_started_elsewhere(tmp_path: Path, mon
     "kind",
     [
         *(arguments.duration, arguments.address, arguments.contact, arguments.aet, arguments.name, arguments.uid),
-        *(arguments.count, arguments.title, arguments.query_key, arguments.subject, arguments.level),
+        *(arguments.count, arguments.title, arguments.query_key, arguments.subject, arguments.proxy),
     ],
 )
 @given(text=st.text(max_size=80))
