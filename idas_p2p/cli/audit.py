@@ -21,7 +21,6 @@ from idas_p2p.errors import IdasError, NodeNotRunning
 
 if TYPE_CHECKING:
     from idas_p2p.access.audit.search import Wanted
-    from idas_p2p.node.config import NodeConfig
 
 LIMIT = 1_000  # records shown; ours
 
@@ -157,17 +156,17 @@ def _write(path: Path, lines: Any) -> int:
 
 def _note_use(args: argparse.Namespace, output: Output, what: str) -> None:
     """Have the log say that it was read, and for what; who reads it sees it even where that fails."""
-    from idas_p2p.node.audit_questions import note_use, reader
+    from idas_p2p.access.audit.events import log_used
+    from idas_p2p.node.audit_questions import note_while_stopped, reader
 
-    config: NodeConfig = load_config(args.folder)
     asked = ("study", "patient", "issuer", "user", "node", "kind", "since", "until")
     conditions = (f"{name}={getattr(args, name)}" for name in asked if getattr(args, name, None))
-    text = " ".join((what, *conditions))[:1_000]
+    user, text = reader(), " ".join((what, *conditions))[:1_000]
     try:
         try:
-            client.call(args.folder, "audit_used", {"user": reader(), "text": text})
+            client.call(args.folder, "audit_used", {"user": user, "text": text})
         except NodeNotRunning:
-            note_use(config, text, clock=SystemClock())
+            note_while_stopped(load_config(args.folder), log_used(user, text), clock=SystemClock())
     except IdasError as error:
         output.say(f"idas: that the log was read could not be recorded: {sentence(error)}")
 

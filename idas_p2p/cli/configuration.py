@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idas_p2p.cli import client
-from idas_p2p.cli.render import Document, Output
+from idas_p2p.cli.render import Document, Output, sentence
+from idas_p2p.clock import SystemClock
 from idas_p2p.errors import IdasError, NodeNotRunning
 
 if TYPE_CHECKING:
@@ -77,9 +78,13 @@ def changed(folder: Path, output: Output, words: str, document: Document) -> int
     Returns:
         The exit status: 1 when the node runs and could not take it over.
     """
+    from idas_p2p.node.audit_questions import reader
+
+    user = reader()
     try:
-        client.call(folder, "reload")
+        client.call(folder, "reload", {"user": user, "text": words})
     except NodeNotRunning:
+        _record(folder, output, user, words)
         output.say(f"{words}; takes effect when the node starts")
         in_effect = False
     except IdasError as error:
@@ -92,3 +97,14 @@ def changed(folder: Path, output: Output, words: str, document: Document) -> int
     if output.as_json:
         output.document({**document, "in_effect": in_effect})
     return 0
+
+
+def _record(folder: Path, output: Output, user: str, words: str) -> None:
+    """Have the audit log say what was changed while the node does not run."""
+    from idas_p2p.access.audit.events import configured
+    from idas_p2p.node.audit_questions import note_while_stopped
+
+    try:
+        note_while_stopped(load_config(folder), configured(words, user=user), clock=SystemClock())
+    except IdasError as error:
+        output.say(f"idas: the change could not be recorded: {sentence(error)}")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from idas_p2p.access.audit import events
 from idas_p2p.access.audit.message import AuditSource, messages
 from idas_p2p.access.audit.search import Wanted, accesses, decoded, document, studies_of
 from idas_p2p.access.audit.verify import Fault, Report, verify_log
@@ -25,7 +24,7 @@ from idas_p2p.node.config import NodeConfig
 from idas_p2p.store.audit_log import FOLDER, segments
 from idas_p2p.store.audit_peers import MAX_FILE_SIZE, OWN, PeerFiles
 from idas_p2p.store.audit_reader import bodies
-from idas_p2p.wire.audit import AuditHead, AuditRecord
+from idas_p2p.wire.audit import AuditHead, AuditRecord, Event
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import decode
 
@@ -91,8 +90,8 @@ def verify(folder: Path, node: NodeId) -> Verdict:
     return Verdict(report, {peer: log for peer, log in peers.items() if log.doubts})
 
 
-def note_use(config: NodeConfig, text: str, *, clock: Clock) -> None:
-    """Record that the log was read while the node does not run.
+def note_while_stopped(config: NodeConfig, event: Event, *, clock: Clock) -> None:
+    """Record what an operator did while the node does not run.
 
     Raises:
         AuditUnavailable: it cannot be written.
@@ -103,7 +102,7 @@ def note_use(config: NodeConfig, text: str, *, clock: Clock) -> None:
         config.folder, identity, clock=clock, random_bytes=random_bytes, settings=config.audit, run=_run_nothing
     )
     try:
-        auditor.note(events.log_used(reader(), text))
+        auditor.note(event)
     finally:
         auditor.close()
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from idas_p2p.access.audit.events import transfer_begun, transfer_ended
+from idas_p2p.access.audit.events import log_used, transfer_begun, transfer_ended
 from idas_p2p.access.audit.message import AuditSource
 from idas_p2p.access.audit.search import Wanted
 from idas_p2p.access.audit.verify import Fault
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.errors import NoSuchThing
-from idas_p2p.node.audit_questions import exported, log_folder, note_use, search, verify, who_saw
+from idas_p2p.node.audit_questions import exported, log_folder, note_while_stopped, search, verify, who_saw
 from idas_p2p.node.auditing import Auditor
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.store.audit_log import segments
@@ -106,7 +106,7 @@ async def test_a_log_that_was_cut_edited_or_reordered_on_the_disk_is_found_out(
 
 
 async def test_reading_is_recorded_where_the_node_does_not_run(config: NodeConfig, clock: ManualClock) -> None:
-    note_use(config, "who-saw patient=P0", clock=clock)
+    note_while_stopped(config, log_used("root", "who-saw patient=P0"), clock=clock)
     last = search(log_folder(config.folder), Wanted(), 1)[0]
     assert (last["kind"], last["text"], last["known_by"]) == ("log_used", "who-saw patient=P0", "operator")
     assert verify(log_folder(config.folder), node_of(config).node).report.is_good
