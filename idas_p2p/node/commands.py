@@ -12,7 +12,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
 
-from idas_p2p.access.audit.events import log_used
+from idas_p2p.access.audit.events import configured, log_used
 from idas_p2p.dicom.deliver import deliver
 from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.retrieve import DeliveryReport
@@ -72,6 +72,8 @@ def commands(node: Node) -> dict[str, Command]:
 
 
 async def _reload(node: Node, arguments: Arguments) -> Arguments:
+    if text := arguments.get("text"):
+        node.audit.note(configured(str(text), user=str(arguments.get("user") or "")))
     node.configure()
     return {}
 
