@@ -13,6 +13,7 @@ from typing import Any
 
 from idas_p2p.exchange.signed_manifest import TransferManifest
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived, AuditSeen, AuditWanted
 from idas_p2p.wire.fetching import (
     PREFIX_SIZE,
     Chunk,
@@ -52,6 +53,7 @@ from idas_p2p.wire.messages import (
 )
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
+from tools.make_audit_vectors import GROWTH, RECEIPT
 from tools.make_vectors import ADMIN, MEMBER, NOW, STRANGER, VECTORS, Vector, counted
 
 
@@ -167,6 +169,11 @@ def messages() -> list[Vector]:
         Hits(number=3, hits=(Hit(study=study, ticket=ticket),)),
         RequestEnd(number=3, code=""),
         CancelRequest(number=3),
+        AuditWanted(number=4, known=17),
+        AuditGrown(number=4, known=0, growth=GROWTH),
+        AuditSeen(number=5, receipt=RECEIPT, growth=replace(GROWTH, digests=counted(17, 64))),
+        AuditSeen(number=5, receipt=None, growth=GROWTH),
+        AuditReceived(number=5, receipt=None),
         fetch,
         FetchStart(total=2),
         head,
