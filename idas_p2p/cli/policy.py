@@ -1,6 +1,6 @@
 """`idas policy list|explain|preview`: the rules in force, what decides for someone, what a change would do.
 
-All three read the node's folder, whether or not the node runs.
+All three read the node's folder, whether or not the node runs; only the groups of others are asked of a running node.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from idas_p2p.cli import arguments
+from idas_p2p.cli import arguments, client
 from idas_p2p.cli.arguments import UsageError
 from idas_p2p.cli.configuration import load_config, open_rules
 from idas_p2p.cli.grants import add_rule_arguments, typed_rule
 from idas_p2p.cli.parser import Commands, add_command, add_family
 from idas_p2p.cli.render import Output
 from idas_p2p.clock import SystemClock
-from idas_p2p.errors import BadConfiguration, NoSuchThing
+from idas_p2p.errors import BadConfiguration, NodeNotRunning, NoSuchThing
 
 if TYPE_CHECKING:
     from idas_p2p.access.policy import Rule
     from idas_p2p.access.preview import Change, Members
+    from idas_p2p.access.subjects import Requester
     from idas_p2p.node.rules import RuleBook
     from idas_p2p.store.database import Database
 
@@ -91,10 +92,11 @@ def run_explain(args: argparse.Namespace, output: Output) -> int:
         if requester is None:
             raise NoSuchThing(f"no member of the federation is called {node}")
         entries = fullest_first(Catalog(database).entries(args.study))
+        groups, node_groups = _groups(args, database, requester, output)
         requester = replace(
             requester,
-            client_groups=frozenset(map(fold, args.in_group)) | _own_groups(database, user, is_own=requester.is_own),
-            node_groups=frozenset(map(fold, args.in_node_group)),
+            client_groups=frozenset(map(fold, args.in_group)) | groups,
+            node_groups=frozenset(map(fold, args.in_node_group)) | node_groups,
         )
         facts = facts_of_entries(entries, book.labelled)
         decision, earlier = explain(book.policy.rules, requester, facts, now=SystemClock().now())
@@ -175,13 +177,22 @@ def _members(folder: Path, database: Database) -> Members:
     return Members(identity.node_id, config.institution, others)
 
 
-def _own_groups(database: Database, user: str, *, is_own: bool) -> frozenset[str]:
-    """The groups of one of this node's own users."""
+def _groups(
+    args: argparse.Namespace, database: Database, requester: Requester, output: Output
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Client groups and node groups of somebody: of our own users as configured, of others as the node finds them."""
     from idas_p2p.store.settings import Settings
     from idas_p2p.wire.terms import fold
 
-    groups = Settings(database).groups() if is_own and user else []
-    return frozenset(fold(group.name) for group in groups if user in group.members)
+    if requester.is_own:
+        groups = Settings(database).groups() if requester.user else []
+        return frozenset(fold(group.name) for group in groups if requester.user in group.members), frozenset()
+    try:
+        found = client.call(args.folder, "group_proved", {"node": str(requester.node_id), "user": requester.user})
+    except NodeNotRunning:
+        output.say("note: the node does not run, so groups were not looked up; say them with --in-group")
+        return frozenset(), frozenset()
+    return frozenset(found["groups"]), frozenset(found["node_groups"])
 
 
 def _document(rule: Rule) -> dict[str, Any]:

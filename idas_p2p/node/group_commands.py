@@ -14,6 +14,7 @@ from idas_p2p.access.names import means
 from idas_p2p.clock import Clock
 from idas_p2p.errors import BadConfiguration, NoSuchThing
 from idas_p2p.node.control import Command, Progress
+from idas_p2p.node.groupings import Groupings
 from idas_p2p.node.tokens import NODES, USER, VOUCHES, Tokens
 from idas_p2p.store.said import Said
 from idas_p2p.wire.ids import NodeId
@@ -23,7 +24,7 @@ _KINDS = {"nodes": NODES, "vouch": VOUCHES}
 Arguments = Mapping[str, Any]
 
 
-def group_commands(tokens: Tokens, federation: Federation, *, clock: Clock) -> dict[str, Command]:
+def group_commands(tokens: Tokens, groupings: Groupings, federation: Federation, *, clock: Clock) -> dict[str, Command]:
     """The commands by name."""
 
     async def say(arguments: Arguments, progress: Progress) -> Arguments:
@@ -38,7 +39,13 @@ def group_commands(tokens: Tokens, federation: Federation, *, clock: Clock) -> d
     async def statements(arguments: Arguments, progress: Progress) -> Arguments:
         return {"tokens": [_document(federation, one, is_stored=is_stored) for one, is_stored in tokens.all()]}
 
-    return {"group_say": say, "group_tokens": statements}
+    async def proved(arguments: Arguments, progress: Progress) -> Arguments:
+        """The groups named by rules that somebody elsewhere is proved to be in."""
+        member = _member(federation, str(arguments["node"]))
+        known = await groupings.of(federation.requester(member, str(arguments["user"])))
+        return {"groups": sorted(known.client_groups), "node_groups": sorted(known.node_groups)}
+
+    return {"group_say": say, "group_tokens": statements, "group_proved": proved}
 
 
 def _member(federation: Federation, name: str) -> NodeId:

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
+from idas_p2p.store.settings import Settings
 from idas_p2p.wire.study import Study
+from tests.access.region import BERT, NOW
+from tests.access.region import Node as Member
 from tests.cli.conftest import Type
+from tests.cli.scripted_node import ScriptedNode
 
 FILE = '[[rule]]\nname = "no staff"\nto = "everyone"\nlabels = "staff"\nlevel = "none"\n'
 
@@ -102,3 +107,27 @@ def test_a_file_with_an_error_is_previewed_as_its_error(idas: Type, folder: Path
     typed = idas("policy", "preview", folder, "--file", folder / "new.toml")
     assert typed.status == 1
     assert "new.toml, line" in typed.stderr
+
+
+@pytest.fixture
+def admin_folder(folder: Path) -> Path:
+    """The same as administrator of a federation with a second member, Bert."""
+    config = NodeConfig.load(folder)
+    database = Database.open(config.database_url)
+    node = Member(SigningKey.load(config.key_path), Settings(database))  # type: ignore[arg-type]
+    node.federation.create("City Hospital", "Region", now=NOW)
+    node.admit(BERT, "Bert", node.invite())
+    database.close()
+    return folder
+
+
+def test_somebody_elsewhere_is_in_the_groups_that_the_running_node_finds(idas: Type, admin_folder: Path) -> None:
+    found = {"groups": ["lungs"], "node_groups": ["lake"]}
+    words = ("policy", "explain", admin_folder, "--as", "dr.b@bert", "--study", "1.1")
+    with ScriptedNode(admin_folder, {"group_proved": [{"result": found}]}) as node:
+        told = idas(*words, "--json").document
+    assert node.requests[0]["arguments"] == {"node": str(BERT.node_id), "user": "dr.b"}
+    assert (told["groups"], told["node_groups"]) == (["lungs"], ["lake"])
+    (admin_folder / "control.sock").unlink()
+    alone = idas(*words, "--in-group", "Lungs")
+    assert "say them with --in-group" in alone.stderr

@@ -15,7 +15,7 @@ from tests.node.nodes import STUDY, fill, retrieve, share, until
 
 async def say(admin: Node, kind: str, group: str, *members: str, withdrawn: bool = False) -> None:
     """As the administrator's command does, without waiting for the node's own turn."""
-    commands = group_commands(admin.sharing.tokens, admin.federation, clock=admin.clock)
+    commands = group_commands(admin.sharing.tokens, admin.sharing.groupings, admin.federation, clock=admin.clock)
     words = {"kind": kind, "group": group, "members": members, "expires_seconds": 3_600, "withdrawn": withdrawn}
     await commands["group_say"](words, lambda progress: None)
     await admin.sharing.tokens.turn()
@@ -81,7 +81,7 @@ async def test_only_an_admin_speaks_of_members_and_only_of_members(pair: tuple[N
 async def test_statements_are_listed_with_whether_the_directory_has_them(pair: tuple[Node, Node]) -> None:
     anna, _ = pair
     await say(anna, "nodes", "Lake", "Berg Hospital")
-    commands = group_commands(anna.sharing.tokens, anna.federation, clock=anna.clock)
+    commands = group_commands(anna.sharing.tokens, anna.sharing.groupings, anna.federation, clock=anna.clock)
     await until(lambda: all(is_stored for _, is_stored in anna.sharing.tokens.all()))
     (row,) = (await commands["group_tokens"]({}, lambda progress: None))["tokens"]
     assert (row["kind"], row["group"], row["member"], row["stored"]) == ("nodes", "lake", "berg Hospital", True)
