@@ -34,10 +34,13 @@ class Administration(Standing):
         identity: the node's key.
         vault: where it is kept.
         random_bytes: a cryptographic source.
+        is_first: as for Standing.
     """
 
-    def __init__(self, identity: SigningKey, vault: Vault, *, random_bytes: Callable[[int], bytes]) -> None:
-        super().__init__(identity, vault)
+    def __init__(
+        self, identity: SigningKey, vault: Vault, *, random_bytes: Callable[[int], bytes], is_first: bool = True
+    ) -> None:
+        super().__init__(identity, vault, is_first=is_first)
         self._random_bytes = random_bytes
 
     def remove(self, name: str, *, now: float) -> Manifest:

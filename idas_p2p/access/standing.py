@@ -47,10 +47,11 @@ class Standing:
     Args:
         identity: the node's key.
         vault: where it is kept.
+        is_first: whether rules that name no federation speak of this one.
     """
 
-    def __init__(self, identity: SigningKey, vault: Vault) -> None:
-        self._identity, self._vault = identity, vault
+    def __init__(self, identity: SigningKey, vault: Vault, *, is_first: bool = True) -> None:
+        self._identity, self._vault, self.is_first = identity, vault, is_first
         self._admission = Admission(vault)
         stored = vault.value(_KNOWN)
         plain = unpack(stored, max_size=MAX_CLOCKS * (MAX_MANIFEST_SIZE + 8)) if stored else []
@@ -148,7 +149,10 @@ class Standing:
         institution = self.institution(node_id)
         if institution is None:
             raise NotAMember("the asking node is not on the roster")
-        return Requester(node_id=node_id, institution=institution, user=user)
+        name = self.require_member().name
+        return Requester(
+            node_id=node_id, institution=institution, user=user, federation=name, is_of_first=self.is_first
+        )
 
     def membership(self) -> Membership | None:
         """What shows to a relay that we belong to this federation; None outside one."""
@@ -156,6 +160,18 @@ class Standing:
         return open_membership(source, self._identity) if source else None
 
     # -- keys
+
+    def proved_by(self, proved: bytes) -> Standing:
+        """The federation whose key was proved on a channel: this one, where a node is in no other (federations.py)."""
+        return self
+
+    def secrets_for(self, node_id: NodeId) -> Secrets:
+        """The secrets by which to call a node; NotAMember when there are none."""
+        return self.secrets
+
+    def current_blinders(self) -> list[Blinder]:
+        """Where to write in the directory: with the secrets in force."""
+        return [Blinder(self._secrets)] if self._secrets else []
 
     def blinders(self, *, now: float) -> list[Blinder]:
         """How to find places and read claims: with the secrets in force, then those before while records may live."""

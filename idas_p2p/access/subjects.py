@@ -1,15 +1,17 @@
 """Whom a rule is about, and who asks.
 
 Law: `everyone` and `nodes:` speak of other members; this node's own users are meant by `node:`, `group:` and `user:`
-alone, so that a rule about partners never takes a study from the house it was made in.
+alone, so that a rule about partners never takes a study from the house it was made in. A subject speaks of one
+federation: the one it names (`in:FEDERATION:SUBJECT`), else the first of the node's. Groups are proved in the first.
 Belongs here: the four kinds of subject, the requester. Not here: what a rule gives (policy.py), who belongs to a group
 (tokens.py). Source: docs/spec/access.md section 1.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from idas_p2p.access.names import folded, node_named
@@ -20,7 +22,8 @@ from idas_p2p.wire.terms import fold
 SubjectKey = tuple[str, ...]
 """What a subject is looked up by: equal for a subject and the requesters it means."""
 
-_HOW = "write everyone, node:NAME, nodes:GROUP, group:CLIENT_GROUP or user:NAME@NODE"
+_HOW = "write everyone, node:NAME, nodes:GROUP, group:CLIENT_GROUP or user:NAME@NODE, or in:FEDERATION: before it"
+_IN = re.compile(r"in:\s*(.+?)\s*:\s*(everyone|(?:node|nodes|group|user)\s*:.*)")
 
 
 class SubjectKind(StrEnum):
@@ -42,9 +45,11 @@ class Subject:
 
     kind: SubjectKind
     name: str = ""
+    federation: str = ""  # its name; empty for the node's first
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.name}" if self.name else str(self.kind)
+        said = f"{self.kind}:{self.name}" if self.name else str(self.kind)
+        return f"in:{self.federation}:{said}" if self.federation else said
 
     @property
     def user(self) -> str:
@@ -60,6 +65,9 @@ class Subject:
 
     def key(self) -> SubjectKey:
         """What the subject is looked up by."""
+        return (*self._key(), "in", folded(self.federation)) if self.federation else self._key()
+
+    def _key(self) -> SubjectKey:
         match self.kind:
             case SubjectKind.EVERYONE:
                 return (self.kind,)
@@ -85,13 +93,24 @@ class Requester:
     node_groups: frozenset[str] = frozenset()
     client_groups: frozenset[str] = frozenset()
     is_own: bool = False  # one of this node's own users
+    federation: str = ""  # the name of the one it asks in
+    is_of_first: bool = True  # whether that is the one of subjects that name none
 
     def keys(self) -> Iterator[SubjectKey]:
         """The keys of every subject that means this requester."""
+        for key in self._keys():
+            if self.is_own or self.is_of_first:
+                yield key
+            if self.federation:
+                yield (*key, "in", folded(self.federation))
+
+    def _keys(self) -> Iterator[SubjectKey]:
         if not self.is_own:
             yield (SubjectKind.EVERYONE,)
+        if not self.is_own and self.is_of_first:
             yield from ((SubjectKind.NODES, group) for group in self.node_groups)
-        yield from ((SubjectKind.GROUP, group) for group in self.client_groups)
+        if self.is_own or self.is_of_first:
+            yield from ((SubjectKind.GROUP, group) for group in self.client_groups)
         for place in (("id", str(self.node_id)), ("name", folded(self.institution))):
             yield (SubjectKind.NODE, *place)
             if self.user:
@@ -104,6 +123,8 @@ def parse_subject(text: str) -> Subject:
     Raises:
         BadConfiguration: another form.
     """
+    if (scoped := _IN.fullmatch(text.strip())) is not None:
+        return replace(parse_subject(scoped[2]), federation=scoped[1])
     kind, _, name = (part.strip() for part in text.partition(":"))
     if kind == SubjectKind.EVERYONE and not name:
         return Subject(SubjectKind.EVERYONE)

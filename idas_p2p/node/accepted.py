@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from idas_p2p.events import log_event
 from idas_p2p.transport.channel import Channel
 from idas_p2p.wire.handshake import Purpose
-from idas_p2p.wire.ids import NodeId
 
 Serve = Callable[[Channel], Awaitable[None]]
 
@@ -20,11 +19,11 @@ class Accepted:
 
     Args:
         serve: serves one until it ends.
-        is_on_roster: whether a node is a member by the manifest in force.
+        belongs: whether a channel's peer is a member still, of the federation whose key it proved.
     """
 
-    def __init__(self, serve: Serve, *, is_on_roster: Callable[[NodeId], bool]) -> None:
-        self._serve, self._is_on_roster = serve, is_on_roster
+    def __init__(self, serve: Serve, *, belongs: Callable[[Channel], bool]) -> None:
+        self._serve, self._belongs = serve, belongs
         self._open: set[Channel] = set()
 
     def __len__(self) -> int:
@@ -41,6 +40,6 @@ class Accepted:
     async def close_of_strangers(self) -> None:
         """End every channel whose peer is no member any more; a joining node is not one yet."""
         for channel in list(self._open):
-            if channel.purpose is not Purpose.JOIN and not self._is_on_roster(channel.peer):
+            if channel.purpose is not Purpose.JOIN and not self._belongs(channel):
                 log_event("channel_of_former_member_closed", peer=channel.peer.short, task=str(channel.purpose))
                 await channel.close()

@@ -5,7 +5,7 @@ Belongs here: exchange.interfaces.FetchWatcher for one transfer. Not here: count
 
 from __future__ import annotations
 
-from idas_p2p.access.federation import Federation
+from idas_p2p.access.federations import Belonging
 from idas_p2p.errors import ChannelClosed, IdasError, TicketRefused
 from idas_p2p.events import log_event
 from idas_p2p.exchange.interfaces import Channel
@@ -26,7 +26,7 @@ class FetchLog:
         study_uid: for what.
     """
 
-    def __init__(self, transfer: Transfer, federation: Federation, offers: Offers, user: str, study_uid: str) -> None:
+    def __init__(self, transfer: Transfer, federation: Belonging, offers: Offers, user: str, study_uid: str) -> None:
         self._transfer, self._federation, self._offers = transfer, federation, offers
         self._user, self._study_uid = user, study_uid
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final
 
 from idas_p2p.access.blinding import Blinder
-from idas_p2p.access.federation import Federation
+from idas_p2p.access.federations import Belonging
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.levels.answers import asks_by_pseudonym
@@ -117,7 +117,7 @@ class Finder:
     def __init__(
         self,
         identity: SigningKey,
-        federation: Federation,
+        federation: Belonging,
         directory: Directory,
         links: Links,
         holdings: Holdings,

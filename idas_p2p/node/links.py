@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import takewhile
 
-from idas_p2p.access.federation import Federation, psk_id
+from idas_p2p.access.federation import psk_id
+from idas_p2p.access.federations import Belonging
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.crypto.noise import Psk
@@ -64,7 +65,7 @@ class Links:
     def __init__(
         self,
         identity: SigningKey,
-        federation: Federation,
+        federation: Belonging,
         directory: Directory,
         settings: Settings,
         *,
@@ -108,11 +109,11 @@ class Links:
     async def _connect(self, node_id: NodeId) -> ControlLink:
         """A control link under the newest manifest of both sides; ours may have to be brought up to date first."""
         for _ in range(2):
-            psk = self._federation.secrets.psk
+            psk = self._federation.secrets_for(node_id).psk
             link = await self.fresh(node_id, psk)
             try:
                 await self._compare(link)
-                if self._federation.secrets.psk == psk:
+                if self._federation.secrets_for(node_id).psk == psk:
                     return link
             except BaseException:
                 await link.close()
@@ -122,7 +123,7 @@ class Links:
 
     async def _compare(self, link: ControlLink) -> None:
         """Bring both sides to the same manifests."""
-        if link.remote_state == self._federation.state:
+        if link.remote_state == self._federation.proved_by(link.channel.psk_id).state:
             return
         try:
             await self.on_differing(link)
@@ -137,7 +138,7 @@ class Links:
 
     async def image(self, node_id: NodeId) -> Channel:
         """A fresh image channel; errors as for `control`."""
-        return await self._dial(node_id, Purpose.IMAGE, self._federation.secrets.psk)
+        return await self._dial(node_id, Purpose.IMAGE, self._federation.secrets_for(node_id).psk)
 
     def open_now(self) -> list[ControlLink]:
         """The control links that are open."""
@@ -183,7 +184,8 @@ class Links:
     async def _open(self, link: ControlLink) -> None:
         try:
             async with asyncio.timeout(DIAL_TIMEOUT):
-                await link.open(self._federation.epoch, self._federation.state)
+                ours = self._federation.proved_by(link.channel.psk_id)
+                await link.open(ours.epoch, ours.state)
         except BaseException as error:
             await link.close()
             if isinstance(error, TimeoutError):
@@ -233,14 +235,14 @@ class Links:
         finally:
             peer.detours = detours
 
-    async def _dial_better(self, channel: MovingChannel) -> SecureChannel:
-        """Another connection for a channel, by a kind of path that is preferred to the one it takes."""
+    async def _dial_better(self, channel: MovingChannel, but: frozenset[str]) -> SecureChannel:
+        """Another connection for a channel, by a kind of path that is preferred to the one it takes, `but` these."""
         node_id = channel.peer
         if (info := await self._locator.resolve(node_id) or self.peers[node_id].info) is None:
             raise PeerUnreachable
         rungs = (*self._meeting(node_id, channel.purpose, again=True), *self._rungs(node_id, info))
-        better = tuple(takewhile(lambda rung: rung.path != channel.path, rungs))
-        return await self._climb(info, node_id, Purpose.MOVE, self._federation.secrets.psk, better)
+        better = [rung for rung in takewhile(lambda rung: rung.path != channel.path, rungs) if rung.path not in but]
+        return await self._climb(info, node_id, Purpose.MOVE, self._federation.secrets_for(node_id).psk, better)
 
     def _took(self, channel: MovingChannel) -> None:
         if channel.purpose is Purpose.IMAGE:

@@ -68,7 +68,6 @@ class Manifests:
         self._invitations, self._links = invitations, links
         self._clock, self._tasks, self._on_new_secrets, self._on_change = clock, tasks, on_new_secrets, on_change
         self._published: tuple[bytes, float] | None = None  # digest of what we announced, monotonic seconds
-        links.on_differing = self.compare
 
     def take(self, data: bytes) -> None:
         """Put in force a manifest that came from anybody, and mend as admin what that shows to be needed.
@@ -237,11 +236,16 @@ class Manifests:
         """Get what an admin announced from it, or from any member that has it."""
         before = self._federation.signed_by(admin)
         for node_id in dict.fromkeys([admin, *self._federation.others()]):
+            link: ControlLink | None = None
             try:
-                await self.take_from(await self._links.control(node_id))
+                link = await self._links.fresh(node_id, self._federation.secrets.psk)
+                await self.take_from(link)
             except (TimeoutError, IdasError) as error:
                 reason = getattr(error, "code", PeerUnreachable.code)
                 log_event("manifest_not_fetched", peer=node_id.short, reason=reason)
+            finally:
+                if link is not None:
+                    await link.close()
             if self._federation.signed_by(admin) > before:
                 return
 

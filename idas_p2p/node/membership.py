@@ -67,6 +67,7 @@ class Membership:
         other_paths: to a node, beside its addresses.
         way: how connections leave this machine.
         clock: the time.
+        is_ours: whether this node is in a federation, by its 32 bytes, beside this one.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class Membership:
         other_paths: Callable[[NodeId], Awaitable[Sequence[Rung]]],
         way: Way = DIRECT,
         clock: Clock,
+        is_ours: Callable[[bytes], bool] = lambda federation: False,
     ) -> None:
+        self._is_ours = is_ours
         self._other_paths, self._way = other_paths, way
         self.waiting, self.remember_contact = waiting, remember_contact
         self._identity, self._institution, self._federation = identity, institution, federation
@@ -139,7 +142,7 @@ class Membership:
             HandshakeFailed: the code is not open at the inviting node any more.
         """
         if self._federation.is_member:
-            raise BadConfiguration("this node belongs to a federation already")
+            raise BadConfiguration("this node belongs to this federation already")
         self.waiting.forget()
         try:
             return await self._join(code)
@@ -161,6 +164,8 @@ class Membership:
             way=self._way,
         )
         manifest = await joining.ask_to_join(channel, self._institution)
+        if self._is_ours(manifest.federation):
+            raise BadConfiguration("this node belongs to this federation already")
         if refusal := self._federation.install(manifest, now=self._clock.now(), inviter=record.inviter):
             raise RemoteError(f"the inviting node sent a manifest that is not valid: {refusal}")
         log_event("joined", epoch=manifest.epoch, count=len(manifest.members))

@@ -9,7 +9,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Final
 
-from idas_p2p.access.federation import Federation
+from idas_p2p.access.federations import Federations
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey, random_bytes
@@ -26,11 +26,8 @@ from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder
 from idas_p2p.node.harvest import Harvester
-from idas_p2p.node.invitations import Invitations
 from idas_p2p.node.lan import Lan
-from idas_p2p.node.manifests import Manifests
-from idas_p2p.node.membership import Membership
-from idas_p2p.node.membership_log import MembershipLog
+from idas_p2p.node.memberships import Memberships
 from idas_p2p.node.outside import Outside
 from idas_p2p.node.publish import Publisher
 from idas_p2p.node.repeating import repeat
@@ -41,7 +38,6 @@ from idas_p2p.node.sharing import Sharing
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.sweeping import Sweeper
 from idas_p2p.node.transfers import Transfers
-from idas_p2p.node.waiting import Waiting
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
@@ -97,12 +93,13 @@ class Node:
         self.embedded = EmbeddedStore(self.objects, self.catalog, bridge=self.bridge, clock=clock)
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
 
-        self.federation = Federation(self.identity, self.settings, random_bytes=random_bytes)
+        self.federations = Federations(self.identity, self.settings, random_bytes=random_bytes)
+        self.federation = self.federations.first
         outside = Outside(
             self.identity,
             config,
             self.settings,
-            self.federation,
+            self.federations,
             take=lambda connection, path: self.listener.take(connection, path=path),
             tasks=self.tasks,
             channels=self.channels,
@@ -116,7 +113,7 @@ class Node:
             self.identity,
             self.settings,
             self.rules,
-            name_of=self.federation.institution,
+            name_of=self.federations.institution,
             run=self.bridge.run,
             clock=clock,
         )
@@ -135,45 +132,30 @@ class Node:
         )
         self.shelves, self.holdings = self.sharing.shelves, self.sharing.holdings
         self.publisher = Publisher(
-            self.identity, self.federation, self.directory, self.catalog, self.settings, clock=clock
+            self.identity, self.federations, self.directory, self.catalog, self.settings, clock=clock
         )
-        self.invitations = Invitations(
-            self.identity.node_id,
-            self.directory,
-            contact=lambda: self.contacts.for_others(self.identity.node_id, self.whereabouts.addresses()),
-            own_addresses=self.whereabouts.addresses,
-            clock=clock,
-        )
-        self.manifests = Manifests(
-            self.identity,
-            self.federation,
-            self.directory,
-            self.invitations,
-            self.links,
-            clock=clock,
-            tasks=self.tasks,
-            on_new_secrets=self._shut_out,
-            on_change=MembershipLog(self.federation, self.audit.note).look,
-        )
-        self.membership = Membership(
+        self.memberships = Memberships(
             self.identity,
             config.institution,
-            self.federation,
-            self.manifests,
-            self.invitations,
-            waiting=Waiting(self.settings, derive(secret, "idas join code")),
-            remember_contact=self.contacts.remember,
-            other_paths=self.links.rungs,
+            self.federations,
+            contacts=self.contacts,
+            directory=self.directory,
+            links=self.links,
+            own_addresses=self.whereabouts.addresses,
             way=self.way,
+            note=self.audit.note,
+            on_new_secrets=self._shut_out,
+            tasks=self.tasks,
             clock=clock,
         )
-        self.finder = Finder(self.identity, self.federation, self.directory, self.links, self.holdings, clock=clock)
+        self.manifests, self.membership = self.memberships.first.manifests, self.memberships.first.membership
+        self.finder = Finder(self.identity, self.federations, self.directory, self.links, self.holdings, clock=clock)
         self.retriever = Retriever(
             self.identity,
             self.holdings,
             self.finder,
             self.links,
-            self.federation,
+            self.federations,
             self.spool,
             spool_key=derive(secret, "idas spool key"),
             transfers=self.transfers,
@@ -186,12 +168,11 @@ class Node:
             self.transfers,
             self.audit,
             institution=config.institution,
-            name_of=self.federation.institution,
+            name_of=self.federations.institution,
         )
         server = ChannelServer(
             self.identity,
-            self.federation,
-            self.membership,
+            self.memberships.on,
             self.holdings,
             self.transfers,
             Uplink(clock=clock),
@@ -201,12 +182,12 @@ class Node:
             audit=self.audit,
             witness=self.audit.witness,
         )
-        self.accepted = Accepted(server.serve, is_on_roster=self.membership.is_on_roster)
+        self.accepted = Accepted(server.serve, belongs=self.memberships.belongs)
         self.listener = Listener(
             self.identity,
-            find_psk=self.whereabouts.reachability.watching(self.membership.find_psk),
+            find_psk=self.whereabouts.reachability.watching(self.memberships.find_psk),
             on_channel=self.accepted.serve,
-            admits=self.membership.admits,
+            admits=self.memberships.admits,
             owner=self.channels,
         )
         self.lan = Lan(
@@ -240,8 +221,8 @@ class Node:
         for name, turn in (
             ("publish", self.publisher.turn),
             *self.sharing.turns(),
-            ("manifest", self.manifests.turn),
-            ("joining", self.membership.turn),
+            ("manifest", self.memberships.spread),
+            ("joining", self.memberships.ask),
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),
             ("embedded", self.embedded.turn),

@@ -6,7 +6,7 @@ Belongs here: which part is given to which. Not here: what is said to others (ex
 
 from __future__ import annotations
 
-from idas_p2p.access.federation import Federation
+from idas_p2p.access.federations import Federations
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
@@ -40,7 +40,7 @@ class Outside:
         identity: SigningKey,
         config: NodeConfig,
         settings: Settings,
-        federation: Federation,
+        federation: Federations,
         *,
         take: Take,
         tasks: TaskOwner,

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from idas_p2p.access.admission import Vault, psk_id
-from idas_p2p.access.blinding import Blinder
-from idas_p2p.access.federation import Federation
+from idas_p2p.access.federations import Belonging
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
@@ -70,7 +69,7 @@ class Publisher:
     def __init__(
         self,
         identity: SigningKey,
-        federation: Federation,
+        federation: Belonging,
         directory: Directory,
         catalog: Catalog,
         vault: Vault,
@@ -103,7 +102,7 @@ class Publisher:
         self._count()
         if not self._federation.is_member:
             return IDLE_INTERVAL
-        self._start_over_for(self._federation.secrets)
+        self._start_over_for([blinder.secrets for blinder in self._federation.current_blinders()])
         renews = self._clock.monotonic() >= self._next_renewal
         interval = REPUBLISH_INTERVAL if renews else math.inf
         due = self._catalog.due(BATCH, now=self._clock.now(), interval=interval)
@@ -141,14 +140,16 @@ class Publisher:
             sayings.add(publication)
             if number % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-        blinder, drafts, every = Blinder(self._federation.secrets), list[ClaimDraft](), list(sayings.by_term.values())
+        blinders, drafts = self._federation.current_blinders(), list[ClaimDraft]()
+        every = list(sayings.by_term.values())
         for start in range(0, len(every), SLICE):
             some = {saying.name: saying for saying in every[start : start + SLICE]}
             claims = {name: saying.claim for name, saying in some.items() if not saying.is_withdrawn}
             told = self._catalog.announced.told(claims, since=now - FRESH, now=now)
             for saying in (saying for name, saying in some.items() if name not in told):
-                places = blinder.places_to_write(saying.term, withdrawn=saying.is_withdrawn, now=now)
-                drafts += [ClaimDraft(saying, place, blinder, self._identity, self._clock) for place in places]
+                for blinder in blinders:
+                    places = blinder.places_to_write(saying.term, withdrawn=saying.is_withdrawn, now=now)
+                    drafts += [ClaimDraft(saying, place, blinder, self._identity, self._clock) for place in places]
             await asyncio.sleep(0)
         return drafts
 
@@ -159,9 +160,9 @@ class Publisher:
     def _count(self) -> None:
         self.backlog = self._catalog.pending_count(now=self._clock.now(), interval=math.inf)
 
-    def _start_over_for(self, secrets: Secrets) -> None:
+    def _start_over_for(self, secrets: Sequence[Secrets]) -> None:
         """Publish everything again when the secrets are new: all places have moved. A kill in between loses nothing."""
-        current = psk_id(secrets.psk)
+        current = b"".join(psk_id(one.psk) for one in secrets)
         if self._published_for is None:
             self._published_for = self._vault.value(PUBLISHED_FOR) or b""
         if self._published_for != current:

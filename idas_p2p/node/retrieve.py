@@ -12,7 +12,7 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from idas_p2p.access.federation import Federation
+from idas_p2p.access.federations import Belonging
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey
@@ -71,7 +71,7 @@ class Retriever:
         holdings: Holdings,
         finder: Finder,
         links: Links,
-        federation: Federation,
+        federation: Belonging,
         spool: Spool,
         *,
         spool_key: bytes,

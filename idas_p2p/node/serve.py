@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import fields
 from operator import attrgetter
@@ -30,7 +30,7 @@ from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.audited import NO_LOG, Log, recorded_transfer
 from idas_p2p.node.audited_finds import AuditedFinds, subject_of_study
 from idas_p2p.node.holdings import Holdings
-from idas_p2p.node.membership import Membership
+from idas_p2p.node.memberships import Member
 from idas_p2p.node.permits import Permit
 from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
@@ -52,8 +52,7 @@ class ChannelServer:
 
     Args:
         identity: ours.
-        federation: who is a member.
-        membership: manifests and joining.
+        member_on: our membership that a channel is about.
         holdings: our studies, for members.
         transfers: counts.
         uplink: lets urgent studies go first.
@@ -67,8 +66,7 @@ class ChannelServer:
     def __init__(
         self,
         identity: SigningKey,
-        federation: Federation,
-        membership: Membership,
+        member_on: Callable[[Channel], Member],
         holdings: Holdings,
         transfers: Transfers,
         uplink: Uplink,
@@ -82,7 +80,7 @@ class ChannelServer:
         self._audit, self._witness = audit, witness
         self._meets, self._clock = meets, clock
         self._identity, self._coders, self._uplink = identity, coders, uplink
-        self._federation, self._membership = federation, membership
+        self._member_on = member_on
         self._holdings, self._transfers = holdings, transfers
         self._sending: Counter[NodeId] = Counter()
 
@@ -90,15 +88,16 @@ class ChannelServer:
         """Serve one channel until it ends."""
         try:
             if channel.purpose is Purpose.JOIN:
-                await self._membership.answer_join(channel)
+                await self._member_on(channel).membership.answer_join(channel)
             elif channel.purpose is Purpose.IMAGE:
                 await self._send(channel)
             else:
+                member = self._member_on(channel)
                 await ControlServer(
                     channel,
-                    membership=self._membership,
+                    membership=member.membership,
                     source=AuditedFinds(self._holdings, self._audit),
-                    requester_of=self._federation.requester,
+                    requester_of=member.federation.requester,
                     meets=self._meets,
                     witness=self._witness,
                 ).serve()
@@ -122,7 +121,7 @@ class ChannelServer:
             return
         self._sending[channel.peer] += 1
         try:
-            requester = self._federation.requester(channel.peer, request.user)
+            requester = self._member_on(channel).federation.requester(channel.peer, request.user)
             await self._holdings.check_ticket(request, requester)
         except IdasError as error:
             self._note_refusal(channel, request, error)
@@ -154,7 +153,7 @@ class ChannelServer:
                     identity=self._identity,
                     requester=requester,
                     source=_Counted(self._holdings.at(request.ticket.level), transfer),
-                    still_allowed=self._permit(requester, request),
+                    still_allowed=self._permit(self._member_on(channel).federation, requester, request),
                     layout_of=Layouts().of,
                     coders=self._coders,
                     turn=turn,
@@ -164,28 +163,27 @@ class ChannelServer:
 
     def _note_refusal(self, channel: Channel, request: FetchRequest, error: IdasError) -> None:
         """A member asked for images that it may not have, or may not have any more."""
-        nodes, institution = (channel.peer,), self._federation.institution(channel.peer) or ""
+        nodes, institution = (channel.peer,), self._member_on(channel).federation.institution(channel.peer) or ""
         device = Device(address=channel.remote.host)
         actor = Actor(side=Side.HOLDER, user=request.user, device=device, nodes=nodes, institution=institution)
         subject = subject_of_study(self._holdings, request.study_uid)
         self._audit.note(transfer_refused(actor, subject, reason=error.detail or error.code))
 
-    def _permit(self, requester: Requester, request: FetchRequest) -> Permit:
+    def _permit(self, federation: Federation, requester: Requester, request: FetchRequest) -> Permit:
         """Whether the requester is a member and has the level of its ticket still."""
 
         def ask() -> bool:
-            if self._federation.institution(requester.node_id) is None:
+            if federation.institution(requester.node_id) is None:
                 return False
             study_uid = self._holdings.original(request.ticket.level, request.study_uid)
             if not self._holdings.holds(study_uid):
                 return True  # it left the archive meanwhile; what was taken out of it may be sent
             return self._holdings.level(requester, study_uid).mark == request.ticket.level
 
-        return Permit(ask, version=self._version, clock=self._clock)
+        def version() -> object:  # changes with roster and policy
+            return federation.state, self._holdings.policy_version
 
-    def _version(self) -> object:
-        """Changes with roster and policy."""
-        return self._federation.epoch, self._holdings.policy_version
+        return Permit(ask, version=version, clock=self._clock)
 
 
 class _Counted:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from idas_p2p.access.admission import Vault
 from idas_p2p.crypto.box import open_sealed, seal
 from idas_p2p.errors import BadSignature
-from idas_p2p.store.settings import Settings
 
 _CODE: Final = "join.code"
 
@@ -19,21 +19,21 @@ class Waiting:
     """Whether this node waits for approval, and with which code.
 
     Args:
-        settings: keep it.
+        vault: keeps it.
         key: seals the code, 32 bytes.
     """
 
-    def __init__(self, settings: Settings, key: bytes) -> None:
-        self._settings, self._key = settings, key
+    def __init__(self, vault: Vault, key: bytes) -> None:
+        self._vault, self._key = vault, key
         self.refusal = ""  # why the last one was given up; empty when it was not
 
     def remember(self, code: str) -> None:
         """Ask again with this code until it serves or is refused."""
-        self._settings.set_value(_CODE, seal(self._key, code.encode()))
+        self._vault.set_value(_CODE, seal(self._key, code.encode()))
 
     def code(self) -> str | None:
         """The code to ask with; None when nothing is waited for."""
-        sealed = self._settings.value(_CODE)
+        sealed = self._vault.value(_CODE)
         try:
             return open_sealed(self._key, sealed).decode() if sealed else None
         except BadSignature:  # the node has another key now
@@ -47,5 +47,5 @@ class Waiting:
     def forget(self) -> None:
         """Ask no more."""
         self.refusal = ""
-        if self._settings.value(_CODE):
-            self._settings.set_value(_CODE, b"")
+        if self._vault.value(_CODE):
+            self._vault.set_value(_CODE, b"")

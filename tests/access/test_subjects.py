@@ -88,3 +88,41 @@ def test_another_form_of_subject_is_refused(text: str) -> None:
 )
 def test_a_subject_is_read_as_it_is_written(subject: Subject) -> None:
     assert parse_subject(str(subject)) == subject
+
+
+def test_a_subject_that_names_no_federation_speaks_of_the_first_alone() -> None:
+    elsewhere = replace(ANNA_ASKS, federation="South Lake", is_of_first=False)
+    for subject in ("everyone", f"node:{ANNA.node_id}", f"node:{ANNA_ASKS.institution}"):
+        assert means(subject, replace(ANNA_ASKS, federation="North"))
+        assert not means(subject, elsewhere)
+        assert means(f"in:SOUTH LAKE:{subject}", elsewhere)
+        assert not means(f"in:South Lake:{subject}", replace(ANNA_ASKS, federation="North"))
+
+
+def test_groups_are_proved_in_the_first_federation_and_mean_nobody_elsewhere() -> None:
+    elsewhere = replace(ANNA_ASKS, federation="South", is_of_first=False)
+    for group in elsewhere.node_groups:
+        assert not means(f"in:South:nodes:{group}", elsewhere)
+        assert means(f"in:North:nodes:{group}", replace(ANNA_ASKS, federation="North"))
+    for group in elsewhere.client_groups:
+        assert not means(f"in:South:group:{group}", elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("text", "federation", "name"),
+    [
+        ("in:North:everyone", "North", ""),
+        ("in: North Lake : node: City", "North Lake", "City"),
+        ("in:North:user:dr.a@City: West", "North", "dr.a@City: West"),
+    ],
+)
+def test_the_federation_of_a_subject_is_read_and_written(text: str, federation: str, name: str) -> None:
+    subject = parse_subject(text)
+    assert (subject.federation, subject.name) == (federation, name)
+    assert parse_subject(str(subject)) == subject
+
+
+@pytest.mark.parametrize("text", ["in:North", "in::everyone", "in:North:", "in:North:nobody", "in:everyone"])
+def test_another_form_of_a_subject_in_a_federation_is_refused(text: str) -> None:
+    with pytest.raises(BadConfiguration, match="in:FEDERATION:"):
+        parse_subject(text)

@@ -20,7 +20,7 @@ async def listen(channel: Channel) -> None:
 
 
 async def test_only_channels_of_former_members_are_ended_and_a_joining_node_is_none() -> None:
-    accepted = Accepted(listen, is_on_roster=lambda node_id: node_id == MEMBER)
+    accepted = Accepted(listen, belongs=lambda channel: channel.peer == MEMBER)
     ends = [make_pair(one=peer, purpose=purpose)[::-1] for peer, purpose in WHO]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(accepted.serve(ours)) for ours, _ in ends]

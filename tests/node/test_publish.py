@@ -161,7 +161,7 @@ def _admit_and_remove(federation: Federation) -> None:
     """Change the secrets in force, as the removal of a member does."""
     now = CLOCK.now()
     member = SigningKey.generate().node_id
-    invitation = Invitation(secret=random_bytes(16), contact=Contact(Address("h", 1), member))
+    invitation = Invitation.of(member, random_bytes(16), Contact(Address("h", 1), member))
     federation.invite(invitation, expires=now + 60, uses=1, now=now)
     federation.admit(member, "Gone Clinic", proved=psk_id(invitation.psk), now=now)
     federation.remove("Gone Clinic", now=now)
