@@ -24,6 +24,8 @@ from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.tasks import TaskOwner
 
 WINDOW: Final = 8 * CHUNK_SIZE  # bytes on their way through here, as they are until coded; ours: 32 transfers, 256 MiB
+LEAST_WINDOW: Final = 2 * CHUNK_SIZE  # bytes, on the slowest line; ours: something to code while something is sent
+AHEAD: Final = 0.5  # seconds of the line's work that may wait for it; ours: what is known of it then still counts
 MESSAGE_COST: Final = 256  # bytes that any message counts for, so that small ones are bounded too; ours
 
 Send = Callable[[Any], Awaitable[None]]
@@ -45,10 +47,14 @@ class _Entry:
 
     async def ready(self) -> Any:
         """The message, when it is there."""
-        if self.piece is None:
-            return self.message
         coded = None if self.coded is None else await self.coded
-        return replace(chunk_of(self.piece, self.effort, coded), digest=self.digest)
+        if self.piece is not None:
+            self.done(self.piece, coded)
+        return self.message
+
+    def done(self, piece: Piece, coded: Coded | None) -> None:
+        """The piece became a message, and need not be held any more."""
+        self.message, self.piece = replace(chunk_of(piece, self.effort, coded), digest=self.digest), None
 
 
 class Outbox:
@@ -172,6 +178,8 @@ class Outbox:
         if entry.is_sent or coded.cancelled() or coded.exception() is not None:
             return
         size = len(coded.result().data)
+        if entry.piece is not None:
+            entry.done(entry.piece, coded.result())
         self._size += MESSAGE_COST + size - entry.size
         self._ready += size
         entry.size, entry.waiting = MESSAGE_COST + size, size
@@ -184,10 +192,16 @@ class Outbox:
         self._changed.set()
 
     async def _room(self) -> None:
-        while self._size >= WINDOW and self.error is None:
+        while self._size >= self._window and self.error is None:
             await self._change()
         if self.error is not None:
             raise self.error
+
+    @property
+    def _window(self) -> float:
+        """Bytes that may be on their way through here now."""
+        pace = self._line.pace
+        return WINDOW if pace is None else min(WINDOW, max(LEAST_WINDOW, AHEAD * pace))
 
     async def _change(self) -> None:
         self._changed.clear()

@@ -18,7 +18,7 @@ from idas_p2p.exchange.codec.jobs import Job, perform_all
 from idas_p2p.exchange.coding import Coding, Decoder, cuts
 from idas_p2p.exchange.digests import digests_of
 from idas_p2p.exchange.interfaces import PixelLayout
-from idas_p2p.exchange.outbox import WINDOW, Outbox
+from idas_p2p.exchange.outbox import AHEAD, LEAST_WINDOW, WINDOW, Outbox
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.wire.fetching import Chunk, FetchStart
 from tests.exchange.codec.images import smooth
@@ -60,6 +60,16 @@ class Clock(SystemClock):
         return self.moment
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a kernel says of a line that is always full."""
+
+    arriving: float
+    round_trip: float = 0.0
+    is_full: bool = True
+    held: float = 0.0
+
+
 class Sent:
     """What was sent."""
 
@@ -88,6 +98,16 @@ async def put(box: Outbox, data: bytes = DATA, layout: PixelLayout | None = LAYO
     blob = MemoryBlob(data)
     digests = await digests_of(blob, cuts(blob.size, layout))
     await box.put_data("1", blob, layout, packed=packed, prefixes=digests.prefixes)
+
+
+async def put_while_coding(box: Outbox, coders: Later) -> None:
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(put(box))
+        while not task.done():
+            coders.finish()
+            await turns(5)
+    coders.finish()
+    await box.settle()
 
 
 def decoded(chunks: list[Chunk]) -> bytes:
@@ -132,6 +152,20 @@ async def test_no_more_is_on_its_way_than_the_window_and_one_piece() -> None:
         coders.finish()
         await box.settle()
     assert decoded(sent.chunks) == data
+
+
+@pytest.mark.parametrize(("arriving", "window"), [(1e6, LEAST_WINDOW), (1e7, AHEAD * 1e7), (1e9, WINDOW)])
+async def test_no_more_waits_for_a_line_than_it_takes_in_half_a_second(arriving: float, window: float) -> None:
+    sent, coders = Sent(), Later()
+    data = b"h" * 100 + bytes(20 * CHUNK_SIZE)
+    box = Outbox(sent, coders, clock=SystemClock(), line=lambda: Look(arriving), is_near=lambda: False)
+    async with box, asyncio.TaskGroup() as group:
+        await box.put(FetchStart(total=1))
+        await box.settle()
+        task = group.create_task(put(box, data, None))
+        await turns(200)
+        assert window - CHUNK_SIZE <= sum(job.size for job, _ in coders.begun) <= window + CHUNK_SIZE
+        task.cancel()
 
 
 async def test_pieces_that_are_done_and_sent_at_the_same_moment_are_counted_once() -> None:
@@ -191,16 +225,6 @@ async def test_what_is_packed_already_goes_as_it_is_but_for_its_head() -> None:
     assert [chunk.coding for chunk in sent.chunks] == [Coding.ZSTD, Coding.RAW, Coding.RAW]
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a kernel says of a line that is always full."""
-
-    arriving: float
-    round_trip: float = 0.0
-    is_full: bool = True
-    held: float = 0.0
-
-
 async def test_workers_are_started_when_they_would_pay_and_not_waited_for() -> None:
     sent, coders, clock = Sent(), Later(), Clock()
     coders.heavy = Lanes(count=2, speed=40e6, delay=0.25)
@@ -211,9 +235,7 @@ async def test_workers_are_started_when_they_would_pay_and_not_waited_for() -> N
             await box.settle()
         assert not coders.warmed
         sent.messages.clear()
-        await put(box)
-        coders.finish()
-        await box.settle()
+        await put_while_coding(box, coders)
     assert coders.warmed > 0
     assert {chunk.coding for chunk in sent.chunks[1:4]} == {Coding.DIFFERENCES}
 

@@ -93,7 +93,8 @@ def choose(
     dense = lanes[Effort.DENSE].together / ratios.get(Effort.DENSE, 1.0)  # bytes/s, coded
     if line is not None and dense >= WORTH * line:
         efforts.insert(0, Effort.DENSE)  # of equals the densest
-    if rate >= lanes[Effort.LIGHT].together:
+    light = lanes[Effort.LIGHT]
+    if not light.count or (line is not None and line >= light.together):
         efforts.append(Effort.NONE)
 
     def leaves(effort: Effort) -> float:
@@ -188,6 +189,11 @@ class Line:
     _arrived: deque[float] = field(default_factory=lambda: deque(maxlen=LATELY))  # bytes/s
     _before: float = 0.0  # bytes/s, before it last grew
     _steady: int = 0  # looks since
+
+    @property
+    def pace(self) -> float | None:
+        """Bytes/s that it is known to take at least; None where nobody tells."""
+        return self.rate or max(self._arrived, default=None)
 
     def is_due(self, *, now: float) -> bool:
         """Whether to look at the line again."""
