@@ -15,6 +15,7 @@ from typing import Final
 from idas_p2p.errors import Busy, IdasError
 from idas_p2p.events import log_event
 from idas_p2p.node.meetings import PATH as MEETING_PATH
+from idas_p2p.node.webrtc import PATH as WEBRTC_PATH
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dialer import DIRECT_PATH
 from idas_p2p.transport.moving import MovingChannel
@@ -24,6 +25,9 @@ from idas_p2p.wire.handshake import Purpose
 BEST: Final = frozenset({DIRECT_PATH, MEETING_PATH})
 """Paths on which the kernel carries bytes between the two nodes themselves: nothing better is looked for."""
 FIRST_LOOK: Final = {Purpose.IMAGE: 1.0, Purpose.CONTROL: 10.0}  # seconds; doubled each time it brought nothing; ours
+WEBRTC_RATE: Final = (
+    5e6  # bytes a second; measured, docs/decisions/webrtc.md: a channel that is faster stays on its relay
+)
 LAST_LOOK: Final = {Purpose.IMAGE: 15.0, Purpose.CONTROL: 300.0}  # seconds; the most between two looks; ours
 
 
@@ -31,14 +35,15 @@ class Mover:
     """Keeps looking.
 
     Args:
-        dial: opens a connection to a channel's node by a kind of path that is preferred to its present one.
+        dial: opens a connection to a channel's node by a kind of path that is preferred to its present one; is told of
+            kinds that are not.
         on_moved: told of a channel that has moved.
         tasks: owns the looking.
     """
 
     def __init__(
         self,
-        dial: Callable[[MovingChannel], Awaitable[SecureChannel]],
+        dial: Callable[[MovingChannel, frozenset[str]], Awaitable[SecureChannel]],
         *,
         on_moved: Callable[[MovingChannel], None],
         tasks: TaskOwner,
@@ -54,9 +59,11 @@ class Mover:
     async def _look(self, channel: MovingChannel) -> None:
         pause = FIRST_LOOK[channel.purpose]
         while channel.path not in BEST:
+            before = channel.bytes_received
             await asyncio.sleep(pause)
+            is_fast = channel.bytes_received - before > WEBRTC_RATE * pause
             try:
-                await channel.move_to(await self._dial(channel))
+                await channel.move_to(await self._dial(channel, frozenset({WEBRTC_PATH} if is_fast else ())))
             except IdasError:
                 pause = min(2 * pause, LAST_LOOK[channel.purpose])
             else:

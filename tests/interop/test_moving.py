@@ -100,7 +100,8 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("moving")
-    studies = [write_noisy_ct(folder / f"images-{n}", slices=SLICES, noise=300.0, seed=n) for n in (1, 2, 3)]
+    shelf = folder / "shelf"
+    studies = [write_noisy_ct(shelf / str(n), slices=SLICES, noise=300.0, seed=n) for n in (1, 2, 3)]
     with Lab() as lab, ExitStack() as stack:
         sites = {name: lab.site(name) for name in ("anna", "berg", "near", "far")}
         lines = (LINE, LINE, Wan(), Wan(rtt=0.03))
@@ -111,7 +112,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         for name in ("near", "far"):
             with sites[name].inside():
                 bootstrap = Bootstrap(folder / name, host=sites[name].address, relay=True)
-                stack.callback(bootstrap.stop)
+                stack.callback(bootstrap.program.kill)
                 bootstrap.start()
                 contacts.append(bootstrap.contact)
         nodes = []
@@ -126,7 +127,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                     bootstrap=contacts,
                     log_level="info",
                 )
-                stack.callback(node.stop)
+                stack.callback(node.kill)  # to stop would wait for links into the network that is gone
                 node.start()
                 nodes.append(node)
         anna, berg = nodes
@@ -134,9 +135,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         anna.do("federation create", FEDERATION)
         berg.do("join", anna.do("federation invite").strip())
         anna.do("grant", "--to", "everyone", "--level", "full")
-        for study in studies:
-            shelf = study.files[0].parent
-            anna.do("archive add", shelf.name, "--folder", str(shelf), "--poll", "1s")
+        anna.do("archive add", shelf.name, "--folder", str(shelf), "--poll", "1s")
         yield Stage(lab, folder, router, sites, anna, berg, (spare, f"10.99.{number}.2"), studies)
 
 

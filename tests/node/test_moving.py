@@ -41,7 +41,8 @@ async def test_it_is_looked_for_until_it_stands_and_then_no_more() -> None:
     async with movable_pair(purpose=Purpose.IMAGE) as (channel, other, address):
         channel._sending._path = "relay"
 
-        async def dial(channel: MovingChannel) -> SecureChannel:
+        async def dial(channel: MovingChannel, but: frozenset[str]) -> SecureChannel:
+            assert not but
             tried.append(channel.path)
             if len(tried) < 3:
                 raise PeerUnreachable
@@ -59,7 +60,7 @@ async def test_it_is_looked_for_until_it_stands_and_then_no_more() -> None:
 async def test_nothing_is_looked_for_beyond_the_best_nor_for_a_channel_that_is_over() -> None:
     tasks = TaskOwner(limit=4)
 
-    async def dial(channel: MovingChannel) -> SecureChannel:
+    async def dial(channel: MovingChannel, but: frozenset[str]) -> SecureChannel:
         raise PeerUnreachable
 
     mover = Mover(dial, on_moved=lambda _: None, tasks=tasks)
@@ -72,6 +73,26 @@ async def test_nothing_is_looked_for_beyond_the_best_nor_for_a_channel_that_is_o
         assert len(tasks) == 1
         await channel.close()
         await until(lambda: not len(tasks))
+
+
+async def test_a_channel_that_is_faster_than_webrtc_is_not_moved_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moving, "WEBRTC_RATE", 1e5)
+    tasks, told = TaskOwner(limit=4), asyncio.Queue[frozenset[str]](maxsize=100)
+
+    async def dial(channel: MovingChannel, but: frozenset[str]) -> SecureChannel:
+        told.put_nowait(but)
+        raise PeerUnreachable
+
+    async with movable_pair(purpose=Purpose.IMAGE) as (channel, other, _):
+        channel._sending._path = "relay"
+        Mover(dial, on_moved=lambda _: None, tasks=tasks).watch(channel)
+        async with asyncio.timeout(10):
+            assert await told.get() == frozenset()
+            taking = asyncio.gather(channel.receive())
+            await other.send(bytes(1_000_000))
+            await taking
+            while not await told.get():
+                pass
 
 
 @asynccontextmanager
