@@ -13,7 +13,7 @@ from idas_p2p.wire.address import Address
 from idas_p2p.wire.toml import TomlTable
 
 KEEP_DAYS: Final = 2_190.0  # six years, as 45 CFR 164.316(b)(2)(i) asks for; ours
-MAX_GB: Final = 50.0  # ours: about 130 million records
+MAX_GB: Final = 50.0  # ours: some 200 million records
 SEGMENT_BYTES: Final = 8_388_608  # bytes of one file of the log; ours: read at each start
 _MOST_DAYS: Final = 36_525.0  # a century; ours: longer is a typing error
 _MOST_GB: Final = 1e6
