@@ -5,7 +5,8 @@ Belongs here: which part is given to which, and their turns. Not here: any decis
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 from idas_p2p import __version__
 from idas_p2p.access.audit import events
@@ -85,6 +86,17 @@ class Audit:
         yield "audit_logs", lambda: self.witness.turn(links())
         if self.sender.is_wanted:
             yield "audit_sender", self.sender.turn
+
+    def figures(self) -> Mapping[str, Any]:
+        """How the log does, for `idas status`."""
+        sender = self.sender
+        collector = {"connected": sender.is_connected, "delivered": sender.delivered, "error": sender.error}
+        return {
+            "records": self.log.state.count,
+            "bytes": self.log.bytes_used(),
+            "refused": self.log.refused,
+            "collector": collector if sender.is_wanted else None,
+        }
 
     def close(self) -> None:
         """The node serves no more; the disk has everything when this returns. May be repeated."""

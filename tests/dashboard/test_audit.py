@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from idas_p2p.access.audit.search import Wanted, accesses, document
 from idas_p2p.dashboard.audit import accesses_table, records_table, verdict_text
+from idas_p2p.dashboard.status import status_view
 from tests.access.audit.logs import record, some_events
 from tests.dashboard.pictures import drawn
 
@@ -53,3 +54,13 @@ def test_a_verdict_says_what_is_wrong_and_who_has_seen_the_log() -> None:
     )
     for words in ("not what it was", "record 4: cut", "1 to 3", "xyz", "rewritten", "No other node"):
         assert words in bad
+
+
+def test_the_status_says_whether_the_log_is_written_and_reaches_its_collector() -> None:
+    def told(audit: dict[str, object]) -> str:
+        return drawn(status_view({"audit": audit}, now=0.0))
+
+    assert "5 records, 900 B" in told({"records": 5, "bytes": 900, "refused": 0, "collector": None})
+    assert "CANNOT BE WRITTEN" in told({"records": 5, "bytes": 900, "refused": 2})
+    away = told({"records": 5, "bytes": 900, "collector": {"connected": False, "delivered": 3, "error": "SSLError"}})
+    assert "NOT reached: SSLError" in away
