@@ -53,6 +53,7 @@ def status(node: Node) -> Mapping[str, Any]:
         },
         "transfers": {"active": len(node.transfers.running)},
         "archives": _archives(node, counts),
+        "audit": node.audit.figures(),
         "policy": {"rules": len(node.rules.policy), "refusal": node.rules.refusal},
         "sign_ins_wanted": [
             {"aet": one.aet, "address": one.address, "asked_at": one.asked_at} for one in node.lan.callers.waiting()
