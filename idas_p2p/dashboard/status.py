@@ -52,6 +52,7 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Transfers", f"{number(_part(status, 'transfers').get('active'))} active"),
         ("Spool", _spool(status)),
         ("Policy", _policy(_part(status, "policy"))),
+        ("Audit", _audit(_part(status, "audit"))),
         *(("Sign-in", _waiting(row)) for row in rows_of(status, "sign_ins_wanted")),
     ]
 
@@ -60,6 +61,18 @@ def _policy(policy: Row) -> str:
     """How many rules are in force, and whether what the file says now is."""
     rules = f"{number(policy.get('rules'))} rules in force"
     return f"{rules}; policy.toml is REFUSED: {word(policy['refusal'])}" if policy.get("refusal") else rules
+
+
+def _audit(audit: Row) -> str:
+    """How long the log is, and whether it can be written and reaches its collector."""
+    if audit.get("refused"):
+        return "the log CANNOT BE WRITTEN, and nothing is served: free space in the node's folder"
+    words = f"{number(audit.get('records'))} records, {size(audit.get('bytes'))}"
+    collector = _part(audit, "collector")
+    if not collector:
+        return words
+    told = f"{words}; {number(collector.get('delivered'))} of them at the collector"
+    return told if collector.get("connected") else f"{told}, which is NOT reached: {word(collector.get('error'))}"
 
 
 def _waiting(row: Row) -> str:
