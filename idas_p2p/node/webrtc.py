@@ -46,7 +46,7 @@ Control = Callable[[NodeId], Awaitable[ControlLink]]
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Addresses of this machine: where UDP sockets are opened, and which of them others may be told."""
+    """Addresses of this machine: where UDP sockets are opened, none without UDP, and which others may be told."""
 
     usable: Sequence[str]
     told: frozenset[str]
@@ -150,8 +150,9 @@ class WebRtc:
 
     async def _begin(self, *, controlling: bool) -> tuple[DataChannel, asyncio.Task[None]]:
         """A channel and its life, which closes it whatever becomes of who asked for it; Busy: not now."""
+        if not (hosts := self._hosts()).usable:
+            raise PeerUnreachable("the network lets no UDP out")
         library = await asyncio.to_thread(importlib.import_module, LIBRARY)
-        hosts = self._hosts()
         channel: DataChannel = library.DataChannel(
             controlling=controlling, hosts=hosts.usable, told=hosts.told, servers=await self._stun_servers()
         )

@@ -116,6 +116,8 @@ class Whereabouts:
 
     def _hosts(self) -> Hosts:
         """Where UDP sockets are opened, both IP families in turn; others are told what they are told anyway."""
+        if self._directory.status().is_carried:
+            return Hosts((), frozenset())
         usable = advertised(configured=(), bound=self._bound, interfaces=interface_addresses(), observed=None)
         return Hosts([one.host for one in interleave(usable)], frozenset(one.host for one in self.addresses()))
 

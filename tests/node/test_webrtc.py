@@ -109,6 +109,16 @@ async def test_a_pair_for_which_it_failed_is_left_alone_for_a_while_unless_nobod
         assert here.rung(BERG, cast(Any, None)) is not None
 
 
+async def test_a_node_whose_network_lets_no_udp_out_says_so_at_once_and_asks_nobody() -> None:
+    async with webrtc(hosts=Hosts((), frozenset())) as (here, _), webrtc() as (there, _):
+        link = Link(there)
+        with pytest.raises(PeerUnreachable, match="lets no UDP out"):
+            await climb(here, link)
+        assert link.asked == []
+        with pytest.raises(PeerUnreachable, match="lets no UDP out"):
+            await here.answer(BERG, TERMS)
+
+
 async def test_a_node_that_was_dialled_directly_is_asked_nothing() -> None:
     async with webrtc() as (here, _), webrtc() as (there, _):
         link = Link(there, path="direct")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from idas_p2p.node.whereabouts import Whereabouts
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
@@ -61,6 +65,23 @@ async def test_a_node_whose_datagrams_nobody_sees_come_from_it_has_its_relay_dia
         await whereabouts.stop()
         await listener.stop()
         await tasks.stop()
+
+
+async def test_udp_is_used_at_the_addresses_of_the_machine_and_others_are_told_those_of_the_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tasks = TaskOwner(limit=16)
+    async with nodes() as group:
+        directory = await group.start(0)
+        for configured, told in ((), {"127.0.0.1"}), ((OPERATORS,), {OPERATORS.host}):
+            whereabouts = Whereabouts(key(0), configured, directory, take=_take_nothing, clock=group.clock)
+            whereabouts.start(Address("127.0.0.1", 7_000), tasks=tasks)
+            hosts = whereabouts.webrtc._hosts()
+            assert (list(hosts.usable), hosts.told) == (["127.0.0.1"], told)
+        carried = replace(directory.status(), is_carried=True)  # the network lets no UDP out
+        monkeypatch.setattr(directory, "status", lambda: carried)
+        assert not whereabouts.webrtc._hosts().usable
+        await whereabouts.stop()
 
 
 async def test_what_the_operator_says_is_told_as_it_is() -> None:
