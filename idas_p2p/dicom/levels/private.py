@@ -56,7 +56,14 @@ def safe() -> frozenset[Private]:
     """What the standard knows to be safe."""
     lines = files(__package__).joinpath("safe_private.tsv").read_text("ascii").splitlines()
     rows = (line.split("\t") for line in lines if not line.startswith("#"))
-    return frozenset((creator, int(tag[:4], 16), int(tag[6:8], 16)) for creator, tag in rows)
+    return frozenset((creator, int(group, 16), number) for creator, group, spans in rows for number in _numbers(spans))
+
+
+def _numbers(spans: str) -> Iterable[int]:
+    """Numbers written as `01,10-1f`."""
+    for span in spans.split(","):
+        first, _, last = span.partition("-")
+        yield from range(int(first, 16), int(last or first, 16) + 1)
 
 
 @cache

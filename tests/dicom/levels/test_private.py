@@ -20,6 +20,7 @@ def test_a_private_element_is_named_by_the_creator_of_its_block_wherever_it_is()
 
 def test_the_standard_knows_some_to_be_safe_and_vendors_some_to_be_personal() -> None:
     assert ("Philips PET Private Group", 0x7053, 0x00) in safe()
+    assert {("NQLeft", 0x0199, number) for number in (0x01, 0x20, 0x3A)} <= safe()
     assert ("MMCPrivate", 0x0009, 0x11) in personal()  # ReferringPhysician
     assert not safe() & personal()
 
