@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -90,6 +91,17 @@ def read_file(folder: Path) -> str | None:
         raise BadConfiguration(f"{POLICY_FILE} cannot be read: {error.strerror}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read at one moment."""
+
+    seen: Any  # of the file
+    text: PolicyText
+    grants: list[Rule]
+    labelled: Labelled
+    refusal: BadConfiguration | None  # of the file, where `text` is what it said before
+
+
 class RuleBook:
     """The rules of one node, kept up with what its operator writes.
 
@@ -123,28 +135,36 @@ class RuleBook:
         Raises:
             BadConfiguration: a grant is not one this version understands; what was in force stays.
         """
-        self._put_in_force(*self._read())
+        self._put_in_force(self._read(self._stat()))
 
     async def turn(self) -> float:
         """Take the file when it changed; return seconds until the next look."""
-        if self._stat() != self._seen:
+        if (seen := self._stat()) != self._seen:
+            version = self.version
             try:
-                self._put_in_force(*await self._run(self._read))
+                read = await self._run(lambda: self._read(seen))
             except BadConfiguration as error:  # a grant gives a level that the file does not define any more
+                self._seen = seen
                 self._refuse(error)
+            else:
+                if self.version == version:
+                    self._put_in_force(read)
+                else:  # grants were taken meanwhile, and what was read may be without them
+                    self.load()
         return LOOK_INTERVAL
 
-    def _read(self) -> tuple[PolicyText, list[Rule], Labelled, BadConfiguration | None]:
-        self._seen, refusal = self._stat(), None
+    def _read(self, seen: Any) -> _Read:
+        refusal: BadConfiguration | None = None
+        is_known = seen == self._seen and not self.refusal
         grants, labelled = self._settings.grants(), as_labelled(self._labels.all())
         try:
-            text = self._file()
+            text = self._text if is_known and self._text is not None else self._file()
             rules = [as_rule(grant, text.levels) for grant in grants]
             _check_groups((*text.rules, *rules))
         except BadConfiguration as error:
             refusal, text = error, self._text or self._last_good()
             rules = [as_rule(grant, text.levels) for grant in grants]
-        return text, rules, labelled, refusal
+        return _Read(seen, text, rules, labelled, refusal)
 
     def _file(self) -> PolicyText:
         """What the file says now; remembered when it has no error."""
@@ -166,16 +186,14 @@ class RuleBook:
     def _last_good(self) -> PolicyText:
         return parse_policy((self._settings.value(_LAST_GOOD) or b"").decode())
 
-    def _put_in_force(
-        self, text: PolicyText, grants: list[Rule], labelled: Labelled, refusal: BadConfiguration | None
-    ) -> None:
-        self._text, self.labelled = text, labelled
-        self.policy = Policy((*text.rules, *grants))
+    def _put_in_force(self, read: _Read) -> None:
+        self._seen, self._text, self.labelled = read.seen, read.text, read.labelled
+        self.policy = Policy((*read.text.rules, *read.grants))
         self.version += 1
         log_event("policy_in_force", count=len(self.policy))
         self.refusal = ""
-        if refusal is not None:
-            self._refuse(refusal)
+        if read.refusal is not None:
+            self._refuse(read.refusal)
 
     def _refuse(self, error: BadConfiguration) -> None:
         self.refusal = error.detail

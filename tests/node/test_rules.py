@@ -130,3 +130,32 @@ def test_labels_are_looked_up_by_study_and_patient(book: RuleBook, database: Dat
     Labels(database).add(Label(label="vip", kind=PATIENT, name="p", issuer="city"))
     book.load()
     assert book.labelled.of("1.2", Patient("p", "city")) == ("trial", "vip")
+
+
+async def test_a_grant_revoked_while_the_file_is_read_does_not_come_back(tmp_path: Path, database: Database) -> None:
+    settings = Settings(database)
+    settings.add_grant(subject="everyone", level="full")
+
+    async def slowly(work: Callable[[], Any]) -> Any:
+        read = work()
+        settings.remove_grant(1)
+        book.load()  # as the command that revoked it has the node do
+        return read
+
+    book = RuleBook(tmp_path, database, run=slowly)
+    book.load()
+    (tmp_path / POLICY_FILE).write_text(TWO)
+    await book.turn()
+    assert [rule.origin for rule in book.policy.rules] == ["policy.toml line 1", "policy.toml line 4"]
+
+
+async def test_a_grant_is_taken_without_reading_the_file_again(
+    book: RuleBook, tmp_path: Path, database: Database
+) -> None:
+    (tmp_path / POLICY_FILE).write_text(TWO)
+    await book.turn()
+    before = book.rules_of_file
+    Settings(database).add_grant(subject="everyone", level="full")
+    book.load()
+    assert book.rules_of_file is before
+    assert len(book.policy) == 3

@@ -5,7 +5,7 @@ from contextlib import aclosing
 import pytest
 
 from idas_p2p.dicom.services import Caller
-from idas_p2p.errors import AccessDenied, UnknownCaller, UnknownDestination
+from idas_p2p.errors import AccessDenied, StudyNotFound, UnknownCaller, UnknownDestination
 from idas_p2p.node.node import Node
 from idas_p2p.node.permits import RECHECK_INTERVAL
 from idas_p2p.node.services import NodeServices
@@ -94,3 +94,26 @@ async def test_a_retrieval_under_way_ends_when_its_user_is_removed(services: Nod
         clock.advance(RECHECK_INTERVAL)
         with pytest.raises(AccessDenied):
             await anext(events)
+
+
+async def test_one_node_serves_the_workstations_of_two_clinics_each_with_its_own_users_and_studies(lone: Node) -> None:
+    clinics = {"A": "1.2.3", "B": "4.5.6"}
+    rules = ['[[rule]]\nto = "node:lone Hospital"\nlevel = "none"\n']
+    for name, study_uid in clinics.items():
+        await fill(lone, study_uid=study_uid)
+        lone.settings.add_user(User(name=f"dr-{name}", password_hash="x", groups=(f"clinic {name}",)))
+        lone.settings.add_workstation(Workstation(aet=f"VIEWER{name}", address=HERE, user=f"dr-{name}"))
+        rules.insert(0, f'[[rule]]\nto = "group:clinic {name}"\nstudies = "{study_uid}"\nlevel = "full"\n')
+    (lone.config.folder / "policy.toml").write_text("\n".join(rules))
+    lone.configure()
+    for name, study_uid in clinics.items():
+        viewer = caller(f"VIEWER{name}")
+        assert await find(lone.services, viewer.aet) == [study_uid]
+        for other in clinics.values():
+            selections = [Selection(study_uid=other)]
+            events = lone.services.retrieve(viewer, selections, Priority.MEDIUM)
+            if other == study_uid:
+                assert len(data_of([event async for event in events])) == 4
+            else:
+                with pytest.raises(StudyNotFound):
+                    await anext(events)
