@@ -19,6 +19,7 @@ DEFAULT_PORT: Final = 3_128  # of an HTTP proxy, where the setting names none; t
 MAX_HEAD: Final = 16_384  # bytes of an answer's head; ours: login pages follow it, and are not read
 MAX_CREDENTIAL: Final = 256  # characters of a user's name, and of a password; ours
 END: Final = b"\r\n\r\n"  # of a head
+_BEGINNING: Final = b"HTTP/1."
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?")
 
 
@@ -102,22 +103,15 @@ def read_answer(data: bytes) -> Answer | None:
     begun = 0
     while True:
         end = data.find(END, begun, MAX_HEAD)
-        line = data[begun : data.find(b"\r\n", begun) if b"\r\n" in data[begun:] else len(data)]
-        if end < 0 and (len(data) >= MAX_HEAD or not _may_begin(data[begun : begun + 7])):
-            raise WireError("no answer of an HTTP proxy")
-        if end < 0:
+        if end < 0 and len(data) < MAX_HEAD and _BEGINNING.startswith(data[begun : begun + len(_BEGINNING)]):
             return None
-        found = _STATUS_LINE.fullmatch(line)
+        found = _STATUS_LINE.fullmatch(data[begun:end].partition(b"\r\n")[0]) if end >= 0 else None
         if found is None:
             raise WireError("no answer of an HTTP proxy")
         status = int(found[1])
         if status >= 200 or status == 101:
             return Answer(status, _schemes(data[begun:end]), data[end + len(END) :])
         begun = end + len(END)
-
-
-def _may_begin(start: bytes) -> bool:
-    return b"HTTP/1.".startswith(start[:7])
 
 
 def _schemes(head: bytes) -> tuple[str, ...]:
