@@ -125,7 +125,8 @@ async def _delivery(
     def on_progress(report: DeliveryReport) -> None:
         conversation.report = report
 
-    events = link.host.services.retrieve(link.caller, selections, priority_of(request))
+    title = str(request.MoveDestination or "").strip()
+    events = link.host.services.retrieve(link.caller, selections, priority_of(request), destination=title)
     originator = (link.caller.aet, request.MessageID)
     yield await deliver(link.host.bridge, remote, events, on_progress=on_progress, originator=originator)
 

@@ -67,9 +67,12 @@ class Services(Protocol):
         ...
 
     def retrieve(
-        self, caller: Caller, selections: Sequence[Selection], priority: Priority
+        self, caller: Caller, selections: Sequence[Selection], priority: Priority, *, destination: str = ""
     ) -> AsyncIterator[RetrieveEvent]:
-        """Yield a Total first, then instances as they arrive; closed when the caller cancels or goes away."""
+        """Yield a Total first, then instances as they arrive; closed when the caller cancels or goes away.
+
+        `destination` is the AE title that gets them; empty: the caller itself.
+        """
         ...
 
     async def store(self, caller: Caller, instance: Instance) -> None:

@@ -122,6 +122,7 @@ async def recorded_transfer(
     transfer: Counted,
     *,
     level: str = "",
+    to: str = "",
     at_end: Callable[[Actor], Actor] = lambda actor: actor,
 ) -> AsyncIterator[None]:
     """Record the beginning of a transfer, on the disk before the block runs, and its end when the block is left.
@@ -132,12 +133,13 @@ async def recorded_transfer(
         subject: for what.
         transfer: counts.
         level: at which it is given.
+        to: where the images go, when not to who asks.
         at_end: adds what is known of the actor only then, such as who held the images.
 
     Raises:
         AuditUnavailable: it cannot be recorded; the block does not run.
     """
-    log.note(events.transfer_begun(actor, subject, number=transfer.number, level=level))
+    log.note(events.transfer_begun(actor, subject, number=transfer.number, level=level, to=to))
     await log.settled()
     reason = CANCELLED
     try:
@@ -150,7 +152,7 @@ async def recorded_transfer(
         reason = LocalError.code
         raise
     finally:
-        begun = events.transfer_begun(at_end(actor), subject, number=transfer.number, level=level)
+        begun = events.transfer_begun(at_end(actor), subject, number=transfer.number, level=level, to=to)
         with suppress(AuditUnavailable):  # its beginning is recorded, and the log tells that there was more
             log.note(
                 events.transfer_ended(

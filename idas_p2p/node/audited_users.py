@@ -86,13 +86,13 @@ class AuditedUsers:
         return recorded_hits(self._log.note, actor, search.query, self._finder.find(search), self._shown)
 
     async def retrieve(
-        self, actor: Actor, selections: Sequence[Selection], *, priority: Priority = Priority.MEDIUM
+        self, actor: Actor, selections: Sequence[Selection], *, priority: Priority = Priority.MEDIUM, to: str = ""
     ) -> AsyncGenerator[RetrieveEvent, None]:
-        """As Retriever.retrieve."""
+        """As Retriever.retrieve; `to` says where the images go, empty: to the device that asks."""
         earlier = 0  # instances of the selections before
         for selection in selections:
             total = 0
-            async with aclosing(self._one(actor, selection, priority)) as events:
+            async with aclosing(self._one(actor, selection, priority, to)) as events:
                 async for event in events:
                     if isinstance(event, Total):
                         total = event.count
@@ -101,14 +101,16 @@ class AuditedUsers:
                         yield event
             earlier += total
 
-    async def _one(self, actor: Actor, selection: Selection, priority: Priority) -> AsyncGenerator[RetrieveEvent, None]:
+    async def _one(
+        self, actor: Actor, selection: Selection, priority: Priority, to: str
+    ) -> AsyncGenerator[RetrieveEvent, None]:
         delivered = _Delivered(int.from_bytes(random_bytes(6)))
         about = self._seen.get(selection.study_uid) or subject(selection.study_uid)
         events = self._retriever.retrieve(actor.user, [selection], priority=priority)
-        async with (
-            recorded_transfer(self._log, actor, about, delivered, at_end=lambda _: self._given_by(actor, delivered)),
-            aclosing(events),
-        ):
+        recorded = recorded_transfer(
+            self._log, actor, about, delivered, to=to, at_end=lambda _: self._given_by(actor, delivered)
+        )
+        async with recorded, aclosing(events):
             async for event in events:
                 if isinstance(event, Total):
                     self._look_for_transfers(actor, selection, delivered)

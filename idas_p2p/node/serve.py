@@ -16,6 +16,7 @@ from typing import Final
 from idas_p2p.access.audit.events import Actor, Device, transfer_refused
 from idas_p2p.access.federation import Federation
 from idas_p2p.access.subjects import Requester
+from idas_p2p.access.tickets import TicketRefusal
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.layout import NATIVE, SeriesPixels
@@ -167,7 +168,8 @@ class ChannelServer:
         device = Device(address=channel.remote.host)
         actor = Actor(side=Side.HOLDER, user=request.user, device=device, nodes=nodes, institution=institution)
         subject = subject_of_study(self._holdings, request.study_uid)
-        self._audit.note(transfer_refused(actor, subject, reason=error.detail or error.code))
+        is_attack = error.detail == TicketRefusal.NOT_OURS
+        self._audit.note(transfer_refused(actor, subject, reason=error.detail or error.code, is_attack=is_attack))
 
     def _permit(self, federation: Federation, requester: Requester, request: FetchRequest) -> Permit:
         """Whether the requester is a member and has the level of its ticket still."""

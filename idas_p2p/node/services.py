@@ -89,13 +89,13 @@ class NodeServices:
         return destination(self._settings, aet, calling_aet=self._aet)
 
     async def retrieve(
-        self, caller: Caller, selections: Sequence[Selection], priority: Priority
+        self, caller: Caller, selections: Sequence[Selection], priority: Priority, *, destination: str = ""
     ) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield a Total and the instances."""
         actor = await self._actor(caller)
         await self._embedded.update_catalog()
         asked_at = self._clock.monotonic()
-        async with aclosing(self._users.retrieve(actor, selections, priority=priority)) as events:
+        async with aclosing(self._users.retrieve(actor, selections, priority=priority, to=destination)) as events:
             async for event in events:
                 if self._clock.monotonic() - asked_at >= RECHECK_INTERVAL:
                     asked_at = self._clock.monotonic()

@@ -108,7 +108,7 @@ class MemoryNode:
         return self.destinations[aet]
 
     async def retrieve(
-        self, caller: Caller, selections: Sequence[Selection], priority: Priority
+        self, caller: Caller, selections: Sequence[Selection], priority: Priority, *, destination: str = ""
     ) -> AsyncIterator[RetrieveEvent]:
         self.selections.extend(selections)
         self.priorities.append(priority)

@@ -37,10 +37,10 @@ async def find(node: Node, user: str = "dr-lee") -> list[str]:
     return [found.study.study_uid async for found in node.users.find(user_at(user, By.PASSWORD, device), search)]
 
 
-async def get(node: Node, user: str = "dr-lee") -> list[RetrieveEvent]:
+async def get(node: Node, user: str = "dr-lee", *, to: str = "") -> list[RetrieveEvent]:
     async with asyncio.timeout(60):
         selections = [Selection(study_uid=STUDY)]
-        return [event async for event in node.users.retrieve(operator(user), selections)]
+        return [event async for event in node.users.retrieve(operator(user), selections, to=to)]
 
 
 async def test_a_query_is_recorded_at_both_nodes_with_what_it_showed(pair: tuple[Node, Node]) -> None:
@@ -82,10 +82,11 @@ async def test_a_transfer_leaves_matching_records_at_both_nodes(pair: tuple[Node
 async def test_a_study_of_the_house_itself_is_recorded_as_such(lone: Node) -> None:
     await fill(lone)
     assert await find(lone) == [STUDY]
-    await get(lone)
+    await get(lone, to="VIEWER")
     shown, ended = noted(lone)[1], noted(lone)[-1]
     assert (shown.node, shown.institution) == (b"", "")
     assert (ended.kind, ended.node, ended.institution, ended.instances) == (Kind.TRANSFERRED, b"", "lone Hospital", 4)
+    assert ended.text == "to VIEWER"
 
 
 async def test_what_a_member_may_not_have_is_recorded_as_refused(pair: tuple[Node, Node]) -> None:

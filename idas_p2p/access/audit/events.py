@@ -124,9 +124,10 @@ def shown(actor: Actor, subjects: Iterable[Subject], *, level: str = "") -> Iter
     return (replace(event, subjects=group) for group in _groups(subjects))
 
 
-def transfer_begun(actor: Actor, subject: Subject, *, number: int, level: str = "") -> Event:
-    """Images of a study begin to leave, or are about to come."""
+def transfer_begun(actor: Actor, subject: Subject, *, number: int, level: str = "", to: str = "") -> Event:
+    """Images of a study begin to leave, or are about to come, and go to whoever asks or `to` a place."""
     event = replace(actor.event(Kind.BEGIN_TRANSFER), transfer=number, level=level[:MAX_NAME])
+    event = replace(event, text=f"to {to}"[:MAX_TEXT] if to else "")
     return replace(event, subjects=(subject,))
 
 
@@ -136,9 +137,10 @@ def transfer_ended(begun: Event, *, instances: int, failed: int, size: int, reas
     return _ended(event, reason or ("partial" if failed else ""))
 
 
-def transfer_refused(actor: Actor, subject: Subject, *, reason: str) -> Event:
-    """Images of a study were asked for and not given."""
-    return _ended(replace(actor.event(Kind.BEGIN_TRANSFER), subjects=(subject,)), reason)
+def transfer_refused(actor: Actor, subject: Subject, *, reason: str, is_attack: bool = False) -> Event:
+    """Images of a study were asked for and not given; an attack is what no honest node does, as a forged ticket."""
+    event = _ended(replace(actor.event(Kind.BEGIN_TRANSFER), subjects=(subject,)), reason)
+    return replace(event, outcome=Outcome.SERIOUS_FAILURE) if is_attack else event
 
 
 def signed_in(user: str, *, device: Device, by: By, reason: str = "") -> Event:

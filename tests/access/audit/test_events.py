@@ -35,6 +35,18 @@ def test_a_refusal_is_a_failure_with_its_reason() -> None:
     assert event.reason == "user.wrong"
 
 
+def test_a_ticket_that_was_never_given_is_worse_than_one_that_has_expired() -> None:
+    actor = Actor.of(MEMBER)
+    assert events.transfer_refused(actor, subject("1.2"), reason="expired").outcome is Outcome.MINOR_FAILURE
+    forged = events.transfer_refused(actor, subject("1.2"), reason="not_ours", is_attack=True)
+    assert forged.outcome is Outcome.SERIOUS_FAILURE
+
+
+def test_where_images_go_is_told_when_it_is_not_who_asks() -> None:
+    assert events.transfer_begun(DOCTOR, subject("1.2"), number=1, to="CONSULT").text == "to CONSULT"
+    assert events.transfer_begun(DOCTOR, subject("1.2"), number=1).text == ""
+
+
 def test_a_log_that_contradicts_is_the_worst_there_is() -> None:
     assert events.log_contradicted(PEER.node_id, "Lake", "").outcome is Outcome.MAJOR_FAILURE
 
