@@ -121,7 +121,8 @@ async def _get(node: Node, arguments: Arguments, progress: Progress) -> Argument
     reporter = _Reporter(node, study_uid, user, progress)
     await node.embedded.update_catalog()
     priority = Priority[str(arguments.get("priority") or Priority.MEDIUM.name).upper()]
-    events = node.users.retrieve(operator(user), [Selection(study_uid=study_uid)], priority=priority)
+    to = str(arguments.get("out") or arguments.get("to") or "")
+    events = node.users.retrieve(operator(user), [Selection(study_uid=study_uid)], priority=priority, to=to)
     watching = TaskOwner(limit=1)
     watching.start("progress", reporter.watch())
     try:
