@@ -41,7 +41,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,22}")  # with its digest it fits a
 _UID_ROOT: Final = re.compile(r"[0-2](\.(0|[1-9]\d{0,15})){1,8}")
 _KEYS: Final = frozenset({"base", "options", "hides_ids", "project", "domain", "uid_root", "regions", "burned_in"})
 _OBSCURED_ONLY: Final = frozenset({"hides_ids"})
-_DEIDENTIFIED_ONLY: Final = frozenset({"options"})
+_DEIDENTIFIED_ONLY: Final = frozenset({"options", "uid_root", "regions", "burned_in"})
 
 
 class Levels:

@@ -39,6 +39,7 @@ def test_a_level_of_a_hospitals_own_is_read_whole() -> None:
         ({"keeps": ["StudyID"]}, "keeps"),
         ({"remove": ["StudyDescription"]}, "twice"),
         ({"hides_ids": True}, "obscured"),
+        ({"base": "obscured", "options": []}, "deidentified"),
         ({"uid_root": "1.2.840.10008.1"}, "uid_root"),
         ({"regions": [{"boxes": [[0, 0, 9, 9]]}]}, "modality"),
         ({"regions": [{"modality": "US", "boxes": [[0, 0, 9]]}]}, "boxes"),

@@ -1,4 +1,4 @@
-"""Levelled objects under the eye of dciodvfy (dicom3tools): they have no error that the archive's object did not have."""
+"""Levelled objects under the eye of dciodvfy (dicom3tools): no error that the archive's object did not have."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Sele
 from idas_p2p.wire.level import Level
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
+from tests.dicom.memory_node import EXPLICIT, encode, make_dataset
 from tests.node.levels import Vault, levelling_in_memory
 from tests.node.nodes import STUDY, data_of, failed_in, fill, make_instance, publish, retrieve, share, total_of
 
@@ -118,6 +119,21 @@ async def test_a_level_of_the_hospitals_own_is_applied_to_answer_and_images(pair
     (one, *_) = [event for event in await retrieve(berg) if isinstance(event, Instance)]
     header = header_of(one.data, one.transfer_syntax_uid)
     assert (header.study.patient_id, header.study.patient_name) == (study.patient_id, study.patient_name)
+
+
+async def test_an_image_with_text_burned_in_fails_alone_and_the_others_come(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    ds = make_dataset(9)
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = STUDY, f"{STUDY}.4", f"{STUDY}.4.9"
+    ds.BurnedInAnnotation = "YES"
+    data = MemoryBlob(encode(ds))
+    await anna.embedded.store(header_of(data, EXPLICIT).instance(data, EXPLICIT))
+    stored = await fill(anna)
+    await share(anna, "deidentified")
+    (study,) = await find(berg)
+    events = await retrieve(berg, study.study_uid)
+    assert len(data_of(events)) == len(stored)
+    assert len(failed_in(events)) == 1
 
 
 async def test_a_level_that_names_no_attribute_refuses_the_file(lone: Node) -> None:

@@ -20,6 +20,7 @@ from idas_p2p.dicom.levels.rebuild import REMOVED, Decision, Enter, Place
 from idas_p2p.dicom.levels.table import Deed
 from idas_p2p.dicom.levels.text import Identity
 from idas_p2p.dicom.levels.tree import Element
+from idas_p2p.dicom.recode import vr_of
 
 _CODE: Final = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080119, 0x00080120})
 """What a coded entry says, PS3.3 Table 8.8-1: stays where other text is replaced, or dates and UIDs would be all."""
@@ -83,7 +84,7 @@ class Doer:
             return self._silence(element, place)
         if element.items is not None:
             return Enter()
-        if element.vr == b"PN":
+        if element.vr == b"PN" or (element.vr == b"UN" and vr_of(tag, signed=False) == b"PN"):
             return self._do[self._deeds.names](element, place)
         if tag >= 0x50000000:
             return self._repeating(element, place)
@@ -127,7 +128,7 @@ class Doer:
             return Enter(dummy=True)
         if element.vr not in _SILENT:
             return None
-        if element.tag in _CODE and self._deeds.inside.get(place.parent) != "D":
+        if element.tag in _CODE and "D" not in self._deeds.inside.get(place.parent, ""):
             return None
         return self._replace(element, place)
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+MAX_CLEANED: Final = (
+    10_240  # characters; the most of a Long Text, PS3.5 section 6.2. Patterns cost more than their length
+)
 _SPLIT: Final = re.compile(r"[\s^=,;\\/]+")
 _SHORT: Final = 3  # characters up to which a part of a name counts as a whole word only
 _STOP: Final = frozenset(
@@ -28,7 +31,7 @@ _PATTERNS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"\b(mrn|pid|patient id|acc(ession)?|ssn|dob|nhs|med rec)\b[ .#:no-]*[\w./-]*\d[\w./-]*",  # what says so itself
-        r"\b[\w.+-]+@[\w-]+(\.[\w-]+)+",  # electronic mail
+        r"(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+",  # electronic mail
         r"\bhttps?://\S+",
         r"\b\d{3}-\d{2}-\d{4}\b",  # social security
         r"(?<![\d.])\+?(\(\d{2,5}\)|\d{2,5})[ .-]\d{3,4}[ .-]\d{3,5}(?![\d.])",  # telephone
@@ -75,7 +78,9 @@ class Identity:
         return _tidy(expression.sub("", text)) if expression and expression.search(text) else text
 
     def cleaned(self, text: str) -> str:
-        """Text without names, numbers, and everything that looks like one."""
+        """Text without names, numbers, and everything that looks like one; nothing of one too long to be looked at."""
+        if len(text) > MAX_CLEANED:
+            return ""
         cleaned = self.without(text)
         for pattern in _PATTERNS:
             cleaned = pattern.sub("", cleaned)

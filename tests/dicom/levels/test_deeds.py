@@ -7,10 +7,12 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from idas_p2p.access.levels import DEIDENTIFIED, FULL, OBSCURED
+from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.levels.table import Deed, resolve, table, types
 from idas_p2p.dicom.recode import vr_of
 from idas_p2p.wire.level import Action, Level, Option
-from tests.dicom.levels.objects import CT, EVERYTHING_PASSES, ct_slice, item, levelled, with_options
+from tests.dicom.encoded import element, header
+from tests.dicom.levels.objects import CT, EVERYTHING_PASSES, ct_slice, encoded, engine, item, levelled, with_options
 
 VALUES = {
     "AE": "AET", "AS": "045Y", "AT": 0x00100010, "CS": "TERM", "DA": "20220203", "DS": "1.5", "DT": "20220203111213",
@@ -95,6 +97,12 @@ def test_the_code_of_a_person_is_replaced_with_the_person() -> None:
     shown = levelled(ct_slice(ContributingEquipmentSequence=performer), with_options(Option.RETAIN_DEVICE_IDENTITY))
     assert "Doering" not in str(shown)
     assert "4711" not in str(shown)
+
+
+def test_a_persons_name_of_unknown_representation_is_a_name_all_the_same() -> None:
+    author = element(0x0040A067, "UN", b"Curie^Marie ")  # Document Author (Trial), of no row of the table
+    instance = replace(encoded(ct_slice()), data=MemoryBlob(header() + author))
+    assert b"Curie" not in engine(OBSCURED).apply(instance).data.read()
 
 
 def test_private_elements_that_carry_names_are_emptied_and_others_stay_when_obscured() -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from idas_p2p.dicom.levels.keys import SHIFT_DAYS, Pseudonyms, shifted
 
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors/pseudonyms.json").read_text())
 KEY = bytes(range(32))
 OURS = Pseudonyms(KEY)
 
@@ -16,11 +21,13 @@ def test_the_same_key_gives_the_same_pseudonyms_on_every_node() -> None:
     assert OURS.code(b"A1") == other.code(b"A1")
 
 
-def test_pseudonyms_are_written_down_so_that_other_implementations_agree() -> None:
-    assert OURS.patient("P1") == "OVGOOF4GRMC7WI44"
-    assert OURS.uid(b"1.2.3") == b"2.25.77787100204605751716393908219195666601"
-    assert OURS.shift("P1") == -2406
-    assert OURS.code(b"A1") == b"V53PZENM"
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda one: f"{one['domain']}-{one['uid_root']}")
+def test_pseudonyms_are_those_of_the_vectors_so_that_other_implementations_agree(vector: dict[str, Any]) -> None:
+    ours = Pseudonyms(bytes.fromhex(vector["key"]), domain=vector["domain"], uid_root=vector["uid_root"])
+    for patient, expected in vector["patients"].items():
+        assert {"shown": ours.patient(patient), "days": ours.shift(patient)} == expected
+    assert {uid: ours.uid(uid.encode()).decode() for uid in vector["uids"]} == vector["uids"]
+    assert {value: ours.code(value.encode()).decode() for value in vector["codes"]} == vector["codes"]
 
 
 def test_another_key_or_numbering_gives_other_pseudonyms() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from idas_p2p.dicom.levels.text import Identity
+from idas_p2p.dicom.levels.text import MAX_CLEANED, Identity
 
 WHO = Identity(("Doering^Jane^M", "Housegood^Gregory"), ("PID-4711", "19610203"), ("latin_1",))
 
@@ -44,6 +44,11 @@ def test_text_that_names_nobody_is_kept_as_it_is(text: str) -> None:
 )
 def test_what_looks_like_an_identifier_is_cut_out_of_descriptions(text: str, left: str) -> None:
     assert WHO.cleaned(text) == left
+
+
+def test_a_text_too_long_to_be_looked_at_does_not_stay() -> None:
+    assert WHO.cleaned("x" * MAX_CLEANED) == "x" * MAX_CLEANED
+    assert WHO.cleaned("x" * (MAX_CLEANED + 1)) == ""
 
 
 def test_a_made_up_name_of_radiology_costs_no_description_its_words() -> None:
