@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tools.copies import write_copies
-from tools.idas import call, fetch
+from tools.idas import fetch
 from tools.images import StudyFiles, study_of
 from tools.measure_small_files import processor_seconds
 from tools.pair import Pair, pair, start_cold, wait_idle
