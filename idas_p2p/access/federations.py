@@ -138,10 +138,9 @@ class Federations:
         """The institution of every member of any; where two call it differently, that of the first."""
         return {node: name for one in reversed(self._ours()) for node, name in one.roster().items()}
 
-    def membership(self) -> Membership | None:
-        """What shows to a relay that we belong to the first federation we are in; None outside any."""
-        ours = self._ours()
-        return ours[0].membership() if ours else None
+    def memberships(self) -> list[Membership]:
+        """What shows to a relay that we belong to each federation we are in."""
+        return [shown for one in self._ours() if (shown := one.membership()) is not None]
 
     def proved_by(self, proved: bytes) -> Federation:
         """The federation whose key, with this id, was proved on a channel; the first when none is known by it."""

@@ -65,7 +65,7 @@ class Outside:
             self.directory,
             relays=lambda: self.contacts.known() if config.relay else (),
             take=take,
-            membership=federation.membership,
+            memberships=federation.memberships,
             way=self.way,
             maps_ports=config.maps_ports,
             clock=clock,

@@ -52,7 +52,7 @@ class Relays:
         identity: ours.
         candidates: bootstrap nodes, of which those that do not relay refuse.
         take: serves a connection of a dialer.
-        membership: what shows that we belong to a federation, for relays that serve members alone.
+        memberships: what shows that we belong to federations, for relays that serve members alone.
         way: how connections leave this machine.
         clock: the time.
     """
@@ -63,12 +63,12 @@ class Relays:
         candidates: Callable[[], Sequence[Contact]],
         *,
         take: Take,
-        membership: Callable[[], Membership | None] = lambda: None,
+        memberships: Callable[[], Sequence[Membership]] = lambda: (),
         way: Way = DIRECT,
         clock: Clock,
     ) -> None:
         self._identity, self._candidates, self._take, self._clock = identity, candidates, take, clock
-        self._membership, self._way = membership, way
+        self._memberships, self._way = memberships, way
         self._tasks = TaskOwner(limit=MAX_CANDIDATES)
         self._places: dict[NodeId, _Place] = {}
 
@@ -117,7 +117,7 @@ class Relays:
             contact,
             take=self._take,
             on_changed=lambda: None,
-            membership=self._membership,
+            memberships=self._memberships,
             way=self._way,
             clock=self._clock,
         )

@@ -40,7 +40,7 @@ class Whereabouts:
         directory: shows how others see us, and has them dial back.
         relays: bootstrap nodes at which to wait to be reached, and which tell how UDP sockets are seen.
         take: serves a connection on which another node dials us, and the name of its path.
-        membership: what shows that we belong to a federation, for relays that serve members alone.
+        memberships: what shows that we belong to federations, for relays that serve members alone.
         way: how connections leave this machine.
         maps_ports: whether to ask the router for a port.
         clock: the time.
@@ -54,13 +54,13 @@ class Whereabouts:
         *,
         relays: Callable[[], Sequence[Contact]] = lambda: (),
         take: Take,
-        membership: Callable[[], Membership | None] = lambda: None,
+        memberships: Callable[[], Sequence[Membership]] = lambda: (),
         way: Way = DIRECT,
         maps_ports: bool = True,
         clock: Clock,
     ) -> None:
         self._identity, self._configured, self._directory, self._way = identity, configured, directory, way
-        self.relays = Relays(identity, relays, take=take, membership=membership, way=way, clock=clock)
+        self.relays = Relays(identity, relays, take=take, memberships=memberships, way=way, clock=clock)
         self.meetings = Meetings(self.seen_as if way.is_direct else tuple, take=take, clock=clock)
         self.webrtc = WebRtc(self._hosts, relays, take=take, clock=clock)
         self.openers = (self.meetings, self.webrtc)  # best first

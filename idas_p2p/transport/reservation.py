@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -47,6 +47,7 @@ MEASURED: Final = 8  # requests whose shortest round trip counts: the others fou
 MAX_ANSWERS: Final = 32  # connections being opened for dialers of one relay at once; ours: a relay cannot flood us
 ANSWER_TIMEOUT: Final = 4.0  # seconds for one; ours
 
+_NOT_BY_THIS: Final = (RelayRefusal.NOT_A_MEMBER, RelayRefusal.MEMBERSHIP_ENDED)  # but perhaps by another membership
 Take = Callable[[Connection, str], None]
 
 
@@ -58,7 +59,7 @@ class Reservation:
         relay: where it is.
         take: serves a connection, given the kind of its path.
         on_changed: told when `offer` has changed.
-        membership: what shows that we belong to a federation; told to a relay that asks for it, and to no other.
+        memberships: what shows that we belong to federations; told to a relay that asks for it, one after the other.
         way: how connections leave this machine.
         clock: the time.
     """
@@ -70,12 +71,12 @@ class Reservation:
         *,
         take: Take,
         on_changed: Callable[[], None],
-        membership: Callable[[], Membership | None] = lambda: None,
+        memberships: Callable[[], Sequence[Membership]] = lambda: (),
         way: Way = DIRECT,
         clock: Clock,
     ) -> None:
         self._identity, self.relay, self._take, self._on_changed = identity, relay, take, on_changed
-        self._membership, self._way, self._clock = membership, way, clock
+        self._memberships, self._way, self._clock = memberships, way, clock
         self._shown: Membership | None = None  # to this relay, when it wanted to see one
         self._answers = TaskOwner(limit=MAX_ANSWERS)
         self._given_at = 0.0  # Unix seconds; of the offer
@@ -126,10 +127,25 @@ class Reservation:
         try:
             await self._hold()
         except PeerUnreachable:
-            if self.refusal != RelayRefusal.MEMBERS_ONLY or (membership := self._membership()) is None:
+            if self.refusal != RelayRefusal.MEMBERS_ONLY or not self._memberships():
                 raise
-            self._shown = membership
+            await self._hold_as_member()
+
+    async def _hold_as_member(self) -> None:
+        """The relay serves members of some federations: of which of ours it does is found out by trying."""
+        *others, last = self._memberships()
+        for shown in others:
+            self._shown = shown
+            with suppress(PeerUnreachable):
+                await self._hold()
+            if self.refusal not in _NOT_BY_THIS:
+                raise PeerUnreachable(f"relay {self.relay.node_id.short}: {self.refusal or 'silent'}")
+        self._shown = last
+        try:
             await self._hold()
+        finally:
+            if self.refusal in _NOT_BY_THIS:
+                self._shown = None
 
     async def _hold(self) -> None:
         link: RelayLink | None = None
@@ -166,12 +182,16 @@ class Reservation:
     def _request(self) -> RelayMessage:
         if self._shown is None:
             return Reserve()
-        self._shown = self._membership() or self._shown
+        self._shown = self._newest(self._shown)
         return ReserveAsMember(membership=self._shown)
 
     def _is_outdated(self) -> bool:
         """Whether the relay has seen the membership of an earlier epoch than ours."""
-        return self._shown is not None and self._membership() not in (None, self._shown)
+        return self._shown is not None and self._newest(self._shown) != self._shown
+
+    def _newest(self, shown: Membership) -> Membership:
+        """What shows now that we belong to the same federation."""
+        return next((one for one in self._memberships() if one.federation == shown.federation), shown)
 
     async def _ask(self, link: RelayLink, request: RelayMessage) -> None:
         """Send a request and hear everything until its answer has come."""

@@ -85,7 +85,7 @@ def test_a_federation_is_named_where_there_are_several() -> None:
 
 def test_outside_every_federation_there_is_nothing() -> None:
     alone = Federations(ANNA, Vault(), random_bytes=random_bytes)
-    assert (alone.is_member, alone.others(), alone.membership(), alone.epoch) == (False, [], None, 0)
+    assert (alone.is_member, alone.others(), alone.memberships(), alone.epoch) == (False, [], [], 0)
     with pytest.raises(NotAMember):
         alone.secrets_for(BERT.node_id)
 

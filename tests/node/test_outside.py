@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from idas_p2p.access.federation import Federation
+from idas_p2p.access.federations import Federations
 from idas_p2p.clock import SystemClock
 from idas_p2p.crypto.keys import SigningKey, random_bytes
 from idas_p2p.node.config import NodeConfig
@@ -30,7 +30,7 @@ def made(config: NodeConfig) -> Outside:
         identity,
         config,
         settings,
-        Federation(identity, settings, random_bytes=random_bytes),
+        Federations(identity, settings, random_bytes=random_bytes),
         take=lambda connection, path: None,
         tasks=tasks,
         channels=tasks,

@@ -17,7 +17,7 @@ from idas_p2p.wire.federation import Membership
 from idas_p2p.wire.relay import RelayRefusal
 from tests.bootstrap.relaying import RELAY, relaying, until, waiting
 from tests.bootstrap.test_guests import ADMIN, membership
-from tests.transport.pairs import BOB
+from tests.transport.pairs import BOB, MALLORY
 from tests.transport.test_dialer import closed_port, silent_host
 from tests.transport.test_moving import relayed
 
@@ -104,19 +104,36 @@ async def test_an_ageing_voucher_is_replaced_on_the_same_link(monkeypatch: pytes
 async def test_a_membership_is_shown_where_it_is_asked_for_and_nowhere_else() -> None:
     asked: list[int] = []
 
-    def shown() -> Membership:
+    def shown() -> list[Membership]:
         asked.append(1)
-        return membership(BOB.node_id, expires=LATER)
+        return [membership(BOB.node_id, expires=LATER)]
 
-    async with relaying() as relay, waiting(relay.contact, membership=shown):
+    async with relaying() as relay, waiting(relay.contact, memberships=shown):
         assert (len(relay.relay.reservations), asked) == (1, [])
     async with relaying(replace(ON, federations=frozenset({ADMIN.node_id}))) as relay:
-        async with waiting(relay.contact, membership=shown) as one:
-            assert (len(relay.relay.reservations), one.refusal, asked) == (1, "", [1, 1])
+        async with waiting(relay.contact, memberships=shown) as one:
+            assert (len(relay.relay.reservations), one.refusal) == (1, "")
+            assert asked
             assert relay.relay.reservations.refusals == {RelayRefusal.MEMBERS_ONLY: 1}
         await until(lambda: not len(relay.relay.reservations))
         with pytest.raises(PeerUnreachable, match="members_only"):
             await make(relay.contact).hold()  # it has nothing to show
+
+
+async def test_a_member_of_several_federations_is_let_in_by_the_one_that_is_served() -> None:
+    others = [membership(BOB.node_id, admin=MALLORY, federation=b"o" * 32, expires=LATER)]
+    ours = membership(BOB.node_id, expires=LATER)
+    async with relaying(replace(ON, federations=frozenset({ADMIN.node_id}))) as relay:
+        async with waiting(relay.contact, memberships=lambda: [*others, ours]) as one:
+            assert (len(relay.relay.reservations), one.refusal) == (1, "")
+            assert relay.relay.reservations.refusals == {RelayRefusal.MEMBERS_ONLY: 1, RelayRefusal.NOT_A_MEMBER: 1}
+        await until(lambda: not len(relay.relay.reservations))
+        stranger = Reservation(
+            BOB, relay.contact, take=lambda *_: None, on_changed=lambda: None, memberships=lambda: 2 * others,
+            clock=SystemClock(),
+        )  # fmt: skip
+        with pytest.raises(PeerUnreachable, match="not_a_member"):
+            await stranger.hold()
 
 
 async def test_the_membership_of_a_new_epoch_is_shown_with_the_next_ping(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +142,7 @@ async def test_the_membership_of_a_new_epoch_is_shown_with_the_next_ping(monkeyp
     settings = replace(ON, federations=frozenset({ADMIN.node_id}))
     async with (
         relaying(settings) as relay,
-        waiting(relay.contact, membership=lambda: membership(BOB.node_id, epoch=epoch, expires=LATER)),
+        waiting(relay.contact, memberships=lambda: [membership(BOB.node_id, epoch=epoch, expires=LATER)]),
     ):
         granted = relay.relay.reservations.granted
         epoch = 2
