@@ -59,7 +59,8 @@ async def climb(rungs: Sequence[Rung], prove: Prove, *, on_failed: OnFailed) -> 
     Args:
         rungs: best first.
         prove: has the other end of a connection prove who it is.
-        on_failed: told of each rung that failed, or that was begun and had not reached the node when another had.
+        on_failed: told of each rung that failed, or that was begun and had not reached the node when another had, or
+            when the dial was ended.
 
     Raises:
         HandshakeFailed: somebody answered, who is not the node or has no time for us.
@@ -88,6 +89,10 @@ async def climb(rungs: Sequence[Rung], prove: Prove, *, on_failed: OnFailed) -> 
         if len(failed) > 1 and not isinstance(last, HandshakeFailed):
             last = PeerUnreachable("; ".join(f"{path}: {error.detail}" for path, error in failed.items()))
         raise last from None
+    except asyncio.CancelledError:
+        for path in begun.keys() - failed.keys():
+            on_failed(path, PeerUnreachable("no answer yet when the dial ended"))
+        raise
     for path in begun.keys() - failed.keys() - {won[0].path}:
         on_failed(path, PeerUnreachable("no answer yet when another path had one"))
     return won

@@ -97,6 +97,15 @@ async def test_the_failure_that_got_furthest_is_told_when_no_rung_reaches_the_no
         await dial_bob(closed_port(), rungs=(rung_to(closed_port()),))
 
 
+async def test_a_dial_that_takes_too_long_tells_which_paths_were_still_tried() -> None:
+    told = Told()
+    async with silent_host() as silent:
+        with pytest.raises(PeerUnreachable, match="did not answer within"):
+            await dial_bob(rungs=(rung_to(silent, path="slow"),), on_failed=told, timeout=0.05)
+    assert told.failures.keys() == {"direct", "slow"}
+    assert told.failures["slow"].detail == "no answer yet when the dial ended"
+
+
 async def test_a_cancelled_dial_ends_every_rung() -> None:
     ended = asyncio.Event()
     begun = asyncio.Event()
