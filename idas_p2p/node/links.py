@@ -43,6 +43,7 @@ DIAL_TIMEOUT = 4.0  # seconds for one channel; ours: a dead node costs a query n
 ADDRESS_LIFETIME = 300.0  # seconds a node record is used before it is looked up again; ours
 PING_INTERVAL = 20.0  # seconds; ours: notices a silent peer, keeps a NAT's entry
 PING_TIMEOUT = 8.0  # seconds; ours
+JUST_LOST = 5.0  # seconds after a relay was lost in which nothing is tried before another relay; ours
 DOUBT_TIMEOUT = 2.0  # seconds, once a relay was lost on the way to the node, or our network has changed; ours
 
 
@@ -208,7 +209,8 @@ class Links:
         return await self._dial_at(newer, node_id, purpose, psk)
 
     async def _dial_at(self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
-        rungs = (*self._meeting(node_id, purpose), *self._rungs(node_id, info))
+        is_urgent = self._clock.monotonic() - self.peers[node_id].lost_at < JUST_LOST
+        rungs = (*(() if is_urgent else self._meeting(node_id, purpose)), *self._rungs(node_id, info))
         channel = MovingChannel(await self._climb(info, node_id, purpose, psk, rungs), is_ours=True)
         channel.on_over.append(lambda: self._over(channel))
         self._mover.watch(channel)
@@ -252,7 +254,7 @@ class Links:
         """Where a relay is lost, the control link is likely to go through it too, and the next dial not."""
         peer = self.peers[channel.peer]
         if channel.was_cut and channel.path == RELAY_PATH:
-            peer.lost_relay = channel.remote
+            peer.lost_relay, peer.lost_at = channel.remote, self._clock.monotonic()
             if channel.purpose is Purpose.IMAGE:
                 self._check(peer)
 

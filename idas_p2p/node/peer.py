@@ -27,6 +27,7 @@ class Peer:
     failure: IdasError | None = None
     image_path: str = ""  # that the last image channel took, or takes
     lost_relay: Address | None = None  # where a channel was cut last: others are tried first
+    lost_at: float = -1e9  # monotonic seconds; when that was
     detours: dict[str, str] = field(default_factory=dict)  # paths that did not lead there at the last dial, and why
 
     @property

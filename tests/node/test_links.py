@@ -78,11 +78,25 @@ async def test_a_change_of_network_finds_out_which_links_are_dead(pair: tuple[No
     assert link.is_open
 
 
-async def test_a_relay_on_which_images_were_cut_is_tried_last(pair: tuple[Node, Node]) -> None:
+class Opener:
+    """Counts how often it is asked for a way from both sides, and has none."""
+
+    asked = 0
+
+    def rung(self, *_: object, **__: object) -> None:
+        self.asked += 1
+
+
+async def test_a_relay_on_which_images_were_cut_is_tried_last_and_at_once(pair: tuple[Node, Node]) -> None:
     anna, berg = pair
+    opener = Opener()
+    berg.links._openers = (opener,)  # type: ignore[assignment]
     channel = await berg.links.image(anna.identity.node_id)
+    assert opener.asked == 1
     assert isinstance(channel, MovingChannel)
     channel._sending._path = "relay"
     channel.abort()
     assert berg.links.peers[anna.identity.node_id].lost_relay == anna.network_address
+    await (await berg.links.image(anna.identity.node_id)).close()
+    assert opener.asked == 1
     await channel.close()
