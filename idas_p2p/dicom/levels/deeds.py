@@ -28,6 +28,9 @@ _CODE: Final = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x0008
 _SILENT: Final = values.TEXTS | {b"DA", b"DT", b"TM", b"UI", b"UR", b"AE", b"AS", b"UN"}
 """VRs whose values are replaced where everything that speaks is."""
 
+_FREE_TEXT: Final = frozenset({b"LT", b"ST", b"UC", b"UT"})
+"""VRs of what somebody wrote; cleaned where a whole sequence is."""
+
 _OVERLAY_TYPE: Final = 0x0040  # element of (60xx,eeee): R for a region, G for graphics that may be text
 
 
@@ -83,7 +86,9 @@ class Doer:
         if place.dummy:
             return self._silence(element, place)
         if element.items is not None:
-            return Enter()
+            return Enter(clean=place.clean)
+        if place.clean and element.vr in _FREE_TEXT:
+            return self._clean(element, place)
         if element.vr == b"PN" or (element.vr == b"UN" and vr_of(tag, signed=False) == b"PN"):
             return self._do[self._deeds.names](element, place)
         if tag >= 0x50000000:
@@ -91,7 +96,7 @@ class Doer:
         return None
 
     def _keep(self, element: Element, place: Place) -> Decision:
-        return Enter(place.dummy) if element.items is not None else None
+        return Enter(place.dummy, place.clean) if element.items is not None else None
 
     def _replace(self, element: Element, place: Place) -> Decision:
         if element.items is not None:
@@ -104,12 +109,12 @@ class Doer:
 
     def _new_uids(self, element: Element, place: Place) -> Decision:
         if element.items is not None:
-            return Enter(place.dummy)
+            return Enter(place.dummy, place.clean)
         return values.uids(self._data[element.value : element.end], self._pseudonyms)
 
     def _clean(self, element: Element, place: Place) -> Decision:
         if element.items is not None:
-            return Enter()
+            return Enter(clean=True)
         vr, raw = element.vr, self._data[element.value : element.end]
         if vr in (b"DA", b"DT"):
             return values.moved(vr, raw, self._subject.shift)
@@ -171,7 +176,9 @@ class Doer:
 
     def _repeating(self, element: Element, place: Place) -> Decision:
         """Curves and overlays: a plane without its data goes whole, or it would not be valid."""
-        group = element.tag >> 16
+        group, deed = element.tag >> 16, self._top.get(element.tag)
+        if deed is not None:  # in a sequence, where no overlay belongs
+            return self._do[deed](element, place)
         if group >> 8 == 0x50:
             return self._do[self._deeds.curves](element, place)
         data_tag = group << 16 | OVERLAY_DATA

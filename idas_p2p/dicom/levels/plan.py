@@ -140,7 +140,7 @@ class Plan:
             for tag, action in self._actions.items()
         }
         deidentified = self.is_deidentified
-        curves = Deed(table().curves.chosen(options)) if deidentified else Deed.KEEP
+        curves = Deed.REMOVE if deidentified else Deed.KEEP  # also by Clean Graphics: nobody can tell what they draw
         others = Deed(table().private.chosen(options)) if deidentified else Deed.KEEP
         if deidentified:
             top |= self._overlays()

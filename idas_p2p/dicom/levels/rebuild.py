@@ -25,13 +25,15 @@ class Place:
     siblings: list[Element]
     implicit: bool  # whether VRs are left out here
     dummy: bool = False  # whether everything that speaks is replaced here
+    clean: bool = False  # whether free text is cleaned here
 
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """The decision to look into a sequence's items."""
+    """The decision to look into a sequence's items; see Place."""
 
     dummy: bool = False
+    clean: bool = False
 
 
 Decision = bytes | Enter | None
@@ -70,7 +72,7 @@ class Rebuilder:
         for element in elements:
             decision = decide(element, place)
             if isinstance(decision, Enter):
-                decision = self._sequence(element, decision.dummy)
+                decision = self._sequence(element, decision)
             elif decision is not None:
                 decision = b"" if decision is REMOVED else self.element(element, decision, implicit=place.implicit)
             if decision is None:
@@ -104,10 +106,10 @@ class Rebuilder:
             vr = b"UN"
         return self._long(group, number, vr, 0, length)
 
-    def _sequence(self, element: Element, dummy: bool) -> bytes | None:
+    def _sequence(self, element: Element, how: Enter) -> bytes | None:
         if not element.items:
             return None
-        rebuilt = [self._item(item, element, dummy) for item in element.items]
+        rebuilt = [self._item(item, element, how) for item in element.items]
         if not any(rebuilt):
             return None
         data, is_open = self._data, self._is_open(element.value - 4)
@@ -117,9 +119,9 @@ class Rebuilder:
         head = data[element.start : element.value - 4]
         return head + self._tag_length(0, 0, len(body))[4:] + body
 
-    def _item(self, item: Item, sequence: Element, dummy: bool) -> bytes | None:
+    def _item(self, item: Item, sequence: Element, how: Enter) -> bytes | None:
         start, is_open = item.start + 8, self._is_open(item.start + 4)
-        place = Place(sequence.tag, item.elements, sequence.implicit, dummy)
+        place = Place(sequence.tag, item.elements, sequence.implicit, how.dummy, how.clean)
         pieces = self.rebuild(item.elements, start, item.end - 8 * is_open, place)
         if pieces is None:
             return None

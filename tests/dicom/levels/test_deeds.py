@@ -91,6 +91,20 @@ def test_text_of_a_report_goes_unless_structured_content_is_cleaned() -> None:
     assert cleaned.ContentSequence[0].TextValue == "has a nodule of 5 mm"
 
 
+def test_free_text_in_a_cleaned_sequence_loses_what_looks_like_an_identifier() -> None:
+    note = item(TextObjectSequence=item(UnformattedTextValue="lesion, call 555-123-4567"))
+    shown = levelled(ct_slice(GraphicAnnotationSequence=note), with_options(Option.CLEAN_GRAPHICS))
+    assert shown.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue == "lesion, call"
+
+
+def test_an_overlay_in_a_sequence_is_removed_too() -> None:
+    hidden = item(StudyID="x")
+    hidden[0].add_new(0x60003000, "OW", b"\1\2")
+    hidden[0].add_new(0x60000010, "US", 2)
+    shown = levelled(ct_slice(RequestAttributesSequence=hidden, ViewCodeSequence=hidden), DEIDENTIFIED)
+    assert not [one for one in shown.iterall() if one.tag.group == 0x6000]
+
+
 def test_the_code_of_a_person_is_replaced_with_the_person() -> None:
     person = item(CodeValue="4711", CodingSchemeDesignator="L", CodeMeaning="Dr Doering")
     performer = item(PersonIdentificationCodeSequence=person)
