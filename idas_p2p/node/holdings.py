@@ -233,11 +233,19 @@ class Holdings:
         return self._lease(selection, keeps=True, linger=LINGER)
 
     async def open_own(self, user: str, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
-        """Yield the instances as one of this node's own users may see them; errors as for `open_local`."""
-        source = self.at(self.own_level(user, selection.study_uid).mark)
+        """Yield the instances as one of this node's own users may see them; errors as for `open_local`.
+
+        A change of the rules that changes the user's level ends it as if the study were not there any more.
+        """
+        level, version = self.own_level(user, selection.study_uid).mark, self.policy_version
+        source = self.at(level)
         events = self.open_local(selection) if source is self else source.open_study(self._groups.own(user), selection)
         async with aclosing(events) as opened:  # type: ignore[type-var]
             async for event in opened:
+                if version != self.policy_version:
+                    version = self.policy_version
+                    if self.own_level(user, selection.study_uid).mark != level:
+                        raise StudyNotFound("a rule changed meanwhile")
                 yield event
 
     async def open_local(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:

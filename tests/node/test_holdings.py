@@ -27,8 +27,8 @@ from idas_p2p.wire.messages import Hit
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 from tests.directory.network import ManualClock
-from tests.node.nodes import STUDY, data_of, failed_in, make_instance
 from tests.node.levels import levelling_in_memory
+from tests.node.nodes import STUDY, data_of, failed_in, make_instance
 from tests.node.shelving import shelves_in_memory
 
 BERG = Requester(node_id=NodeId(b"b" * 32), institution="Berg", user="dr-lee")
@@ -249,6 +249,18 @@ async def test_own_users_see_everything_until_a_rule_names_them(catalog: Catalog
 
 
 ONE, TWO = make_instance(1), make_instance(2)
+
+
+async def test_what_comes_to_an_own_user_ends_when_a_rule_takes_it(catalog: Catalog, clock: ManualClock) -> None:
+    rules = Rules([])
+    held = holdings(catalog, clock, rules, big=[Total(2), ONE, TWO])
+    async with aclosing(held.open_own("dr-lee", Selection(study_uid=STUDY))) as events:
+        assert isinstance(await anext(events), Total)
+        rules.rules, rules.version = [rule("user:dr-moss@Anna", NONE)], 2
+        assert await anext(events) == ONE
+        rules.rules, rules.version = [rule("user:dr-lee@Anna", NONE)], 3
+        with pytest.raises(StudyNotFound):
+            await anext(events)
 
 
 async def test_the_fullest_archive_gives_the_study(catalog: Catalog, clock: ManualClock) -> None:
