@@ -69,7 +69,7 @@ def who_saw(folder: Path, wanted: Wanted) -> list[dict[str, Any]]:
         studies |= studies_of(decoded(bodies(folder, needles=[wanted.patient_id.encode()])), wanted)
     needles = [text.encode() for text in (*studies, wanted.patient_id) if text]
     found = bodies(folder, needles=needles, since_ms=wanted.since_ms, until_ms=wanted.until_ms)
-    return list(accesses(decoded(found), wanted, studies))
+    return accesses(decoded(found), wanted, studies)
 
 
 def exported(folder: Path, wanted: Wanted, source: AuditSource) -> Iterator[bytes]:

@@ -28,7 +28,10 @@ def logged(node_folder: Path) -> Path:
 def test_who_saw_a_patient_is_answered_for_people_and_programs(idas: Type, logged: Path) -> None:
     typed = idas("audit", "who-saw", logged, "--patient", "P1", "--json")
     assert typed.status == 0
-    assert [(one["saw"], one["user"]) for one in typed.document["accesses"]] == [("listed", "dr-lee")]
+    assert [(one["saw"], one["user"]) for one in typed.document["accesses"]] == [
+        ("listed", "dr-lee"),
+        ("images, end unknown", "dr-lee"),
+    ]
     shown = idas("audit", "who-saw", logged, "--study", "1.2.1")
     assert "dr-lee at VIEWER" in shown.stdout
 

@@ -64,6 +64,7 @@ async def test_who_saw_answers_for_a_patient_and_for_a_study(config: NodeConfig,
         seen = who_saw(folder, wanted)
         assert [(one["saw"], one["user"], one["institution"]) for one in seen] == [
             ("listed", "dr-lee", "Lake Clinic"),
+            ("images, end unknown", "dr-lee", "Lake Clinic"),
             ("images", "dr-lee", "Lake Clinic"),
         ]
     assert who_saw(folder, Wanted(patient_id="NOBODY")) == []

@@ -20,6 +20,8 @@ from idas_p2p.wire.schema import decode
 
 SEEN: Final = {Kind.SHOWN: "listed", Kind.BEGIN_TRANSFER: "asked for", Kind.TRANSFERRED: "images"}
 """How a record says that somebody saw a study."""
+UNFINISHED: Final = "images, end unknown"
+"""The same, of a transfer that has begun and of which no end is recorded: it runs still, or the node ended."""
 _LATEST: Final = 2**63
 
 
@@ -91,22 +93,33 @@ def studies_of(records: Iterable[AuditRecord], wanted: Wanted) -> set[str]:
     }
 
 
-def accesses(records: Iterable[AuditRecord], wanted: Wanted, studies: set[str]) -> Iterator[dict[str, Any]]:
-    """Yield who saw, was sent or asked for one of the patient's studies, one document for each record.
+def accesses(records: Iterable[AuditRecord], wanted: Wanted, studies: set[str]) -> list[dict[str, Any]]:
+    """Who saw, was sent or asked for one of the patient's studies, one document for each record, the oldest first.
+
+    A transfer is told by its end, and by its beginning where the node ended during it.
 
     Args:
         records: oldest first.
         wanted: the patient, and when.
         studies: that are the patient's, also where a record does not say so.
     """
+    found = dict[int, dict[str, Any]]()
+    begun = dict[tuple[int, int], int]()  # transfers that have not ended: side and number to the record
     for record in records:
         event = record.event
         if event.kind not in SEEN or not wanted.since_ms <= record.at_ms <= wanted.until_ms:
             continue
         seen = [one for one in event.subjects if one.study_uid in studies or wanted.is_patient(one)]
-        if not seen or (event.kind == Kind.BEGIN_TRANSFER and event.outcome == Outcome.SUCCESS):
-            continue  # its end tells more
-        yield {**document(record), "saw": SEEN[Kind(event.kind)], "studies": [_subject(one) for one in seen]}
+        if not seen:
+            continue
+        saw = SEEN[Kind(event.kind)]
+        transfer = (event.side, event.transfer)
+        if event.kind == Kind.BEGIN_TRANSFER and event.outcome == Outcome.SUCCESS:
+            begun[transfer], saw = record.number, UNFINISHED
+        elif event.kind == Kind.TRANSFERRED and (beginning := begun.pop(transfer, None)) is not None:
+            del found[beginning]
+        found[record.number] = {**document(record), "saw": saw, "studies": [_subject(one) for one in seen]}
+    return list(found.values())
 
 
 def document(record: AuditRecord) -> dict[str, Any]:

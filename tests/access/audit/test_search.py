@@ -64,6 +64,7 @@ def test_who_saw_a_patient_names_lists_and_transfers_also_where_the_record_has_t
     seen = list(accesses([*RECORDS, *more], wanted, studies))
     assert [(one["number"], one["saw"], one["outcome"]) for one in seen] == [
         (5, "listed", "success"),
+        (6, "images, end unknown", "success"),
         (11, "images", "success"),
         (12, "asked for", "minor_failure"),
     ]
