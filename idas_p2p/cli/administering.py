@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from idas_p2p.cli import client
-from idas_p2p.cli.parser import Commands, add_command, add_family
+from idas_p2p.cli.parser import Commands, Parser, add_command, add_family
 from idas_p2p.cli.render import Output
 from idas_p2p.dashboard.text import printable
 
@@ -21,7 +21,7 @@ _NODE = "its NodeId or institution, see `idas federation members`"
 
 def add_commands(family: Commands) -> None:
     """Add the commands of this module to `idas federation`."""
-    add_command(
+    admins = add_command(
         family,
         "admins",
         run_admins,
@@ -41,8 +41,9 @@ def add_commands(family: Commands) -> None:
             example=f"idas federation admin {act} /srv/idas 'Lake Clinic'",
         )
         one.add_argument("node", metavar="NODE", help=_NODE)
+        add_which(one)
         one.set_defaults(act=act)
-    add_command(
+    invitations = add_command(
         family,
         "invitations",
         run_invitations,
@@ -57,7 +58,7 @@ def add_commands(family: Commands) -> None:
         example="idas federation revoke /srv/idas 3fa9c21b",
     )
     revoke.add_argument("invitation", metavar="LABEL", help="as `idas federation invitations` shows it")
-    add_command(
+    requests = add_command(
         family,
         "requests",
         run_requests,
@@ -72,11 +73,26 @@ def add_commands(family: Commands) -> None:
             family, name, run, summary=summary, example=f"idas federation {name} /srv/idas 'Lake Clinic'"
         )
         answer.add_argument("node", metavar="NODE", help="its NodeId or institution, see `idas federation requests`")
+        add_which(answer)
+    for parser in (admins, invitations, revoke, requests):
+        add_which(parser)
+
+
+def add_which(parser: Parser) -> None:
+    """Let a command say which federation it is about."""
+    parser.add_argument(
+        "--federation", metavar="NAME", help="which one, where this node is in several; see `idas status`"
+    )
+
+
+def which(args: argparse.Namespace) -> dict[str, str]:
+    """What tells the node which federation a command is about."""
+    return {"federation": args.federation} if args.federation else {}
 
 
 def run_admins(args: argparse.Namespace, output: Output) -> int:
     """Print who administers the federation, and what is voted on."""
-    result = client.call(args.folder, "federation_admins")
+    result = client.call(args.folder, "federation_admins", which(args))
     from idas_p2p.dashboard.federation import admins_view
 
     output.answer(result, lambda: admins_view(result))
@@ -85,7 +101,7 @@ def run_admins(args: argparse.Namespace, output: Output) -> int:
 
 def run_admin(args: argparse.Namespace, output: Output) -> int:
     """Vote."""
-    result = client.call(args.folder, "federation_admin", {"act": args.act, "node": args.node})
+    result = client.call(args.folder, "federation_admin", {"act": args.act, "node": args.node, **which(args)})
     who = printable(str(result.get("institution") or args.node), limit=200)
     if missing := result.get("missing"):
         output.say(f"your vote about {who} is noted; {missing} more needed: the same command at other administrators")
@@ -102,7 +118,7 @@ def run_admin(args: argparse.Namespace, output: Output) -> int:
 
 def run_invitations(args: argparse.Namespace, output: Output) -> int:
     """Print the invitations that have not expired."""
-    result = client.call(args.folder, "federation_invitations")
+    result = client.call(args.folder, "federation_invitations", which(args))
     from idas_p2p.dashboard.federation import invitations_table
 
     output.answer(result, lambda: invitations_table(result))
@@ -111,7 +127,7 @@ def run_invitations(args: argparse.Namespace, output: Output) -> int:
 
 def run_revoke(args: argparse.Namespace, output: Output) -> int:
     """End an invitation."""
-    result = client.call(args.folder, "federation_revoke", {"invitation": args.invitation})
+    result = client.call(args.folder, "federation_revoke", {"invitation": args.invitation, **which(args)})
     output.say(f"invitation {args.invitation} has ended; whom it admitted stays a member")
     if output.as_json:
         output.document(result)
@@ -120,7 +136,7 @@ def run_revoke(args: argparse.Namespace, output: Output) -> int:
 
 def run_requests(args: argparse.Namespace, output: Output) -> int:
     """Print who waits for approval."""
-    result = client.call(args.folder, "federation_requests")
+    result = client.call(args.folder, "federation_requests", which(args))
     from idas_p2p.dashboard.federation import requests_table
 
     output.answer(result, lambda: requests_table(result))
@@ -145,7 +161,7 @@ def warn_of_one_admin(members: object, output: Output) -> None:
 
 
 def _answered(args: argparse.Namespace, output: Output, command: str, words: str) -> int:
-    result = client.call(args.folder, command, {"node": args.node})
+    result = client.call(args.folder, command, {"node": args.node, **which(args)})
     output.say(words)
     if output.as_json:
         output.document(result)

@@ -9,6 +9,7 @@ import argparse
 from typing import Any
 
 from idas_p2p.cli import administering, arguments, client
+from idas_p2p.cli.administering import add_which, which
 from idas_p2p.cli.parser import Commands, add_command, add_family
 from idas_p2p.cli.render import Output
 from idas_p2p.dashboard.text import printable
@@ -41,7 +42,7 @@ def add_commands(commands: Commands) -> None:
     invite.add_argument(
         "--approval", action="store_true", help="whoever uses it waits until you say: idas federation approve"
     )
-    add_command(
+    members = add_command(
         family,
         "members",
         run_members,
@@ -56,13 +57,15 @@ def add_commands(commands: Commands) -> None:
         example="idas federation remove /srv/idas 'Old Clinic'",
     )
     remove.add_argument("node", metavar="NODE", help="its NodeId or institution, see `idas federation members`")
-    add_command(
+    leave = add_command(
         family,
         "leave",
         run_leave,
         summary="Forget the federation on this node; it may join another, or the same one with a new code.",
         example="idas federation leave /srv/idas",
     )
+    for parser in (invite, members, remove, leave):
+        add_which(parser)
     administering.add_commands(family)
     join = add_command(
         commands,
@@ -82,7 +85,7 @@ def run_create(args: argparse.Namespace, output: Output) -> int:
 
 def run_invite(args: argparse.Namespace, output: Output) -> int:
     """Print an invitation code, alone on stdout."""
-    request = {"expires_seconds": args.expires, "uses": args.uses, "approval": args.approval}
+    request = {"expires_seconds": args.expires, "uses": args.uses, "approval": args.approval, **which(args)}
     result = client.call(args.folder, "federation_invite", request)
     label = printable(str(result.get("label", "")), limit=100)
     output.say(f"invitation {label}; to take it back: idas federation revoke DIR {label}")
@@ -103,7 +106,7 @@ def run_invite(args: argparse.Namespace, output: Output) -> int:
 
 def run_members(args: argparse.Namespace, output: Output) -> int:
     """Print every member."""
-    result = client.call(args.folder, "federation_members")
+    result = client.call(args.folder, "federation_members", which(args))
     from idas_p2p.dashboard.peers import members_table
 
     output.answer(result, lambda: members_table(result))
@@ -113,13 +116,13 @@ def run_members(args: argparse.Namespace, output: Output) -> int:
 
 def run_remove(args: argparse.Namespace, output: Output) -> int:
     """Shut a member out."""
-    result = client.call(args.folder, "federation_remove", {"node": args.node})
+    result = client.call(args.folder, "federation_remove", {"node": args.node, **which(args)})
     return _done(output, f"{args.node} removed from the federation", result)
 
 
 def run_leave(args: argparse.Namespace, output: Output) -> int:
     """Forget the federation."""
-    result = client.call(args.folder, "federation_leave")
+    result = client.call(args.folder, "federation_leave", which(args))
     return _done(output, f"left federation {printable(str(result.get('federation', '')), limit=100)}".rstrip(), result)
 
 

@@ -21,8 +21,9 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
             spool_limit_bytes, spool_encrypted;
             reachability: reachable, published, mapped (way, external); proxy: null or address, refusal;
             federation: null or name, epoch, members, admin, admins, asking, proposals;
-            joining: null or state, reason; directory: joined, carried, contacts, records_stored, lookups,
-            lookup_ms_p50, records_published, records_sending, unpublished, renewals_due;
+            joining: null or state, reason; federations: all of them;
+            directory: joined, carried, contacts, records_stored, lookups, lookup_ms_p50,
+            records_published, records_sending, unpublished, renewals_due;
             catalog: studies, instances; transfers: active;
             archives: name, kind, state, studies, instances, last_ok (Unix seconds), failures, error.
             A part that is missing is shown as a dash.
@@ -46,6 +47,7 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         *_proxy(_part(status, "proxy")),
         ("Up", f"{duration(status.get('uptime_seconds'))}, {size(status.get('memory_bytes'))} of memory"),
         ("Federation", _federation(status.get("federation"), _part(status, "joining"))),
+        *(("", _federation(one, {})) for one in rows_of(status, "federations")[1:]),
         ("Directory", _directory(_part(status, "directory"))),
         ("Publishing", _publishing(_part(status, "directory"))),
         ("Catalog", _catalog(_part(status, "catalog"))),

@@ -113,7 +113,7 @@ async def _find(node: Node, arguments: Arguments) -> Arguments:
 
 
 def _name(node: Node, holder: NodeId | None) -> str:
-    return node.config.institution if holder is None else node.federation.institution(holder) or holder.short
+    return node.config.institution if holder is None else node.federations.institution(holder) or holder.short
 
 
 async def _get(node: Node, arguments: Arguments, progress: Progress) -> Arguments:

@@ -6,6 +6,7 @@ Source: docs/spec/federation.md section 3.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +20,8 @@ from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.federation import InviteRecord
 from idas_p2p.wire.ids import NodeId
 
+LOOKS: Final = 4  # for an invitation, by a node that knows others than the code's contact; ours
+LOOK_PAUSE: Final = 1.0  # seconds between two of them, in which the contact is called; ours
 JOIN_DIRECTORY_TIMEOUT: Final = 20.0  # seconds for a machine that knows nobody to reach the code's contact; ours
 
 
@@ -78,9 +81,18 @@ class Invitations:
             DirectoryUnreachable: the contact in the code does not answer, nor does anybody else.
             BadCode: no open invitation belongs to the code.
         """
+        looks = LOOKS if self._directory.contacts() else 1  # the contact may lead into another part of the directory
         self._directory.add_contact(invitation.contact)
         if not await self._directory.wait_joined(JOIN_DIRECTORY_TIMEOUT):
             raise DirectoryUnreachable(f"{invitation.contact.address}, named in the code, does not answer")
+        for look in range(looks):
+            if (found := await self._look(invitation)) is not None:
+                return found
+            if look + 1 < looks:
+                await asyncio.sleep(LOOK_PAUSE)
+        raise BadCode("no open invitation belongs to it; it may have expired")
+
+    async def _look(self, invitation: Invitation) -> InviteRecord | None:
         for record in await self._directory.get(invitation.location.node_id.kademlia_id):
             try:
                 found = invitation.open_record(record)
@@ -88,4 +100,4 @@ class Invitations:
                 continue
             if self._clock.now() < found.expires:
                 return found
-        raise BadCode("no open invitation belongs to it; it may have expired")
+        return None

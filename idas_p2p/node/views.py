@@ -30,6 +30,7 @@ MAX_STUDIES: Final = 10_000  # shown; ours
 def status(node: Node) -> Mapping[str, Any]:
     """Answer of `status`."""
     counts = {count.archive: count for count in node.catalog.counts()}
+    federations = federation_views.federations(node)
     return {
         "institution": node.config.institution,
         "aet": node.config.aet,
@@ -44,7 +45,8 @@ def status(node: Node) -> Mapping[str, Any]:
         "spool_bytes": node.spool.used_bytes,
         "spool_limit_bytes": node.config.spool_bytes,
         "spool_encrypted": node.config.encrypt_spool,
-        "federation": federation_views.summary(node),
+        "federation": next(iter(federations), None),
+        "federations": federations,
         "joining": federation_views.joining(node),
         "directory": _directory(node),
         "catalog": {
@@ -125,7 +127,7 @@ def _counted(count: Count | None) -> Mapping[str, int]:
 
 def peers(node: Node) -> Mapping[str, Any]:
     """Answer of `peers`: every other member, linked or not."""
-    return {"peers": [_peer(node, node_id) for node_id in node.federation.others()]}
+    return {"peers": [_peer(node, node_id) for node_id in node.federations.others()]}
 
 
 def _peer(node: Node, node_id: NodeId) -> Mapping[str, Any]:
@@ -136,7 +138,7 @@ def _peer(node: Node, node_id: NodeId) -> Mapping[str, Any]:
         address = str(peer.info.addresses[0])
     return {
         "node_id": str(node_id),
-        "institution": node.federation.institution(node_id) or "",
+        "institution": node.federations.institution(node_id) or "",
         "aet": peer.info.aet if peer and peer.info else "",
         "address": address,
         "state": "connected" if link else (peer.last_error if peer else "") or "idle",

@@ -24,6 +24,12 @@ ANNA, BERT = ({"node_id": letter * 52, "institution": name} for letter, name in 
         (["requests", "DIR"], "federation_requests", {}),
         (["approve", "DIR", "Bert"], "federation_approve", {"node": "Bert"}),
         (["refuse", "DIR", "Bert"], "federation_refuse", {"node": "Bert"}),
+        (["members", "DIR", "--federation", "Lake"], "federation_members", {"federation": "Lake"}),
+        (
+            ["admin", "add", "DIR", "Bert", "--federation", "Lake"],
+            "federation_admin",
+            {"act": "add", "node": "Bert", "federation": "Lake"},
+        ),
     ],
 )
 def test_each_command_asks_the_node_with_what_was_typed(

@@ -82,6 +82,8 @@ def test_who_waits_for_an_administrator_and_what_it_should_do_is_shown_on_both_s
     shown = drawn(status_view({**STATUS, "federation": asked}, now=0.0))
     for words in ("alone: add a second", "idas federation approve`: B\\x1b", "idas federation admins"):
         assert words in shown
+    several = {**STATUS, "federations": [asked, {**asked, "name": "South"}]}
+    assert "South, 2 members" in drawn(status_view(several, now=0.0))
     asking = {**STATUS, "federation": None, "joining": {"state": "waiting", "reason": ""}}
     assert "waits for an administrator's approval" in drawn(status_view(asking, now=0.0))
     refused = {**STATUS, "federation": None, "joining": {"state": "refused", "reason": "said no"}}
