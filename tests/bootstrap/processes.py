@@ -32,4 +32,9 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Contact]]:
         yield process, Contact.parse(process.stdout.readline())
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate(timeout=20)
+            raise
