@@ -162,7 +162,7 @@ class MovingChannel:
 
     def abort(self) -> None:
         """End it at once; what waits to be sent is lost."""
-        self.was_cut = not self.is_over
+        self.was_cut = self.was_cut or not self.is_over
         for lane in self._lanes:
             lane.abort()
         self._end()
@@ -234,16 +234,22 @@ class MovingChannel:
     # Being there.
 
     def _beat(self) -> None:
-        """Say that we are there where we said nothing; see whether the other side does."""
+        """Say that we are there where we said nothing; see whether the other side does, on the connection that is read.
+
+        What is alive on a newer one does not help who waits for the rest of the old one.
+        """
         self._beat_handle = self._loop.call_later(BEAT, self._beat)
         sent, lane = self.bytes_sent, self._sending
+        if lane.is_closed and not self._is_ours:
+            self.abort()  # the dialer has gone, and a sender may wait for room on an older connection
+            return
         if sent == self._beaten and lane.is_writable:
             lane.say_alive()
         self._beaten = self.bytes_sent
         reading = self._receiving[0]
         limit = (RELAYED if reading.path == RELAY_PATH else DIRECT) if self._is_ours else ANSWERING
         if self._silence.look(
-            self.bytes_received,
+            reading.bytes_received,
             waiting_since=self._waiting_since,
             limit=limit,
             round_trip=reading.round_trip,

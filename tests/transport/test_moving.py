@@ -202,6 +202,26 @@ async def relayed(address: Address, *, port: int = 0, delay: float = 0.0) -> Asy
 
 
 @pytest.mark.slow
+async def test_a_path_that_vanishes_before_the_rest_of_it_has_come_is_noticed_though_the_new_one_is_alive() -> None:
+    finished = asyncio.Event()
+
+    async def say_nothing(channel: Channel) -> None:
+        await finished.wait()
+
+    async with listening(on_channel=say_nothing) as (_, address), relayed(address) as (middle, through):
+        lane = await dial_bob(through)
+        lane._path = "relay"
+        channel = MovingChannel(lane, is_ours=True)
+        middle.is_frozen.set()
+        await move(channel, address)
+        with pytest.raises(ChannelClosed, match="silent"):
+            async with asyncio.timeout(30):
+                await channel.receive()
+        finished.set()
+        await channel.close()
+
+
+@pytest.mark.slow
 async def test_an_end_that_has_nothing_to_say_is_waited_for_and_a_path_that_has_vanished_is_not() -> None:
     finished = asyncio.Event()
 
