@@ -53,6 +53,10 @@ class Members:
 
     def typical(self, subject: Subject) -> Requester:
         """Somebody whom this subject means, and as few others as possible."""
+        somebody = self._typical(subject)
+        return replace(somebody, federation=subject.federation, is_of_first=False) if subject.federation else somebody
+
+    def _typical(self, subject: Subject) -> Requester:
         anybody = Requester(node_id=NOBODYS_ID, institution="")
         match subject.kind:
             case SubjectKind.NODES:

@@ -50,3 +50,7 @@ def test_somebody_at_a_node_is_found_by_name_or_id_and_nobody_at_a_strangers() -
     assert own is not None
     assert own.is_own
     assert Change(parse_subject("everyone"), "none", "full", []).studies == []
+
+
+def test_a_rule_for_another_federation_changes_nothing_in_the_first() -> None:
+    assert changes([], [rule("in:South:everyone", FULL)]) == [("in:South:everyone", "none", "full", ["1", "2"])]
