@@ -46,6 +46,11 @@ class Guests:
         """Decide by other lists from now on."""
         self._settings = settings
 
+    @property
+    def is_open(self) -> bool:
+        """Whether every node may wait."""
+        return not (self._settings.nodes or self._settings.federations)
+
     def refusal(self, node: NodeId, shown: Membership | None, *, monotonic: float, now: float) -> RelayRefusal | None:
         """Why a node may not wait here; None when it may.
 
@@ -56,7 +61,7 @@ class Guests:
             now: Unix seconds.
         """
         settings = self._settings
-        if not (settings.nodes or settings.federations) or node in settings.nodes:
+        if self.is_open or node in settings.nodes:
             return None
         if not settings.federations:
             return RelayRefusal.NOT_ALLOWED
@@ -72,7 +77,7 @@ class Guests:
     def may_stay(self, node: NodeId, shown: Membership | None, *, monotonic: float) -> RelayRefusal | None:
         """Why a node that waits may do so no longer; None when it may. What was checked before is not checked again."""
         settings = self._settings
-        if not (settings.nodes or settings.federations) or node in settings.nodes:
+        if self.is_open or node in settings.nodes:
             return None
         if shown is None or shown.admin not in settings.federations:
             return RelayRefusal.MEMBERS_ONLY if settings.federations else RelayRefusal.NOT_ALLOWED

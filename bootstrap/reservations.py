@@ -93,6 +93,8 @@ class Reservations(Generic[L]):
 
     def leaving(self, *, monotonic: float) -> list[tuple[L, RelayRefusal]]:
         """The links of nodes that may not wait here any more, each counted as refused."""
+        if self._guests.is_open:
+            return []
         found = [
             (place.link, self._guests.may_stay(node, place.shown, monotonic=monotonic))
             for node, place in self._places.items()
