@@ -129,10 +129,11 @@ async def test_a_greeting_that_comes_byte_by_byte_for_hours_is_timed_out(monkeyp
     async with relaying() as relay:
         reader, writer = await asyncio.open_connection(relay.address.host, relay.address.port)
         trickle = iter(LINK_GREETING[:-1])  # each byte in time, the last never
-        while not relay.relay.faults:
-            if (byte := next(trickle, None)) is not None:
-                writer.write(bytes([byte]))
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while not relay.relay.faults:
+                if (byte := next(trickle, None)) is not None:
+                    writer.write(bytes([byte]))
+                await asyncio.sleep(0.01)
         assert relay.relay.faults == {Fault.TIMED_OUT: 1}
         assert await closed(reader)
         writer.close()
@@ -204,9 +205,10 @@ async def test_carriage_that_sends_a_frame_byte_by_byte_is_silent(monkeypatch: p
     async with relaying() as relay:
         reader, writer = await asyncio.open_connection(relay.address.host, relay.address.port)
         writer.write(CARRIAGE + b"\x05\x00")  # a frame of 1280 bytes
-        while not relay.carrier.refusals:
-            writer.write(b"\x04")
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while not relay.carrier.refusals:
+                writer.write(b"\x04")
+                await asyncio.sleep(0.01)
         assert relay.carrier.refusals == {CarriageRefusal.SILENT: 1}
         assert await closed(reader)
         writer.close()
