@@ -13,12 +13,12 @@ from typing import Final
 from idas_p2p.dicom.charset import decode
 from idas_p2p.dicom.levels import values
 from idas_p2p.dicom.levels.rebuild import Decision, Enter, Place
-from idas_p2p.dicom.levels.text import Identity
+from idas_p2p.dicom.levels.text import SHORTEST, Identity
 from idas_p2p.dicom.levels.tree import Element
 
 _OPAQUE: Final = {b"UN": 4, b"OB": 4, b"OW": 6}
 """VRs that may hold text all the same, and bytes a name must have there: shorter ones stand in numbers by chance."""
-_PHRASES: Final = frozenset({b"CS", b"AE", b"UR"})  # of terms only a whole name is cut: a part may be a term
+_PHRASES: Final = {b"CS": 4, b"AE": 4, b"UR": 4}  # characters a part of a name must have: terms are short
 _CHARACTER_SET: Final = 0x00080005
 _OWN: Final = frozenset({0x00100010, 0x00100020})  # the pseudonym
 
@@ -47,7 +47,7 @@ class Scrubber:
             return None
         if vr in values.TEXTS or vr in _PHRASES:
             text = decode(raw, self._codecs, is_name=vr == b"PN")
-            change = partial(self._identity.without, parts=vr not in _PHRASES)
+            change = partial(self._identity.without, least=_PHRASES.get(vr, SHORTEST))
             return values.recoded(text, change, self._codecs)
         blanked = self._blanked.get(vr)
         if blanked is not None and blanked.search(raw):

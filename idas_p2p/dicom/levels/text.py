@@ -17,12 +17,13 @@ MAX_CLEANED: Final = (
     10_240  # characters; the most of a Long Text, PS3.5 section 6.2. Patterns cost more than their length
 )
 _SPLIT: Final = re.compile(r"[\s^=,;\\/]+")
-_SHORT: Final = 3  # characters up to which a part of a name counts as a whole word only
+SHORTEST: Final = 3  # characters of a part of a name that counts
 _STOP: Final = frozenset(
     """
-    abdomen adult anonymous ankle brain breast cardiac cervical chest contrast cta ctdi dummy elbow female foot hand
-    head heart hip knee left leg liver lumbar lung male mri mra neck none pelvis pet phantom physician plastic right
-    series shoulder spine study test thorax tra unknown water wrist xray the and von van der den for with without
+    abdomen adult and ankle anonymous axial brain breast cardiac cervical chest contrast coronal cta ctdi den der
+    derived dummy elbow female foot for hand head heart hip knee left leg liver localizer lumbar lung male mra mri
+    neck none oblique original other pelvis pet phantom physician plastic primary right sagittal secondary series
+    shoulder spine study test the thorax tra unknown van volume von water with without wrist xray
     """.split()  # noqa: SIM905 - as words
 )
 """Parts of made-up names that are words of radiology: of such a name only the whole counts."""
@@ -72,9 +73,9 @@ class Identity:
         lower = data.lower()
         return any(needle in lower for needle in self.needles)
 
-    def without(self, text: str, *, parts: bool = True) -> str:
-        """Text without names and numbers; without parts of names too, unless it is a term that may be one."""
-        expression = _expression(self.names, self.numbers, parts)
+    def without(self, text: str, *, least: int = SHORTEST) -> str:
+        """Text without names, parts of names of at least so many characters, and numbers."""
+        expression = _expression(self.names, self.numbers, least)
         return _tidy(expression.sub("", text)) if expression and expression.search(text) else text
 
     def cleaned(self, text: str) -> str:
@@ -99,9 +100,9 @@ def _encoded(word: str, codecs: Iterable[str]) -> Iterable[bytes]:
 
 
 @lru_cache(maxsize=256)
-def _expression(names: tuple[str, ...], numbers: tuple[str, ...], parts: bool) -> re.Pattern[str] | None:
+def _expression(names: tuple[str, ...], numbers: tuple[str, ...], least: int) -> re.Pattern[str] | None:
     whole = {r"[\s,^=]+".join(map(re.escape, order)) for name in names for order in _orders(name)}
-    words = {re.escape(part) for part in _parts(names)} | whole if parts else whole
+    words = {re.escape(part) for part in _parts(names) if len(part) >= least or not part.isascii()} | whole
     found = [rf"(?<!\w)(?:{'|'.join(sorted(words, key=len, reverse=True))})(?!\w)"] if words else []
     found += [rf"(?<!\w){re.escape(number)}(?!\w)" for number in _strict(numbers)]
     return re.compile("|".join(found), re.IGNORECASE) if found else None
@@ -132,7 +133,7 @@ def _counts(part: str) -> bool:
     bare = part.strip(".'-")
     if not bare.isascii():
         return len(bare) >= 2
-    return len(bare) >= _SHORT and not bare.isdigit() and bare.lower() not in _STOP
+    return len(bare) >= SHORTEST and not bare.isdigit() and bare.lower() not in _STOP
 
 
 def _strict(numbers: Iterable[str]) -> list[str]:

@@ -22,6 +22,7 @@ def decided(vr: bytes, value: bytes, *, tag: int = 0x00189005) -> object:
         (b"SH", b"PID-4711", b"REMOVED"),
         (b"UN", b"\0\1pid-4711\2", b"\0\1        \2"),
         (b"CS", b"CHEST DOERING", b"REMOVED"),
+        (b"CS", b"X DOERING", b"X"),
     ],
 )
 def test_an_identifier_is_cut_out_of_text_and_blanked_elsewhere(vr: bytes, value: bytes, left: bytes) -> None:
