@@ -18,7 +18,7 @@ from idas_p2p.access.subjects import Requester
 from idas_p2p.crypto.box import open_sealed, seal
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.errors import NotAMember
+from idas_p2p.errors import BadSignature, NotAMember
 from idas_p2p.limits import RECORD_LIFETIME
 from idas_p2p.wire.canonical import pack, unpack
 from idas_p2p.wire.federation import MAX_CLOCKS, MAX_MANIFEST_SIZE, Change, Manifest, Membership, Secrets
@@ -52,13 +52,14 @@ class Standing:
 
     def __init__(self, identity: SigningKey, vault: Vault, *, is_first: bool = True) -> None:
         self._identity, self._vault, self.is_first = identity, vault, is_first
+        self._vault_key = derive(identity.x25519_secret(), "idas old psks")
         self._admission = Admission(vault)
         stored = vault.value(_KNOWN)
         plain = unpack(stored, max_size=MAX_CLOCKS * (MAX_MANIFEST_SIZE + 8)) if stored else []
         self.known = Known.of(Manifest.from_bytes(one) for one in plain) if plain else None
         self._secrets = self._secrets_of(self.known)
         before = vault.value(_BEFORE)
-        self._old_secrets = open_secrets(Manifest.from_bytes(before), identity) if before else None
+        self._old_secrets = self._opened(Manifest.from_bytes(before) if before else None)
         self._old_psks = self._stored_psks()
         self._secrets_changed = int.from_bytes(vault.value(_CHANGED) or b"", "big")  # Unix seconds
 
@@ -121,15 +122,14 @@ class Standing:
         Raises:
             NotAMember: there is none, or we are not on the roster any more.
         """
-        self.secrets  # noqa: B018  # raises
-        assert self.known is not None
+        if self.known is None or self._secrets is None:
+            raise NotAMember(_OUTDATED if self.is_outdated else "")
         return self.known.first
 
     def roster(self) -> dict[NodeId, str]:
         """The institution of every member, this node's own included; empty outside a federation."""
-        if self.known is None or self._secrets is None:
-            return {}
-        return {node_id: seat.institution for node_id, seat in self.known.members.items()}
+        members = self.known.members if self.known and self._secrets else {}
+        return {node_id: seat.institution for node_id, seat in members.items()}
 
     def others(self) -> list[NodeId]:
         """The other members."""
@@ -199,8 +199,7 @@ class Standing:
     def _head_secrets(self) -> list[Secrets | None]:
         if self.known is None or len(self.known.heads) == 1:
             return [self._secrets]
-        named = [held.manifest for held in self.known.heads if held.manifest.member(self._identity.node_id)]
-        return [open_secrets(manifest, self._identity) for manifest in named]
+        return [self._opened(manifest) for manifest in _naming(self.known, self._identity.node_id)]
 
     # -- manifests for others
 
@@ -234,42 +233,34 @@ class Standing:
         Raises:
             NotAMember: a manifest names this node, and what is sealed for it does not open; nothing has changed.
         """
-        secrets, is_same = self._secrets_of(known), self.known is not None and _is_same(self.known, known)
-        self._head_check(known)
-        if (
-            is_same
-            and self.known is not None
-            and any(
-                end.life > (self.known.roster.ends[node].life if node in self.known.roster.ends else 0)
-                for node, end in known.roster.ends.items()
-            )
-        ):
-            self._admission.end_used()
-        if not is_same:
+        for manifest in _naming(known, self._identity.node_id):
+            open_secrets(manifest, self._identity)
+        secrets = self._secrets_of(known)
+        if self.known is None or self.known.first.federation != known.first.federation:
             self._keep_before(None, now=now)
-        elif secrets != self._secrets and self._secrets is not None:
-            self._keep_before(self._source(self.known), now=now)
+        else:
+            if _has_removed(self.known, known):
+                self._admission.end_used()  # whoever was removed may know their codes
+            if secrets != self._secrets and self._secrets is not None:
+                self._keep_before(self._source(self.known), now=now)
         self._vault.set_value(_KNOWN, pack([held.manifest.to_bytes() for held in known.by_admin.values()]))
         self.known, self._secrets = known, secrets
 
     def _stored_psks(self) -> list[bytes]:
         """Earlier pre-shared keys, latest first; who proves one is told of the manifests in force if it is a member."""
         sealed = self._vault.value(_OLD_PSKS)
-        if not sealed:
+        try:
+            return list(decode(_Psks, open_sealed(self._vault_key, sealed), max_size=4_096).keys) if sealed else []
+        except BadSignature:  # the node has another key now
             return []
-        return list(decode(_Psks, open_sealed(self._vault_key, sealed), max_size=4_096).keys)
 
     def _keep_psks(self, keys: list[bytes]) -> None:
         self._old_psks = keys[:_MAX_OLD_PSKS]
         self._vault.set_value(_OLD_PSKS, seal(self._vault_key, encode(_Psks(keys=tuple(self._old_psks)))))
 
-    @property
-    def _vault_key(self) -> bytes:
-        return derive(self._identity.x25519_secret(), "idas old psks")
-
     def _keep_before(self, manifest: Manifest | None, *, now: float) -> None:
         self._vault.set_value(_BEFORE, manifest.to_bytes() if manifest else b"")
-        self._old_secrets = open_secrets(manifest, self._identity) if manifest else None
+        self._old_secrets = self._opened(manifest)
         self._keep_psks([self._old_secrets.psk, *self._old_psks] if self._old_secrets else [])
         self._secrets_changed = int(now)
         self._vault.set_value(_CHANGED, self._secrets_changed.to_bytes(8, "big"))
@@ -284,18 +275,26 @@ class Standing:
         """The manifest whose secrets this node uses: the first head that names it, while it is a member."""
         if known is None or self._identity.node_id not in known.members:
             return None
-        heads = (held.manifest for held in known.heads)
-        return next((one for one in heads if one.member(self._identity.node_id)), None)
+        return next(iter(_naming(known, self._identity.node_id)), None)
 
     def _secrets_of(self, known: Known | None) -> Secrets | None:
         source = self._source(known)
         return open_secrets(source, self._identity) if source else None
 
-    def _head_check(self, known: Known) -> None:
-        for held in known.heads:
-            if held.manifest.member(self._identity.node_id):
-                open_secrets(held.manifest, self._identity)
+    def _opened(self, manifest: Manifest | None) -> Secrets | None:
+        """The secrets in a manifest; None where this node, which may have another key now, cannot read them."""
+        try:
+            return open_secrets(manifest, self._identity) if manifest else None
+        except NotAMember:
+            return None
 
 
-def _is_same(one: Known, other: Known) -> bool:
-    return one.charter.federation == other.charter.federation
+def _naming(known: Known, node_id: NodeId) -> list[Manifest]:
+    """The heads that name a node, first of them the one with the highest rank."""
+    return [held.manifest for held in known.heads if held.manifest.member(node_id)]
+
+
+def _has_removed(before: Known, after: Known) -> bool:
+    """Whether some membership has ended that had not."""
+    ended = {node: end.life for node, end in before.roster.ends.items()}
+    return any(end.life > ended.get(node, 0) for node, end in after.roster.ends.items())

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Final
 
 from idas_p2p.access.federation import Federation
-from idas_p2p.access.manifest import ManifestRefusal
+from idas_p2p.access.manifest import ManifestRefusal, digest
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
@@ -79,6 +79,8 @@ class Manifests:
         self.mend()
 
     def _take(self, manifest: Manifest) -> None:
+        if digest(manifest) in self._federation.digests():
+            return
         roster, before = self._federation.roster(), self._federation.secrets if self._federation.is_member else None
         known = self._federation.digests()
         if refusal := self._federation.install(manifest, now=self._clock.now()):

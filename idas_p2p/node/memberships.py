@@ -137,7 +137,8 @@ class Memberships:
 
     async def join(self, code: str) -> Manifest:
         """Join a federation beside those this node is in; errors as for Membership.join."""
-        return await self._free().membership.join(code)
+        waiting = (member for member in self._members if member.membership.waiting.code() == code)
+        return await (next(waiting, None) or self._free()).membership.join(code)
 
     # -- asked by other nodes
 
@@ -188,7 +189,7 @@ class Memberships:
     def _free(self) -> Member:
         """A place for a further federation: one that is free and waits for none, else a new one."""
         for member in self._members:
-            if not member.federation.is_member:
+            if not member.federation.is_member and member.membership.waiting.code() is None:
                 return member
         self._members.append(self._make(self._federations.add()))
         return self._members[-1]

@@ -6,6 +6,7 @@ import pytest
 
 from idas_p2p.access.federation import psk_id
 from idas_p2p.access.manifest import ManifestRefusal
+from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import NotAMember
 from tests.access.region import ANNA, BERT, CARL, EVE, NOW, Node, Vault, council, meet, mended
 
@@ -75,6 +76,18 @@ def test_a_federation_of_the_first_version_is_refused_by_name_with_what_to_do() 
     other = Node(BERT, Vault({"federation.manifest": b"?"}))
     other.federation.leave()
     assert not other.federation.is_outdated
+
+
+def test_a_node_that_was_given_another_key_starts_as_no_member() -> None:
+    anna, _, _ = council()
+    anna.admit(EVE, "Eve", anna.invite(secret=b"e" * 16))
+    anna.federation.remove("Eve", now=NOW)
+    other = Node(SigningKey(b"q" * 32), anna.vault)
+    assert (other.federation.is_member, other.federation.blinders(now=NOW), other.federation.keys_to_try()) == (
+        False,
+        [],
+        [],
+    )
 
 
 def test_whoever_lacks_a_manifest_is_given_it_and_nothing_is_given_twice() -> None:
