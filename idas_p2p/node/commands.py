@@ -62,7 +62,9 @@ def commands(node: Node) -> dict[str, Command]:
         **federation_commands(node),
         **pseudonym_commands(node),
         **sign_in_commands(node.lan.desk),
-        **group_commands(node.sharing.tokens, node.sharing.groupings, node.federation, clock=node.clock),
+        **group_commands(
+            node.sharing.tokens, node.sharing.groupings, node.federation, clock=node.clock, note=node.audit.note
+        ),
         "find": with_node(_find),
         "get": lambda arguments, progress: _get(node, arguments, progress),
         "reload": with_node(_reload),

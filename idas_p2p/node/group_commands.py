@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from idas_p2p.access.audit.events import Note, configured, ignore
 from idas_p2p.access.federation import Federation
 from idas_p2p.access.names import means
 from idas_p2p.clock import Clock
@@ -24,8 +25,10 @@ _KINDS = {"nodes": NODES, "vouch": VOUCHES}
 Arguments = Mapping[str, Any]
 
 
-def group_commands(tokens: Tokens, groupings: Groupings, federation: Federation, *, clock: Clock) -> dict[str, Command]:
-    """The commands by name."""
+def group_commands(
+    tokens: Tokens, groupings: Groupings, federation: Federation, *, clock: Clock, note: Note = ignore
+) -> dict[str, Command]:
+    """The commands by name; `note` writes down what is said."""
 
     async def say(arguments: Arguments, progress: Progress) -> Arguments:
         kind, group = _KINDS.get(str(arguments["kind"])), str(arguments["group"])
@@ -33,7 +36,10 @@ def group_commands(tokens: Tokens, groupings: Groupings, federation: Federation,
             raise BadConfiguration("a statement is about nodes, or lets them vouch")
         members = [_member(federation, str(name)) for name in arguments["members"]]
         until = float(int(clock.now() + float(arguments["expires_seconds"])))
-        tokens.say(kind, group, members, until=until, withdrawn=bool(arguments.get("withdrawn")))
+        is_taken_back = bool(arguments.get("withdrawn"))
+        names = ", ".join(map(str, arguments["members"]))
+        note(configured(f"group {group}: {kind} {'taken back from' if is_taken_back else 'said of'} {names}"))
+        tokens.say(kind, group, members, until=until, withdrawn=is_taken_back)
         return {"group": group, "members": [str(member) for member in members]}
 
     async def statements(arguments: Arguments, progress: Progress) -> Arguments:
