@@ -20,10 +20,11 @@ _SPLIT: Final = re.compile(r"[\s^=,;\\/]+")
 SHORTEST: Final = 3  # characters of a part of a name that counts
 _STOP: Final = frozenset(
     """
-    abdomen adult and ankle anonymous axial brain breast cardiac cervical chest contrast coronal cta ctdi den der
-    derived dummy elbow female foot for hand head heart hip knee left leg liver localizer lumbar lung male mra mri
-    neck none oblique original other pelvis pet phantom physician plastic primary right sagittal secondary series
-    shoulder spine study test the thorax tra unknown van volume von water with without wrist xray
+    abdomen adult and angio ankle anonymous average axial brain breast cardiac cervical chest contrast coronal cta
+    ctdi den der derived diffusion dummy elbow female fluoro foot for function functional hand head heart hip knee
+    left leg liver localizer lumbar lung male mammo mean mixed mra mri neck none norm oblique original other pelvis
+    perfusion pet phantom physician plastic primary right sagittal secondary series shoulder spine stroke study test
+    the thorax tra tumor ultrasound unknown van volume von water with without wrist xray
     """.split()  # noqa: SIM905 - as words
 )
 """Parts of made-up names that are words of radiology: of such a name only the whole counts."""
