@@ -127,7 +127,8 @@ def name_of(change: Change) -> bytes:
 def with_votes(same: Iterable[Change]) -> Change:
     """One change with the votes of all these, which have the same name."""
     changes = list(same)
-    votes = {vote.admin: vote for change in changes for vote in sorted(change.votes, key=lambda vote: vote.signature)}
+    every = sorted((vote for change in changes for vote in change.votes), key=lambda vote: vote.signature)
+    votes = {vote.admin: vote for vote in every}  # of an admin that signed twice the same everywhere
     return replace(changes[0], votes=tuple(votes[admin] for admin in sorted(votes)))
 
 

@@ -110,9 +110,14 @@ class Federations:
     def _ours(self) -> list[Federation]:
         return [one for one in self.places if one.is_member]
 
-    def is_in(self, federation: bytes) -> bool:
-        """Whether this node is in the federation with these 32 bytes."""
-        return any(one.require_member().federation == federation for one in self._ours())
+    def obstacle(self, name: str, federation: bytes = b"") -> str | None:
+        """Why this node cannot be in a further federation of this name and these 32 bytes; None when it can."""
+        ours = [one.require_member() for one in self._ours()]
+        if any(one.federation == federation for one in ours):
+            return "this node belongs to this federation already"
+        if any(same_name(one.name, name) for one in ours):
+            return "this node is in another federation of this name, and rules could not tell them apart"
+        return None
 
     # -- asked as one
 

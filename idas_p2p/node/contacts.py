@@ -11,6 +11,7 @@ from idas_p2p.store.settings import Settings
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.ids import NodeId
 
+MAX_JOINED: Final = 8  # contacts of invitations; ours: one for each federation
 _JOIN_CONTACT: Final = "join.contact"
 
 
@@ -27,13 +28,16 @@ class Contacts:
 
     def known(self) -> tuple[Contact, ...]:
         """All of them, each node once."""
-        stored = self._settings.value(_JOIN_CONTACT)
-        joined = (Contact.parse(stored.decode()),) if stored else ()
-        return tuple(dict.fromkeys((*self._configured, *joined)))
+        return tuple(dict.fromkeys((*self._configured, *self._joined())))
 
     def remember(self, contact: Contact) -> None:
-        """Call this node of the directory at every start from now on."""
-        self._settings.set_value(_JOIN_CONTACT, str(contact).encode())
+        """Call this node of the directory at every start from now on; the last MAX_JOINED are."""
+        kept = [one for one in self._joined() if one != contact][-MAX_JOINED + 1 :]
+        self._settings.set_value(_JOIN_CONTACT, "\n".join(map(str, [*kept, contact])).encode())
+
+    def _joined(self) -> list[Contact]:
+        stored = self._settings.value(_JOIN_CONTACT) or b""
+        return [Contact.parse(line) for line in stored.decode().splitlines()]
 
     def for_others(self, node_id: NodeId, addresses: tuple[Address, ...]) -> Contact:
         """Whom a machine that knows nobody should call first: a bootstrap node, else this node at its first address."""

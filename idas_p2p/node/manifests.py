@@ -225,7 +225,12 @@ class Manifests:
                 await self._fetch(admin)
 
     async def _is_news(self, federation: bytes, admin: NodeId) -> bool:
-        for record in await self._directory.get(header_place(federation, admin).node_id.kademlia_id):
+        try:
+            records = await self._directory.get(header_place(federation, admin).node_id.kademlia_id)
+        except IdasError as error:
+            log_event("header_not_found", peer=admin.short, reason=error.code)
+            return False
+        for record in records:
             try:
                 header = read_header(record, federation, admin)
             except BadSignature:

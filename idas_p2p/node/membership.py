@@ -67,7 +67,7 @@ class Membership:
         other_paths: to a node, beside its addresses.
         way: how connections leave this machine.
         clock: the time.
-        is_ours: whether this node is in a federation, by its 32 bytes, beside this one.
+        obstacle: why this node cannot be in a further federation of a name and 32 bytes; None when it can.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class Membership:
         other_paths: Callable[[NodeId], Awaitable[Sequence[Rung]]],
         way: Way = DIRECT,
         clock: Clock,
-        is_ours: Callable[[bytes], bool] = lambda federation: False,
+        obstacle: Callable[[str, bytes], str | None] = lambda name, federation: None,
     ) -> None:
-        self._is_ours = is_ours
+        self._obstacle = obstacle
         self._other_paths, self._way = other_paths, way
         self.waiting, self.remember_contact = waiting, remember_contact
         self._identity, self._institution, self._federation = identity, institution, federation
@@ -99,6 +99,8 @@ class Membership:
         Raises:
             BadConfiguration: this node belongs to one already, or the name is not fit to be one.
         """
+        if obstacle := self._obstacle(name, b""):
+            raise BadConfiguration(obstacle)
         manifest = self._federation.create(self._institution, name, now=self._clock.now())
         self.waiting.forget()
         self._manifests.announce()
@@ -164,8 +166,8 @@ class Membership:
             way=self._way,
         )
         manifest = await joining.ask_to_join(channel, self._institution)
-        if self._is_ours(manifest.federation):
-            raise BadConfiguration("this node belongs to this federation already")
+        if obstacle := self._obstacle(manifest.name, manifest.federation):
+            raise BadConfiguration(obstacle)
         if refusal := self._federation.install(manifest, now=self._clock.now(), inviter=record.inviter):
             raise RemoteError(f"the inviting node sent a manifest that is not valid: {refusal}")
         log_event("joined", epoch=manifest.epoch, count=len(manifest.members))

@@ -114,7 +114,7 @@ class Memberships:
             other_paths=self._links.rungs,
             way=self._way,
             clock=self._clock,
-            is_ours=self._federations.is_in,
+            obstacle=self._federations.obstacle,
         )
         return Member(federation, manifests, membership)
 

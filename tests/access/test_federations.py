@@ -102,4 +102,10 @@ def test_what_one_node_kept_before_there_could_be_several_is_its_first_federatio
     anna = founded()
     federations = Federations(ANNA, anna.vault, random_bytes=random_bytes)
     assert federations.named(None).require_member() == anna.federation.require_member()
-    assert federations.is_in(anna.federation.require_member().federation)
+    assert "already" in (federations.obstacle("Other", anna.federation.require_member().federation) or "")
+
+
+def test_a_second_federation_of_the_same_name_is_refused_for_rules_could_not_tell_them_apart() -> None:
+    federations, _, _, _ = two()
+    assert "rules could not tell" in (federations.obstacle("NORTH", b"?" * 32) or "")
+    assert federations.obstacle("East", b"?" * 32) is None
