@@ -132,18 +132,18 @@ class Groupings:
             is_own=True,
         )
 
-    def is_true(self, about: Belonging) -> bool:
-        """Whether somebody is known to belong."""
+    def is_true(self, about: Belonging, *, is_used: bool = True) -> bool:
+        """Whether somebody is known to belong; what is used is looked up again by itself."""
         found, now = self._found.get(about), self._clock.monotonic()
         if found is None:
             return False
-        found.used_at = now
+        found.used_at = now if is_used else found.used_at
         return found.is_true and now - found.found_at < HELD
 
-    async def look_up(self, wanted: Iterable[Belonging]) -> None:
-        """Look up what is not known or not fresh, within LOOKUP_TIMEOUT; what the directory does not tell stays."""
+    async def look_up(self, wanted: Iterable[Belonging], *, fresh: float = FRESH) -> None:
+        """Look up what is not known or was found `fresh` seconds ago; what the directory does not tell stays."""
         now = self._clock.monotonic()
-        due = [one for one in wanted if (known := self._found.get(one)) is None or now - known.found_at >= FRESH]
+        due = [one for one in wanted if (known := self._found.get(one)) is None or now - known.found_at >= fresh]
         places = asyncio.Semaphore(MAX_LOOKUPS_AT_ONCE)
 
         async def look(about: Belonging) -> None:

@@ -30,6 +30,9 @@ from idas_p2p.wire.terms import fold
 
 USER_LIFETIME: Final = 7 * 86_400.0  # seconds a token about a user is good for; it is renewed at half of that; ours
 LOOK_INTERVAL: Final = 2.0  # seconds between looks for what is to be said; ours: a change is told within a minute
+LEAVE_FRESH: Final = (
+    60.0  # seconds a leave to vouch, or its lack, is not looked up again; ours: a lookup for each group
+)
 BATCH: Final = 64  # records stored at once; ours
 MAX_SAID: Final = 20_000  # statements of one node; ours: a day's renewal of as many is a quarter of a record a second
 
@@ -108,12 +111,12 @@ class Tokens:
         """Make what is said of our users what their groups are now, for groups that we may vouch for."""
         groups = {fold(group.name): group.members for group in self._settings.groups()}
         asked = {group: Belonging(member=self._identity.node_id, group=group, vouches=True) for group in groups}
-        await self._groupings.look_up(asked.values())
+        await self._groupings.look_up(asked.values(), fresh=LEAVE_FRESH)
         accounts = {user.name for user in self._settings.users()}
         wanted = {
             (USER, group, member)
             for group, members in groups.items()
-            if self._groupings.is_true(asked[group])
+            if self._groupings.is_true(asked[group], is_used=False)
             for member in members
             if member in accounts
         }

@@ -8,7 +8,7 @@ from idas_p2p.access.subjects import Requester
 from idas_p2p.errors import BadConfiguration, NoSuchThing, NotAnAdmin
 from idas_p2p.node.group_commands import group_commands
 from idas_p2p.node.node import Node
-from idas_p2p.node.tokens import NODES, VOUCHES
+from idas_p2p.node.tokens import LEAVE_FRESH, NODES, VOUCHES
 from idas_p2p.store.settings import User
 from tests.node.nodes import STUDY, fill, retrieve, share, until
 
@@ -22,9 +22,9 @@ async def say(admin: Node, kind: str, group: str, *members: str, withdrawn: bool
 
 
 def forget(node: Node) -> None:
-    """As if twenty seconds went by, so that what is known is looked up again."""
+    """As if a minute went by, so that what is known is looked up again."""
     for found in node.sharing.groupings._found.values():
-        found.found_at -= 20.0
+        found.found_at -= LEAVE_FRESH
 
 
 async def offers(node: Node, user: str = "") -> int:
