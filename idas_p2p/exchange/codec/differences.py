@@ -72,12 +72,17 @@ def decode_differences(size: int, data: bytes) -> bytes:
 
 def _differences(rows: Samples, predictor: Predictor) -> Samples:
     if predictor & Predictor.LEFT:
-        before, rows = rows, rows.copy()
-        rows[:, 1:] -= before[:, :-1]
-    if predictor & Predictor.UP:
-        before, rows = rows, rows.copy()
-        rows[1:] -= before[:-1]
-    return rows
+        rows = _steps(rows, axis=1)
+    return _steps(rows, axis=0) if predictor & Predictor.UP else rows
+
+
+def _steps(rows: Samples, *, axis: int) -> Samples:
+    """What each is more than the one before; the first as it is."""
+    steps = np.empty_like(rows)
+    those, here = rows.swapaxes(0, axis), steps.swapaxes(0, axis)
+    here[0] = those[0]
+    np.subtract(those[1:], those[:-1], out=here[1:])
+    return steps
 
 
 def _sums(rows: Samples, predictor: int) -> Samples:
