@@ -31,7 +31,7 @@ LATELY: Final = 10  # looks of which the fastest counts, as BBR's round trips do
 GROWN: Final = 1.25  # times faster than before: a connection that still grows has not shown its line yet; as BBR
 STEADY: Final = 3  # looks without such growth after which it has; as BBR
 DENSER: Final = 1.2  # times denser dense coding is thought to be than light, until it was tried; docs/performance.md
-WORTH: Final = 0.3  # share of the line that dense coders must be able to fill: they take cores and a start; ours
+WORTH: Final = 0.6  # share of the line that dense coders must be able to fill: they take cores and a start; ours
 HELD: Final = 0.1  # share of the time between two looks in which the other end had no room: it was the narrow place
 
 
