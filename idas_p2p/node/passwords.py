@@ -7,8 +7,10 @@ user exists; an attempt counts as failed before it is looked at. Belongs here: o
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache
+from typing import Final
 
 from idas_p2p.access.lockout import Failures, names_of
 from idas_p2p.access.passwords import hash_password, password_matches
@@ -20,7 +22,8 @@ from idas_p2p.store.sign_ins import Count, SignIns
 
 Matches = Callable[[str, str], bool]
 
-MAX_USER_NAME = 64  # characters looked at; an account has no longer name
+MAX_HASHING: Final = 4  # passwords looked at at once; ours: each takes 64 MiB, whoever asks for it
+MAX_USER_NAME: Final = 64  # characters looked at; an account has no longer name
 
 
 class Passwords:
@@ -37,6 +40,7 @@ class Passwords:
         self, settings: Settings, sign_ins: SignIns, *, clock: Clock, matches: Matches = password_matches
     ) -> None:
         self._settings, self._sign_ins, self._clock, self._matches = settings, sign_ins, clock, matches
+        self._hashing = threading.BoundedSemaphore(MAX_HASHING)
 
     def check(self, name: str, password: str, *, address: str) -> User:
         """The account of this name.
@@ -68,7 +72,8 @@ class Passwords:
             account: User | None = self._settings.user(name)
         except NoSuchThing:
             account = None
-        is_right = self._matches(password, account.password_hash if account else _nobodys_hash())
+        with self._hashing:
+            is_right = self._matches(password, account.password_hash if account else _nobodys_hash())
         if account is None or not is_right:
             log_event("sign_in_refused", reason="password")
             raise SignInRefused("no such user, or a wrong password")

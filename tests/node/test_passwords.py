@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from idas_p2p.access.lockout import FIRST_DELAY, FREE_AT_ADDRESS
 from idas_p2p.access.passwords import hash_password
 from idas_p2p.errors import SignInRefused
-from idas_p2p.node.passwords import Passwords
+from idas_p2p.node.passwords import MAX_HASHING, Passwords
 from idas_p2p.store.database import Database
 from idas_p2p.store.settings import Settings, User
 from idas_p2p.store.sign_ins import SignIns
@@ -80,3 +81,22 @@ def test_an_unknown_user_takes_the_same_way_as_a_wrong_password(database: Databa
     assert is_right(passwords, "guess") is True
     assert is_right(passwords, "guess", name="nobody") == "no such user, or a wrong password"
     assert compared == [HASH[:30]] * 2
+
+
+def test_guesses_at_many_names_at_once_do_not_take_the_memory(database: Database, clock: ManualClock) -> None:
+    lock, now, most, together = threading.Lock(), [0], [0], threading.Barrier(MAX_HASHING)
+
+    def matches(_password: str, _hashed: str) -> bool:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        together.wait(timeout=20)
+        with lock:
+            now[0] -= 1
+        return False
+
+    passwords = Passwords(Settings(database), SignIns(database), clock=clock, matches=matches)
+    with ThreadPoolExecutor(2 * MAX_HASHING) as threads:
+        answers = list(threads.map(lambda n: is_right(passwords, "guess", name=f"n{n}"), range(2 * MAX_HASHING)))
+    assert set(answers) == {"no such user, or a wrong password"}
+    assert most[0] == MAX_HASHING
