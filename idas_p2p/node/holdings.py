@@ -118,6 +118,8 @@ class Holdings:
         """
         for view in (None, *self._changing().values()):
             superset = query if view is None else view.superset(query)
+            if superset is None:
+                continue
             async with aclosing(self._candidates(superset)) as candidates:
                 async for entries in candidates:
                     level = self._decide(requester, entries)

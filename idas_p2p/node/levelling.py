@@ -101,8 +101,8 @@ class View:
             self._stored.clear()
         self._stored.add(shown.study_uid)
 
-    def superset(self, query: StudyQuery) -> StudyQuery:
-        """A query that finds in the catalog whatever this one finds at the level, and more."""
+    def superset(self, query: StudyQuery) -> StudyQuery | None:
+        """A query that finds in the catalog whatever this one finds at the level, and more; None when that is none."""
         return self._answers.superset(query, self.original)
 
     def original(self, study_uid: str) -> str | None:

@@ -7,20 +7,21 @@ objects (engine.py). Source: docs/spec/levels.md section 6.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from idas_p2p.dicom.levels.keys import Pseudonyms, shifted
+from idas_p2p.dicom.levels.keys import SHIFT_DAYS, Pseudonyms, shifted
 from idas_p2p.dicom.levels.plan import Plan
 from idas_p2p.dicom.levels.table import Deed
 from idas_p2p.dicom.levels.text import Identity
-from idas_p2p.wire.query import QueryKey, StudyQuery
+from idas_p2p.wire.query import QueryKey, StudyQuery, date_range
 from idas_p2p.wire.study import KEYWORDS, Study
 
 _PATIENT: Final = re.compile(r"[A-Z2-7]{16}")  # keys.Pseudonyms.patient
 _DATES: Final = frozenset({"StudyDate", "PatientBirthDate"})
 _FREE_TEXT: Final = frozenset({"StudyDescription", "StudyID"})
+_HIDDEN: Final = frozenset({Deed.REMOVE, Deed.EMPTY})
 _SHOWN_ALWAYS: Final = frozenset({"ModalitiesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"})
 
 
@@ -54,23 +55,32 @@ class Answers:
         """What the level calls the patient of a study."""
         return self._pseudonyms.patient(study.patient_id or study.patient_name)
 
-    def superset(self, query: StudyQuery, original_of: Callable[[str], str | None]) -> StudyQuery:
+    def superset(self, query: StudyQuery, original_of: Callable[[str], str | None]) -> StudyQuery | None:
         """A query for the catalog that finds every study which this one finds at the level, and others.
 
         Args:
             query: what is asked, in terms of what the level shows.
             original_of: the study that goes by a UID at this level, as far as is known.
-        """
-        return StudyQuery(keys=tuple(self._keys(query.keys, original_of)))
 
-    def _keys(self, keys: Iterable[QueryKey], original_of: Callable[[str], str | None]) -> Iterable[QueryKey]:
-        for key in keys:
-            if self._deeds.get(key.keyword, Deed.KEEP) is Deed.KEEP and key.keyword not in _FREE_TEXT:
-                yield key
-            elif key.keyword == "StudyInstanceUID":
-                originals = [original_of(uid) for uid in key.pattern.split("\\")]
-                if all(originals):
-                    yield replace(key, pattern="\\".join(filter(None, originals)))
+        Returns:
+            None when it finds none: a hidden attribute matches no key. So most queries cost no look at the catalog.
+        """
+        kept = list[QueryKey]()
+        for key in query.keys:
+            deed = self._deeds.get(key.keyword, Deed.KEEP)
+            if deed in _HIDDEN or (deed is Deed.PATIENT and not _PATIENT.fullmatch(key.pattern)):
+                return None
+            if deed is Deed.UID:
+                known = [(uid, original_of(uid)) for uid in key.pattern.split("\\")]
+                if not any(original or self._pseudonyms.is_new(uid) for uid, original in known):
+                    return None
+                if all(original for _, original in known):
+                    kept.append(replace(key, pattern="\\".join(original for _, original in known if original)))
+            elif deed is Deed.CLEAN and key.keyword == "StudyDate":
+                kept += _widened(key)
+            elif deed is Deed.KEEP and key.keyword not in _FREE_TEXT:
+                kept.append(key)
+        return StudyQuery(keys=tuple(kept))
 
     def _value(self, keyword: str, deed: Deed, value: str, *, patient: str, identity: Identity) -> str:
         if deed is Deed.KEEP:
@@ -91,6 +101,13 @@ class Answers:
         numbers = {"PatientID": study.patient_id, "AccessionNumber": study.accession_number}
         numbers |= {"StudyInstanceUID": study.study_uid, "PatientBirthDate": study.birth_date}
         return [value for keyword, value in numbers.items() if self._deeds[keyword] not in (Deed.KEEP, Deed.CLEAN)]
+
+
+def _widened(key: QueryKey) -> list[QueryKey]:
+    """The dates from which those asked for may have been moved."""
+    first, last = date_range(key.pattern)
+    earliest, latest = shifted(first, 1), shifted(last, SHIFT_DAYS)  # empty where an end is open
+    return [replace(key, pattern=f"{earliest}-{latest}")] if earliest or latest else []
 
 
 def asks_by_pseudonym(query: StudyQuery) -> bool:

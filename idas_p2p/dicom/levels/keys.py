@@ -45,6 +45,10 @@ class Pseudonyms:
             known = self._uids[original] = self._new_uid(original)
         return known
 
+    def is_new(self, uid: str) -> bool:
+        """Whether a UID has the form of one of this project."""
+        return uid.startswith(self._root + ".")
+
     def patient(self, patient_id: str) -> str:
         """What a patient is called, by name and number alike: 16 characters."""
         digest = self._mac(self._patient_key, self._domain, b"name", _folded(patient_id), size=2 * _CODE_SIZE)

@@ -8,6 +8,7 @@ from idas_p2p.access.levels import DEIDENTIFIED, OBSCURED
 from idas_p2p.dicom.levels.answers import Answers, asks_by_pseudonym
 from idas_p2p.dicom.levels.keys import Pseudonyms
 from idas_p2p.dicom.levels.plan import Plan
+from idas_p2p.dicom.matching import matches
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.wire.level import Action, Level, Option
 from idas_p2p.wire.query import StudyQuery
@@ -55,20 +56,49 @@ def test_an_answer_shows_what_the_object_shows(level: Level) -> None:
     }
 
 
-def test_a_hidden_key_finds_nothing_and_the_pseudonym_does() -> None:
+def unknown(uid: str) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"PatientName": "DOERING*", "ModalitiesInStudy": "CT"},
+        {"PatientID": "PID-4711"},
+        {"StudyDate": "20231105"},
+        {"AccessionNumber": "ACC99812"},
+        {"StudyInstanceUID": "1.2.3"},
+    ],
+    ids=lambda keys: next(iter(keys)),
+)
+def test_a_query_by_what_is_hidden_finds_nothing_without_a_look_at_the_catalog(keys: dict[str, str]) -> None:
+    assert answers(DEIDENTIFIED).superset(StudyQuery.of(keys), unknown) is None
+
+
+def test_a_query_by_the_pseudonym_or_by_what_is_shown_is_looked_up() -> None:
     ours = answers(DEIDENTIFIED)
     shown = ours.study(STUDY)
-    by_name = StudyQuery.of({"PatientName": "DOERING*", "ModalitiesInStudy": "CT"})
-    assert [key.keyword for key in ours.superset(by_name, lambda uid: None).keys] == ["ModalitiesInStudy"]
     assert shown.patient_id == ours.patient(STUDY) == shown.patient_name
+    query = StudyQuery.of({"PatientID": shown.patient_id, "ModalitiesInStudy": "CT"})
+    assert ours.superset(query, unknown) == StudyQuery.of({"ModalitiesInStudy": "CT"})
 
 
 def test_a_study_asked_for_by_the_uid_it_goes_by_is_looked_up() -> None:
     query = StudyQuery.of({"StudyInstanceUID": "2.25.1"})
     ours = answers(DEIDENTIFIED)
-    assert ours.superset(query, {"2.25.1": "1.2.3"}.get).pattern("StudyInstanceUID") == "1.2.3"
-    assert ours.superset(query, lambda uid: None).keys == ()
-    assert answers(OBSCURED).superset(query, lambda uid: None) == query
+    assert ours.superset(query, {"2.25.1": "1.2.3"}.get) == StudyQuery.of({"StudyInstanceUID": "1.2.3"})
+    assert ours.superset(query, unknown) == StudyQuery()  # another node of the project may have shown it
+    assert answers(OBSCURED).superset(query, unknown) == query
+
+
+@pytest.mark.parametrize("pattern", ["20100101-20301231", "20100101-", "-20301231"])
+def test_a_study_whose_date_was_moved_is_looked_for_where_it_may_have_been(pattern: str) -> None:
+    ours = answers(with_options(Option.RETAIN_MODIFIED_DATES))
+    query = StudyQuery.of({"StudyDate": pattern})
+    superset = ours.superset(query, unknown)
+    assert superset is not None
+    assert matches(query, ours.study(STUDY))
+    assert matches(superset, STUDY)
 
 
 def test_a_query_by_a_pseudonym_is_told_from_others() -> None:
