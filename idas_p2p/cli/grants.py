@@ -53,7 +53,8 @@ def add_rule_arguments(parser: Parser, *, is_required: bool) -> None:
     """Add what makes up a rule."""
     subject = "everyone, node:NAME, nodes:GROUP, group:CLIENT_GROUP or user:NAME@NODE"
     parser.add_argument("--to", required=is_required, metavar="SUBJECT", type=arguments.subject, help=subject)
-    parser.add_argument("--level", required=is_required, metavar="LEVEL", help="full, obscured, deidentified, none, or one of policy.toml")
+    levels = "full, obscured, deidentified, none, or one of policy.toml"
+    parser.add_argument("--level", required=is_required, metavar="LEVEL", help=levels)
     for name, words in (
         ("study", "a Study Instance UID"),
         ("patient", "ID, or ID^^^ISSUER"),
