@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from idas_p2p.access.audit.chain import State, digest_of, sign_head, sign_receipt, sign_segment, start
-from idas_p2p.access.audit.events import Actor, Device, queried, shown, started, subject, transfer_begun
+from idas_p2p.access.audit.events import Actor, Device, let_go, queried, shown, started, subject, transfer_begun
 from idas_p2p.wire.audit import AuditHead, AuditReceipt, AuditRecord, By, Event, Side
 from idas_p2p.wire.audit_file import frame, segment_start
 from idas_p2p.wire.audit_messages import AuditGrowth
@@ -33,7 +33,7 @@ def bodies() -> list[bytes]:
         queried(actor, StudyQuery.of({"PatientID": "P1"})),
         *shown(actor, [one], level="full"),
         transfer_begun(actor, one, number=7, level="full"),
-        started("idas 1"),
+        let_go(3, "records up to 3 let go"),
     ]
     return [
         encode(AuditRecord(number=number, at_ms=int(NOW * 1_000) + number, nonce=counted(40 + number, 16), event=event))
@@ -89,7 +89,8 @@ def logs() -> list[Vector]:
 
     return [
         vector("whole", [first, second], [head], [seen]),
-        vector("its oldest segment let go", [second], [head], []),
+        vector("its oldest segment let go, as a record says", [second], [head], []),
+        vector("its oldest segment cut off", [segment(after[3], made[3:4])], [], [], "cut"),
         vector("cut at its end", [first], [head], [], "cut"),
         vector("cut at its end, as a peer has seen", [segment(after[0], made[:2])], [], [seen], "cut"),
         vector("a segment missing", [segment(after[0], made[:2]), second], [], [], "cut"),

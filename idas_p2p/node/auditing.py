@@ -188,7 +188,8 @@ class Auditor:
         oldest, *newer = self._log.segments()
         while newer and newer[0].head().at_ms / 1_000 < self._clock.now() - self._settings.keep_seconds:
             last = newer[0].head()
-            self.note(events.log_used("", f"records up to {last.before} let go: older than {self._settings.kept}"))
+            text = f"records up to {last.before} let go: older than {self._settings.kept}"
+            self.note(events.let_go(last.before, text))
             await self.settled()
             await self._run(self._log.drop, oldest)
             log_event("audit_segment_dropped", count=last.before)

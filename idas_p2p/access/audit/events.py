@@ -200,6 +200,11 @@ def log_used(user: str, text: str) -> Event:
     return replace(OPERATOR.event(Kind.LOG_USED), user=user[:256], text=text[:MAX_TEXT])
 
 
+def let_go(count: int, text: str) -> Event:
+    """The first `count` records are about to be let go of as too old; verifying asks for this record."""
+    return replace(OPERATOR.event(Kind.LOG_USED), instances=count, text=text[:MAX_TEXT])
+
+
 def log_contradicted(node: NodeId, institution: str, text: str) -> Event:
     """A peer's log is not the one it signed before, or a peer says so of ours."""
     actor = Actor(side=Side.NONE, nodes=(node,), institution=institution)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from idas_p2p.access.audit.chain import State, digest_of, is_signed, start
 from idas_p2p.errors import WireError
-from idas_p2p.wire.audit import MAX_RECORD_BYTES, AuditHead, AuditReceipt, AuditRecord, SegmentHead
+from idas_p2p.wire.audit import MAX_RECORD_BYTES, AuditHead, AuditReceipt, AuditRecord, Kind, SegmentHead
 from idas_p2p.wire.audit_file import read_frames, read_start
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.schema import decode
@@ -46,6 +46,7 @@ class Report:
     first: int = 0  # record that the log begins with; 0 when it has none
     count: int = 0  # number of the last record
     let_go: int = 0  # records before `first`, let go of as too old; their chain is signed
+    said_let_go: set[int] = field(default_factory=set)  # how many records any record says were let go
     heads: int = 0  # heads and receipts that agree
     witnesses: set[NodeId] = field(default_factory=set)  # peers that have seen a head of this very log
     findings: list[Finding] = field(default_factory=list)
@@ -77,6 +78,8 @@ def verify_log(
     for data in segments:
         state = _verify_segment(report, node, data, state, wanted.keys(), chains)
     _compare(report, wanted, chains, state or start(node))
+    if report.let_go and report.let_go not in report.said_let_go:
+        report.add(Fault.CUT, 1, f"records 1 to {report.let_go} are missing, and no record says that they were let go")
     for head in (*(one for one in heads if not is_signed(one)), *(one.head for one in receipts if not is_signed(one))):
         report.add(Fault.FORGED_HEAD, head.count, "a head or a receipt is not signed by the node it names")
     report.count = state.count if state else 0
@@ -131,6 +134,8 @@ def _check_record(report: Report, body: bytes, number: int) -> None:
     except WireError as error:
         report.add(Fault.MALFORMED, number, error.detail)
         return
+    if record.event.kind == Kind.LOG_USED and record.event.instances:
+        report.said_let_go.add(record.event.instances)
     if record.number != number:
         report.add(Fault.REORDERED, number, f"at its place stands record {record.number}")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from idas_p2p.access.audit.chain import State, digest_of, sign_head, sign_receipt, start
+from idas_p2p.access.audit.events import let_go
 from idas_p2p.access.audit.verify import Fault, verify_log
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.wire.audit import AuditRecord
@@ -39,10 +40,18 @@ def test_a_whole_log_is_good_and_says_how_far_it_goes() -> None:
 
 
 def test_a_log_whose_oldest_segments_were_let_go_is_good_and_says_so() -> None:
-    segments, _ = log(KEY, sizes=(5, 4))
-    report = verify_log(NODE, segments[1:])
+    _, states = log(KEY, sizes=(5,))
+    said, _ = segment(KEY, states[5], bodies([*some_events(2), let_go(5, "too old")], first=6))
+    report = verify_log(NODE, [said])
     assert report.is_good
-    assert (report.first, report.let_go, report.count) == (6, 5, 9)
+    assert (report.first, report.let_go, report.count) == (6, 5, 8)
+
+
+def test_a_log_cut_in_front_is_found_for_no_record_says_that_it_was_let_go() -> None:
+    segments, states = log(KEY, sizes=(5, 4))
+    assert faults(segments[1:]) == [Fault.CUT]
+    said, _ = segment(KEY, states[5], bodies([let_go(3, "too old")], first=6))
+    assert faults([said]) == [Fault.CUT]  # of fewer records than are missing
 
 
 def test_a_log_cut_at_its_end_is_found_by_the_head_that_was_signed() -> None:
