@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from idas_p2p.dicom.services import Caller
+from idas_p2p.errors import SignInNeeded
 from idas_p2p.node import views
 from idas_p2p.node.node import Node
+from idas_p2p.store.settings import User, Workstation
+from idas_p2p.wire.address import Address
 from tests.node.nodes import STUDY, fill, retrieve, share, until
 
 
@@ -12,7 +18,8 @@ async def test_status_tells_what_a_node_is_and_holds(pair: tuple[Node, Node]) ->
     await fill(anna)
     status = views.status(anna)
     assert (status["institution"], status["aet"]) == ("anna Hospital", "ANNA")
-    assert status["federation"] == {"name": "Lake Region", "epoch": 2, "members": 2, "admin": True}
+    of_it = {key: status["federation"][key] for key in ("name", "epoch", "members", "admin")}
+    assert of_it == {"name": "Lake Region", "epoch": 2, "members": 2, "admin": True}
     assert status["catalog"] == {"studies": 1, "instances": 4}
     assert [(row["name"], row["studies"]) for row in status["archives"]] == [("embedded", 1)]
     assert status["directory"]["joined"]
@@ -58,5 +65,17 @@ async def test_studies_are_shown_by_keyword_with_their_archives(lone: Node) -> N
 async def test_everything_shown_is_plain_json(pair: tuple[Node, Node]) -> None:
     anna, _ = pair
     await fill(anna)
-    for view in (views.status, views.peers, views.members, views.transfers, views.studies):
+    for view in (views.status, views.peers, views.transfers, views.studies):
         json.dumps(view(anna))
+    json.dumps(federation_views.members(anna.federation, anna.identity.node_id))
+
+
+async def test_the_policy_and_whoever_waits_to_sign_in_are_shown(lone: Node) -> None:
+    lone.settings.add_workstation(Workstation(aet="VIEWER", address=Address("127.0.0.1", 104)))
+    lone.settings.add_user(User(name="dr-lee", password_hash="x"))
+    viewer = Caller(aet="VIEWER", called_aet="LONE", address="127.0.0.1", local_address="127.0.0.1")
+    with pytest.raises(SignInNeeded):
+        lone.lan.callers.user(viewer)
+    status = views.status(lone)
+    assert status["policy"] == {"rules": 0, "refusal": ""}
+    assert [(one["aet"], one["address"]) for one in status["sign_ins_wanted"]] == [("VIEWER", "127.0.0.1")]
