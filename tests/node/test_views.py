@@ -6,7 +6,7 @@ import pytest
 
 from idas_p2p.dicom.services import Caller
 from idas_p2p.errors import SignInNeeded
-from idas_p2p.node import views
+from idas_p2p.node import federation_views, views
 from idas_p2p.node.node import Node
 from idas_p2p.store.settings import User, Workstation
 from idas_p2p.wire.address import Address
