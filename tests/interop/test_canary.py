@@ -105,13 +105,14 @@ def test_no_file_name_holds_the_patient(watched: Watched) -> None:
 
 def test_no_stored_record_holds_the_patient(watched: Watched) -> None:
     """Everything nodes keep on disk but the hospital's own data, all that the bootstrap node keeps included."""
-    kept = [
-        path
-        for path in node_files(watched)
-        if not path.relative_to(watched.folder).parts[1].startswith(OF_THE_HOSPITAL)
-    ]
+    kept = [path for path in node_files(watched) if not is_of_the_hospital(path.relative_to(watched.folder).parts[1:])]
     assert kept
     assert [path.name for path in kept if found(watched, path.read_bytes())] == []
+
+
+def is_of_the_hospital(parts: tuple[str, ...]) -> bool:
+    """Whether a file is meant to hold patients: the hospital's own data, and the records of the audit log."""
+    return parts[0].startswith(OF_THE_HOSPITAL) or (parts[0] == "audit" and parts[-1].endswith(".audit"))
 
 
 def node_files(watched: Watched) -> list[Path]:
