@@ -45,7 +45,7 @@ class SignIns:
         """
         with self._database.write() as connection:
             wanted = list(names)
-            rows = connection.execute(select(sign_ins).where(sign_ins.c.name.in_(wanted)))
+            rows = connection.execute(select(sign_ins).where(sign_ins.c.name.in_(wanted)).with_for_update())
             known = {row.name: (row.failures, row.failed_at) for row in rows}
             for name in wanted:
                 count = change(name, known.get(name, (0, 0.0)))
