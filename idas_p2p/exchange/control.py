@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
-from idas_p2p.errors import Busy, ChannelClosed, PeerUnreachable, WireError
+from idas_p2p.errors import Busy, ChannelClosed, IdasError, PeerUnreachable, WireError
 from idas_p2p.exchange.codes import error_of
 from idas_p2p.exchange.inbox import Inbox
 from idas_p2p.exchange.interfaces import Channel
@@ -42,6 +43,8 @@ from idas_p2p.wire.query import StudyQuery
 
 MAX_OPEN_REQUESTS = 256  # on one link, cancellations not yet sent included; ours
 ANSWER_TIMEOUT = 15.0  # seconds for the one answer to anything but a find; ours
+QUIET = 1.5  # seconds without a word while an answer is waited for, until the link is pinged; ours
+QUIET_PING_TIMEOUT = 3.0  # seconds for that; ours: then the way is lost, and there is time to ask by another one
 _ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong, MeetOffer, IceAnswer, AuditGrown, AuditReceived)
 
 
@@ -62,6 +65,8 @@ class ControlLink:
         self._cancelling = 0  # cancellations on their way
         self._number = 0
         self._reading: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._heard = 0  # messages
         self.is_open = True
 
     @property
@@ -96,8 +101,9 @@ class ControlLink:
         """End the link; open requests see ChannelClosed."""
         self._end()
         await self.channel.close()
-        if self._reading is not None:
-            self._reading.cancel()
+        for task in (self._reading, self._watching):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
 
     async def find(self, query: StudyQuery, *, user: str, limit: int) -> AsyncIterator[Hit]:
         """Yield the other node's hits as they arrive; leaving early cancels the request.
@@ -212,7 +218,24 @@ class ControlLink:
             raise Busy("too many requests on one control link")
         self._number = self._number % (2**32 - 1) + 1
         self._inbox.open(self._number)
+        if self._watching is None or self._watching.done():
+            with suppress(Busy):
+                self._watching = self._tasks.start("control_watch", self._watch())
         return self._number
+
+    async def _watch(self) -> None:
+        """See, while answers are waited for, that the way to the other node has not vanished without a word."""
+        while len(self._inbox) and self.is_open:
+            heard = self._heard
+            await asyncio.sleep(QUIET)
+            if heard != self._heard or not len(self._inbox):
+                continue
+            try:
+                async with asyncio.timeout(QUIET_PING_TIMEOUT):
+                    await self.ping()
+            except (TimeoutError, IdasError):
+                if heard == self._heard:
+                    await self.close()
 
     def _cancel(self, number: int) -> None:
         """Tell the other node without waiting for it: its slowness may be why we leave."""
@@ -234,6 +257,7 @@ class ControlLink:
         try:
             while True:
                 data = await self.channel.receive()
+                self._heard += 1
                 message = decode_message(data)
                 if not isinstance(message, _ANSWERS):
                     raise WireError("not an answer")
