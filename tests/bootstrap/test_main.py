@@ -9,6 +9,7 @@ from idas_p2p.clock import SystemClock
 from idas_p2p.wire.address import Contact
 from tests.bootstrap.processes import command, running
 from tests.directory.network import nodes, record, until
+from tools.programs import free_port
 
 
 def test_init_prints_the_contact_that_run_prints(tmp_path: Path) -> None:
@@ -21,7 +22,7 @@ def test_init_prints_the_contact_that_run_prints(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_run_stops_cleanly_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
-    command("init", str(tmp_path), "--listen", "127.0.0.1:0")
+    command("init", str(tmp_path), "--listen", f"127.0.0.1:{free_port()}")
     with running(tmp_path) as (process, _):
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
