@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import contextlib
+import shlex
 import signal
 import socket
 import subprocess
