@@ -21,6 +21,9 @@ _OPAQUE: Final = {b"UN": 4, b"OB": 4, b"OW": 6}
 _PHRASES: Final = {b"CS": 4, b"AE": 4, b"UR": 4}  # characters a part of a name must have: terms are short
 _CHARACTER_SET: Final = 0x00080005
 _OWN: Final = frozenset({0x00100010, 0x00100020})  # the pseudonym
+_STRUCTURE: Final = frozenset({0x00080060, 0x00280004, 0x0040A010, 0x0040A040, 0x0040A050})
+"""Modality, Photometric Interpretation and what holds a report together (PS3.3 table C.17-6): one of listed terms each,
+without which nobody can read the rest, even where a name has such a word."""
 
 
 class Scrubber:
@@ -41,7 +44,7 @@ class Scrubber:
         if element.items is not None:
             return Enter()
         vr, raw = element.vr, self._data[element.value : element.end]
-        if element.tag in _OWN or element.tag == _CHARACTER_SET:
+        if element.tag in _OWN or element.tag in _STRUCTURE or element.tag == _CHARACTER_SET:
             return None
         if not self._identity.may_occur(raw):
             return None

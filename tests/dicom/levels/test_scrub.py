@@ -37,5 +37,11 @@ def test_what_names_nobody_and_terms_and_numbers_stay(vr: bytes, value: bytes) -
     assert decided(vr, value) is None
 
 
+@pytest.mark.parametrize("tag", [0x00080060, 0x00280004, 0x0040A010, 0x0040A040, 0x0040A050])
+def test_terms_that_hold_an_object_together_stay_even_where_a_name_has_such_a_word(tag: int) -> None:
+    assert decided(b"CS", b"DOERING") == b"REMOVED"
+    assert decided(b"CS", b"DOERING", tag=tag) is None
+
+
 def test_the_pseudonym_is_left_alone() -> None:
     assert decided(b"PN", b"Doering ", tag=0x00100010) is None
