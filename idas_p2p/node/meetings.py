@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
 from idas_p2p.clock import Clock
 from idas_p2p.errors import Busy, PeerUnreachable
 from idas_p2p.exchange.control import ControlLink
+from idas_p2p.node.attempts import Attempts, Control
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.connection import Connection
-from idas_p2p.transport.dialer import DIRECT_PATH
 from idas_p2p.transport.reservation import Take
 from idas_p2p.transport.rungs import Prove, Reached, Rung
 from idas_p2p.transport.simultaneous import Meeting
@@ -28,13 +28,10 @@ from idas_p2p.wire.ids import NodeId
 PATH: Final = "tcp-open"
 HEAD_START: Final = 0.4  # seconds until the next kind of path is tried beside it; ours: five round trips of 80 ms
 TIMEOUT: Final = 3.0  # seconds from the request; protocol: both sides give up then
-AFTER_FAILURE: Final = 120.0  # seconds a pair for which it failed is left alone: routers do not change often; ours
 MAX_AT_ONCE: Final = 16  # answered; ours
 MAX_AT_ONCE_PER_PEER: Final = 4  # of them with one node: a transfer opens up to four channels at once
 LOWEST_PORT: Final = 1_024  # nobody has us connect to services of others
 MAX_PLACES: Final = 4  # protocol
-
-Control = Callable[[NodeId], Awaitable[ControlLink]]
 
 
 class Meetings:
@@ -50,7 +47,7 @@ class Meetings:
         self._seen_as, self._take, self._clock = seen_as, take, clock
         self._tasks = TaskOwner(limit=MAX_AT_ONCE)
         self._answering: Counter[NodeId] = Counter()
-        self._failed_at: dict[NodeId, float] = {}  # monotonic seconds
+        self._attempts = Attempts(PATH, HEAD_START, TIMEOUT, clock)
 
     async def stop(self) -> None:
         """End what is under way."""
@@ -97,19 +94,7 @@ class Meetings:
             control: gives an open control link to it.
             again: even where it failed, for nobody waits for it.
         """
-        if not again and self._clock.monotonic() - self._failed_at.get(peer, -AFTER_FAILURE) < AFTER_FAILURE:
-            return None
-
-        async def reach(prove: Prove) -> Reached:
-            link = await control(peer)
-            if link.path == DIRECT_PATH:
-                raise PeerUnreachable("dialled directly before: there is nothing to open from both sides")
-            self._failed_at[peer] = self._clock.monotonic()  # unless it is reached before anything ends this
-            reached = await self._meet(link, prove)
-            self._failed_at.pop(peer, None)
-            return reached
-
-        return Rung(path=PATH, reach=reach, head_start=HEAD_START, timeout=TIMEOUT)
+        return self._attempts.rung(peer, control, self._meet, again=again)
 
     async def _meet(self, link: ControlLink, prove: Prove) -> Reached:
         begun = self._clock.monotonic()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -19,9 +19,9 @@ from idas_p2p.clock import Clock
 from idas_p2p.directory.sockets import resolve
 from idas_p2p.errors import Busy, PeerUnreachable
 from idas_p2p.exchange.control import ControlLink
+from idas_p2p.node.attempts import Attempts, Control
 from idas_p2p.node.meetings import is_allowed
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.transport.dialer import DIRECT_PATH
 from idas_p2p.transport.reservation import Take
 from idas_p2p.transport.rungs import Prove, Reached, Rung
 from idas_p2p.wire.address import Address, Contact
@@ -35,13 +35,10 @@ PATH: Final = "webrtc"
 LIBRARY: Final = "idas_p2p.transport.data_channel"  # loaded when a pair needs it first: a third of a second, 33 MB
 HEAD_START: Final = 0.5  # seconds until a relay is tried beside it; ours: it takes nine round trips, a relay five
 TIMEOUT: Final = 3.0  # seconds from the request; protocol: both sides give up then
-AFTER_FAILURE: Final = 120.0  # seconds a pair for which it failed is left alone; ours, as for tcp-open
 MAX_AT_ONCE: Final = 64  # connections of this kind; ours: 0.3 MB each when idle, up to 5 MB when busy
 MAX_PER_PEER: Final = 8  # of them that one node asked for; ours: a transfer opens up to four, and may move them
 MAX_SERVERS: Final = 4  # STUN servers; ours
 RESOLVE_TIMEOUT: Final = 0.5  # seconds for their names; ours
-
-Control = Callable[[NodeId], Awaitable[ControlLink]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,10 @@ class WebRtc:
         take: Take,
         clock: Clock,
     ) -> None:
-        self._hosts, self._servers, self._take, self._clock = hosts, servers, take, clock
+        self._hosts, self._servers, self._take = hosts, servers, take
         self._tasks = TaskOwner(limit=MAX_AT_ONCE)
         self._answered: Counter[NodeId] = Counter()  # that have not ended
-        self._failed_at: dict[NodeId, float] = {}  # monotonic seconds
+        self._attempts = Attempts(PATH, HEAD_START, TIMEOUT, clock)
 
     async def stop(self) -> None:
         """End all of them."""
@@ -125,19 +122,7 @@ class WebRtc:
             control: gives an open control link to it.
             again: even where it failed, for nobody waits for it.
         """
-        if not again and self._clock.monotonic() - self._failed_at.get(peer, -AFTER_FAILURE) < AFTER_FAILURE:
-            return None
-
-        async def reach(prove: Prove) -> Reached:
-            link = await control(peer)
-            if link.path == DIRECT_PATH:
-                raise PeerUnreachable("dialled directly before: no router is in the way")
-            self._failed_at[peer] = self._clock.monotonic()  # unless it is reached before anything ends this
-            reached = await self._reach(link, prove)
-            self._failed_at.pop(peer, None)
-            return reached
-
-        return Rung(path=PATH, reach=reach, head_start=HEAD_START, timeout=TIMEOUT)
+        return self._attempts.rung(peer, control, self._reach, again=again)
 
     async def _reach(self, link: ControlLink, prove: Prove) -> Reached:
         channel, _ = await self._begin(controlling=True)

@@ -13,7 +13,8 @@ import pytest
 from idas_p2p.crypto.handshake import Initiator
 from idas_p2p.errors import Busy, PeerUnreachable
 from idas_p2p.exchange.control import ControlLink
-from idas_p2p.node.meetings import AFTER_FAILURE, MAX_AT_ONCE_PER_PEER, PATH, Meetings, allowed
+from idas_p2p.node.attempts import AFTER_FAILURE
+from idas_p2p.node.meetings import MAX_AT_ONCE_PER_PEER, PATH, Meetings, allowed
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.rungs import Reached
 from idas_p2p.wire.address import Address

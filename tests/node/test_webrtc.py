@@ -16,7 +16,8 @@ from idas_p2p.crypto.handshake import Initiator
 from idas_p2p.errors import Busy, PeerUnreachable
 from idas_p2p.exchange.control import ControlLink
 from idas_p2p.node import meetings
-from idas_p2p.node.webrtc import AFTER_FAILURE, MAX_PER_PEER, PATH, Hosts, WebRtc, allowed
+from idas_p2p.node.attempts import AFTER_FAILURE
+from idas_p2p.node.webrtc import MAX_PER_PEER, PATH, Hosts, WebRtc, allowed
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.rungs import Reached
 from idas_p2p.wire.address import Address, Contact
