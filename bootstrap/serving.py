@@ -41,6 +41,7 @@ from idas_p2p.errors import BadConfiguration
 from idas_p2p.events import log_failure
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.dial_back import DialBackServer
+from idas_p2p.transport.sockets import with_port
 from idas_p2p.wire.address import Address, Contact
 
 MAX_TASKS = 64
@@ -100,7 +101,7 @@ class Serving:
         await self._control.start()
         self._started.push_async_callback(self._control.stop)
         self._started.push_async_callback(self._tasks.stop)
-        bound = await self._directory.start(self._config.listen)
+        bound = await self._directory.start(with_port(self._config.listen))  # TCP has the same port, below
         self._started.push_async_callback(self._directory.stop)
         dial_backs = DialBackServer(self._identity, tasks=self._tasks)
         self._directory.dial_backs.offer(dial_backs.accept)

@@ -46,7 +46,7 @@ from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.listener import Listener
-from idas_p2p.wire.address import Address
+from idas_p2p.transport.sockets import with_port
 
 STOP_GRACE: Final = 10.0  # seconds for what is in flight when the node is told to stop; ours
 FAILURE_PAUSE: Final = 5.0  # seconds until work that failed is tried again; ours
@@ -209,12 +209,12 @@ class Node:
             BadConfiguration: an address cannot be used.
         """
         await self.embedded.reconcile()
-        self.network_address = await self.listener.start(self.config.network)
-        udp = Address(self.config.network.host, self.network_address.port)  # the same port, also when it was chosen
         try:
-            await self.directory.start(udp)
+            network = with_port(self.config.network)
+            self.network_address = await self.listener.start(network)
+            await self.directory.start(network)  # the same port, also when it was chosen
         except OSError as error:
-            raise BadConfiguration(f"network.listen {udp}: {error.strerror or error}") from None
+            raise BadConfiguration(f"network.listen {self.config.network}: {error.strerror or error}") from None
         self.whereabouts.start(self.network_address, tasks=self.tasks)
         self.dicom_address = await self.dicom.start(self.config.dicom)
         self.configure()

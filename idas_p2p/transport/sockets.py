@@ -24,6 +24,7 @@ NOT_SENT_LOW: Final = 1_048_576  # bytes the kernel holds beyond what is in flig
 DEAD_PEER_TIMEOUT: Final = 45  # seconds without an acknowledgement; ours
 CONGESTION = b"bbr"  # many times faster than CUBIC on a line that loses packets; tools measure others
 
+PORT_TRIES: Final = 20  # of some 28,000 ports the kernel gives away hardly any is taken; ours
 SEND_BUFFER: Final = 8_388_608  # bytes, the kernel's own overhead included; ours: 200 Mbit/s over 160 ms, twice
 
 _OPTIONS: Final[tuple[tuple[int, str, int | bytes], ...]] = (
@@ -66,6 +67,25 @@ def _kernel_number(name: str) -> int:
         return int(Path("/proc/sys/net", name).read_text("ascii").split()[-1])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def with_port(address: Address) -> Address:
+    """The same address with a port where port 0 asks for any: one that is free for TCP and UDP at this moment.
+
+    Raises:
+        OSError: no port of this host is free for both.
+    """
+    if address.port:
+        return address
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    for _ in range(PORT_TRIES):
+        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            tcp.bind((address.host, 0))
+            port = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind((address.host, port))
+                return Address(address.host, port)
+    raise OSError(f"no port of {address.host} is free for both TCP and UDP")
 
 
 def remote_address(transport: asyncio.BaseTransport) -> Address:

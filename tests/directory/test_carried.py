@@ -9,6 +9,7 @@ from idas_p2p.directory.carrier import Carrier
 from idas_p2p.directory.sockets import open_udp
 from idas_p2p.wire.address import Address
 from tests.directory.network import nodes, record, until
+from tools.programs import free_port
 
 
 class Firewall:
@@ -61,7 +62,7 @@ async def deaf(protocol: asyncio.DatagramProtocol, address: Address) -> asyncio.
 
 async def test_a_node_without_udp_reads_and_writes_over_tcp_as_a_client() -> None:
     async with nodes() as group:
-        first, second = await group.start("first"), await group.start("second")
+        first, second = [await group.start(name, port=free_port()) for name in ("first", "second")]
         second.add_contact(group.running[first])
         await until(lambda: first.status().joined and second.status().joined)
         clock, contacts = SystemClock(), [group.running[first], group.running[second]]
@@ -84,7 +85,7 @@ async def test_a_node_without_udp_reads_and_writes_over_tcp_as_a_client() -> Non
 
 async def test_a_node_that_loses_its_carrier_takes_the_next() -> None:
     async with nodes() as group:
-        first, second = await group.start("first"), await group.start("second")
+        first, second = [await group.start(name, port=free_port()) for name in ("first", "second")]
         contacts = [group.running[first], group.running[second]]
         clock = SystemClock()
         carriers = [Carrier(policy=AddressPolicy(allow_private=True), clock=clock) for _ in range(2)]
@@ -104,7 +105,7 @@ async def test_a_node_that_loses_its_carrier_takes_the_next() -> None:
 async def test_a_carried_node_moves_back_to_udp_when_that_works_and_serves_again() -> None:
     firewall = Firewall()
     async with nodes() as group:
-        first = await group.start("first")
+        first = await group.start("first", port=free_port())
         carrier = Carrier(policy=AddressPolicy(allow_private=True), clock=SystemClock())
         await carrier.start(group.running[first].address)
         walled = await group.start("walled", contacts=[group.running[first]], open_endpoint=firewall.open)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 import uvloop
 
-from idas_p2p.transport.sockets import line_state, pace, remote_address, round_trip, socket_address, tune
+from idas_p2p.transport.sockets import line_state, pace, remote_address, round_trip, socket_address, tune, with_port
 from idas_p2p.wire.address import Address
 
 
@@ -27,6 +27,18 @@ from idas_p2p.wire.address import Address
 )
 def test_a_socket_name_becomes_a_plain_address(name: tuple[str, int] | None, expected: Address) -> None:
     assert socket_address(name) == expected
+
+
+def test_a_port_that_any_may_be_is_free_for_tcp_and_udp() -> None:
+    chosen = with_port(Address("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", chosen.port)), socket.socket(type=socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", chosen.port))
+    assert with_port(Address("192.0.2.1", 5)) == Address("192.0.2.1", 5)
+
+
+def test_a_host_that_is_not_ours_has_no_port_for_us() -> None:
+    with pytest.raises(OSError, match="assign"):
+        with_port(Address("192.0.2.1", 0))
 
 
 @asynccontextmanager
