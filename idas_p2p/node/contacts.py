@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from idas_p2p.errors import BadConfiguration
 from idas_p2p.store.settings import Settings
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.ids import NodeId
@@ -40,5 +41,12 @@ class Contacts:
         return [Contact.parse(line) for line in stored.decode().splitlines()]
 
     def for_others(self, node_id: NodeId, addresses: tuple[Address, ...]) -> Contact:
-        """Whom a machine that knows nobody should call first: a bootstrap node, else this node at its first address."""
-        return self._configured[0] if self._configured else Contact(addresses[0], node_id)
+        """Whom a machine that knows nobody should call first: a bootstrap node, else this node at its first address.
+
+        Raises:
+            BadConfiguration: there is neither.
+        """
+        ours = tuple(Contact(address, node_id) for address in addresses)
+        if first := next(iter((*self._configured, *ours, *self._joined())), None):
+            return first
+        raise BadConfiguration("nobody could reach this node at any address: name a bootstrap node in node.toml")

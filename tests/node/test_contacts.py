@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.errors import BadConfiguration
 from idas_p2p.node.contacts import MAX_JOINED, Contacts
 from idas_p2p.store.database import Database
 from idas_p2p.store.settings import Settings
@@ -34,3 +37,13 @@ def test_others_are_sent_to_a_bootstrap_node_and_to_this_node_where_there_is_non
     settings = Settings(database)
     assert Contacts((CONFIGURED,), settings).for_others(OURS, (HERE,)) == CONFIGURED
     assert Contacts((), settings).for_others(OURS, (HERE,)) == Contact(HERE, OURS)
+
+
+def test_a_node_that_nobody_can_reach_sends_others_to_whom_it_was_invited_by_and_else_says_what_to_do(
+    database: Database,
+) -> None:
+    contacts = Contacts((), Settings(database))
+    with pytest.raises(BadConfiguration, match="name a bootstrap node"):
+        contacts.for_others(OURS, ())
+    contacts.remember(INVITED)
+    assert contacts.for_others(OURS, ()) == INVITED
