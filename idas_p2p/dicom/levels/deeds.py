@@ -31,6 +31,8 @@ _SILENT: Final = values.TEXTS | {b"DA", b"DT", b"TM", b"UI", b"UR", b"AE", b"AS"
 _FREE_TEXT: Final = frozenset({b"LT", b"ST", b"UC", b"UT"})
 """VRs of what somebody wrote; cleaned where a whole sequence is."""
 
+_STUDY_DATE: Final = 0x00080020
+_STUDY_UID: Final = 0x0020000D
 _OVERLAY_TYPE: Final = 0x0040  # element of (60xx,eeee): R for a region, G for graphics that may be text
 
 
@@ -160,10 +162,20 @@ class Doer:
         others = self._deeds.others_private
         if others is Deed.CLEAN:
             is_safe = name in private.safe() or name in self._subject.declared_safe
-            return (Deed.CLEAN if element.vr in values.TEXTS else Deed.KEEP) if is_safe else Deed.REMOVE
+            return self._safe_deed(element, name) if is_safe else Deed.REMOVE
         if others is Deed.KEEP and self._deeds.names is not Deed.KEEP and not self._is_harmless(element, name):
             return Deed.EMPTY
         return others
+
+    def _safe_deed(self, element: Element, name: Private) -> Deed:
+        """What becomes of a safe element: as of a standard one of its VR that is kept."""
+        if element.vr == b"UI" or name in private.safe_uids():
+            return self._top.get(_STUDY_UID, Deed.KEEP)
+        if name in private.sequences() and element.items is None and element.end > element.value:
+            return Deed.REMOVE  # in implicit VR, where nobody sees what is in it
+        if element.vr in (b"DA", b"DT"):
+            return Deed.KEEP if self._top.get(_STUDY_DATE) is Deed.KEEP else Deed.CLEAN
+        return Deed.CLEAN if element.vr in values.TEXTS else Deed.KEEP
 
     @staticmethod
     def _is_harmless(element: Element, name: Private) -> bool:

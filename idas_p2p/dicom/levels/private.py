@@ -54,9 +54,20 @@ def is_creator(tag: int) -> bool:
 @cache
 def safe() -> frozenset[Private]:
     """What the standard knows to be safe."""
-    lines = files(__package__).joinpath("safe_private.tsv").read_text("ascii").splitlines()
-    rows = (line.split("\t") for line in lines if not line.startswith("#"))
-    return frozenset((creator, int(group, 16), number) for creator, group, spans in rows for number in _numbers(spans))
+    return frozenset(name for name, _ in _safe_rows())
+
+
+@cache
+def safe_uids() -> frozenset[Private]:
+    """Those of them that are UIDs, whatever VR is written: they lead back like all others."""
+    return frozenset(name for name, kind in _safe_rows() if kind == ["U"])
+
+
+def _safe_rows() -> Iterable[tuple[Private, list[str]]]:
+    for line in files(__package__).joinpath("safe_private.tsv").read_text("ascii").splitlines():
+        if not line.startswith("#"):
+            creator, group, spans, *kind = line.split("\t")
+            yield from (((creator, int(group, 16), number), kind) for number in _numbers(spans))
 
 
 def _numbers(spans: str) -> Iterable[int]:
@@ -64,6 +75,13 @@ def _numbers(spans: str) -> Iterable[int]:
     for span in spans.split(","):
         first, _, last = span.partition("-")
         yield from range(int(first, 16), int(last or first, 16) + 1)
+
+
+@cache
+def sequences() -> frozenset[Private]:
+    """Safe ones that are sequences, which must be looked into before they are kept."""
+    known = ((name, private_dictionaries.get(name[0], {}).get(f"{name[1]:04X}xx{name[2]:02X}")) for name in safe())
+    return frozenset(name for name, entry in known if entry is not None and entry[0] == "SQ")
 
 
 @cache

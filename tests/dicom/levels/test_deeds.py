@@ -131,6 +131,20 @@ def test_private_elements_that_carry_names_are_emptied_and_others_stay_when_obsc
     assert shown[0x0009, 0x1079].value == b"\0\1..       ..."
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+def test_safe_private_elements_stay_with_their_uids_replaced_and_unseen_sequences_gone(syntax: str) -> None:
+    ds = ct_slice()
+    ds.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "IS", "1000")
+    ds.private_block(0x0099, "NQHeader", create=True).add_new(0x02, "UI", "1.2.3.99")
+    ds.private_block(0x2001, "Philips Imaging DD 001", create=True).add_new(0x5F, "SQ", item(PatientName="Who^Else"))
+    shown = levelled(ds, with_options(Option.RETAIN_SAFE_PRIVATE), syntax)
+    assert str(shown.private_block(0x0019, "SIEMENS MR HEADER")[0x0C].value) == "1000"
+    assert "1.2.3.99" not in str(shown)
+    assert "Who^Else" not in str(shown)
+    with_uids = levelled(ds, with_options(Option.RETAIN_SAFE_PRIVATE, Option.RETAIN_UIDS), syntax)
+    assert "1.2.3.99" in str(with_uids)
+
+
 def test_a_level_can_keep_one_private_element_and_nothing_else_of_its_block() -> None:
     ds = ct_slice()
     block = ds.private_block(0x0021, "OURS", create=True)

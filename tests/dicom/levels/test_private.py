@@ -3,7 +3,16 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from idas_p2p.dicom.levels.private import creators_of, declared_safe, is_creator, personal, private_of, safe
+from idas_p2p.dicom.levels.private import (
+    creators_of,
+    declared_safe,
+    is_creator,
+    personal,
+    private_of,
+    safe,
+    safe_uids,
+    sequences,
+)
 from idas_p2p.dicom.levels.tree import Encoding, Tree
 from tests.dicom.levels.objects import ct_slice, encoded
 
@@ -23,6 +32,17 @@ def test_the_standard_knows_some_to_be_safe_and_vendors_some_to_be_personal() ->
     assert {("NQLeft", 0x0199, number) for number in (0x01, 0x20, 0x3A)} <= safe()
     assert ("MMCPrivate", 0x0009, 0x11) in personal()  # ReferringPhysician
     assert not safe() & personal()
+
+
+def test_every_row_of_the_table_of_the_standard_is_known_but_for_copies_of_pixels() -> None:
+    beyond = ("GEMS_SENO_02", "GEMS_IDI_01", "LORAD Selenia", "PHILIPS MR IMAGING DD 001")
+    ours = {one for one in safe() if one[0] in beyond or one[:2] == ("HOLOGIC, Inc.", 0x0019)}
+    ours |= {one for one in safe() if one[0].startswith(("NQLeft", "NQRight")) and one[2] > 0x16}
+    assert len(safe() - ours) == 479 - 3  # PS3.15 2026a Table E.3.10-1
+    assert ("SIEMENS MR HEADER", 0x0019, 0x0C) in safe()  # B Value
+    assert not {("Philips Imaging DD 001", 0x2001, number) for number in (0x7D, 0xFF)} & safe()
+    assert ("NQHeader", 0x0099, 0x02) in safe_uids() <= safe()
+    assert ("Philips Imaging DD 001", 0x2001, 0x5F) in sequences() <= safe()
 
 
 def test_what_an_object_declares_safe_of_its_own_elements_is_read() -> None:
