@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from idas_p2p.errors import NoSuchThing
-from idas_p2p.store.database import Database, upsert
+from idas_p2p.store.database import Database, insert_missing, upsert
 from idas_p2p.store.tables import sessions, sign_ins
 
 MAX_NAMES: Final = 10_000  # whose failures are kept; ours: names that nobody has cannot fill the disk
@@ -44,8 +44,11 @@ class SignIns:
             change: from a name and its count to the new count; None removes it. What it raises undoes all.
         """
         with self._database.write() as connection:
-            wanted = list(names)
-            rows = connection.execute(select(sign_ins).where(sign_ins.c.name.in_(wanted)).with_for_update())
+            wanted = sorted(set(names))  # in one order, so that two at once wait for each other and not both
+            for name in wanted:  # a row that is not there cannot be locked
+                insert_missing(connection, sign_ins, {"name": name, "failures": 0, "failed_at": 0.0})
+            of_these = select(sign_ins).where(sign_ins.c.name.in_(wanted)).order_by(sign_ins.c.name)
+            rows = connection.execute(of_these.with_for_update())
             known = {row.name: (row.failures, row.failed_at) for row in rows}
             for name in wanted:
                 count = change(name, known.get(name, (0, 0.0)))

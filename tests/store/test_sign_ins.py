@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from idas_p2p.errors import Busy, NoSuchThing
@@ -22,6 +25,20 @@ def test_counts_are_changed_in_one_step_and_cleared_by_name(database: Database) 
     assert kept.counts() == {"dr-lee": (2, 5.0), "dr-lee\n192.0.2.7": (1, 5.0), "dr-leeds": (1, 5.0)}
     kept.clear("dr-lee")
     assert kept.counts() == {"dr-leeds": (1, 5.0)}
+
+
+def test_attempts_at_the_same_time_count_each_from_the_first_on(database: Database) -> None:
+    counts, together = SignIns(database), threading.Barrier(4)
+
+    def attempt(names: list[str]) -> None:
+        together.wait(20)
+        for _ in range(5):
+            counts.change(names, lambda name, count: (count[0] + 1, 1.0))
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(attempt, names) for names in (["a", "b"], ["b", "a"]) * 2]:
+            done.result(60)
+    assert counts.counts() == {"a": (20, 1.0), "b": (20, 1.0)}
 
 
 def test_a_change_that_is_refused_changes_nothing(database: Database) -> None:
