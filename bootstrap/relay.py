@@ -172,9 +172,12 @@ class Relay:
             link.refuse(granted)
             return
         expires, signature = granted
+        untold = [] if link.is_reserved else self.reservations.awaiting(node)
         link.is_reserved = True
         self._settle(link)
         link.send(Reserved(expires=expires, signature=signature, observed=observed))
+        for nonce in untold:
+            link.send(Incoming(nonce=nonce))
 
     def _connect(self, link: RelayLink, request: Connect) -> None:
         granted = self.reservations.connect(

@@ -208,6 +208,10 @@ class Reservations(Generic[L]):
             return RelayRefusal.TOO_MANY_FROM_BLOCK
         return None
 
+    def awaiting(self, target: NodeId) -> list[bytes]:
+        """The nonces of those that wait for a node: it may have been told of them on a link that is dead."""
+        return [nonce for nonce, pending in self._pending.items() if pending.target == target]
+
     def answer(self, nonce: bytes) -> Pending[L] | None:
         """The dialer that an answer belongs to; a nonce counts once."""
         pending = self._pending.pop(nonce, None)

@@ -29,9 +29,11 @@ class Mark(Enum):
 
     END = "end"  # nothing follows
     ALIVE = "alive"  # the sender is there, and has nothing to say
+    LEAVE = "leave"  # the path they use ends soon: the other side should move the channel
 
 
-_MARKS: Final[dict[int, Mark]] = {_PUSH: Mark.ALIVE, _FINAL: Mark.END}
+_TEXTS: Final = {Mark.END: (_FINAL, b""), Mark.ALIVE: (_PUSH, b""), Mark.LEAVE: (_PUSH, b"\1")}
+_MARKS: Final = {text: mark for mark, text in _TEXTS.items()}
 
 
 class Sealer:
@@ -58,13 +60,10 @@ class Sealer:
             self.rekeyed += 1
         return sodium.crypto_secretstream_xchacha20poly1305_push(self._state, message, None, tag)
 
-    def seal_alive(self) -> bytes:
-        """Return the mark of a sender that has nothing to say."""
-        return sodium.crypto_secretstream_xchacha20poly1305_push(self._state, b"", None, _PUSH)
-
-    def seal_end(self) -> bytes:
-        """Return the mark after which nothing follows: it tells an end from a cut."""
-        return sodium.crypto_secretstream_xchacha20poly1305_push(self._state, b"", None, _FINAL)
+    def seal_mark(self, mark: Mark) -> bytes:
+        """Return what stands for a mark; after Mark.END nothing follows, which tells an end from a cut."""
+        tag, text = _TEXTS[mark]
+        return sodium.crypto_secretstream_xchacha20poly1305_push(self._state, text, None, tag)
 
 
 class Opener:
@@ -94,8 +93,8 @@ class Opener:
             message, tag = sodium.crypto_secretstream_xchacha20poly1305_pull(self._state, ciphertext, None)
         except (nacl.exceptions.CryptoError, nacl.exceptions.RuntimeError, nacl.exceptions.ValueError):
             raise BadSignature("a message of the channel does not open") from None
-        if tag not in _MARKS:
+        if tag not in (_PUSH, _FINAL):
             return message
-        if message:
-            raise BadSignature("a mark of the channel carries something")
-        return _MARKS[tag]
+        if (mark := _MARKS.get((tag, message))) is None:
+            raise BadSignature("not a mark of the channel")
+        return mark

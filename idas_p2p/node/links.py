@@ -6,7 +6,7 @@ Belongs here: from a NodeId to an open control link or a fresh image channel. No
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from itertools import takewhile
 
@@ -81,7 +81,7 @@ class Links:
         self._identity, self._federation, self._locator = identity, federation, Locator(directory, settings)
         self._clock, self._tasks = clock, tasks
         self._dialling: dict[NodeId, asyncio.Lock] = {}
-        self._mover = Mover(self._dial_better, on_moved=self._took, tasks=tasks)
+        self.mover = Mover(self._dial_better, on_moved=self._took, tasks=tasks)
         self.peers: dict[NodeId, Peer] = {}
         self.on_differing: Callable[[ControlLink], Awaitable[None]] = _ignore
 
@@ -160,8 +160,9 @@ class Links:
                     group.create_task(self._ping(peer, link))
         return PING_INTERVAL
 
-    def check(self) -> None:
-        """See at once which links still carry anything: our network has changed."""
+    def check(self, hosts: Collection[str]) -> None:
+        """See at once which links still carry anything: our network has changed, and has these addresses."""
+        self.mover.check(hosts)
         for peer in self.peers.values():
             self._check(peer)
 
@@ -213,7 +214,7 @@ class Links:
         rungs = (*(() if is_urgent else self._meeting(node_id, purpose)), *self._rungs(node_id, info))
         channel = MovingChannel(await self._climb(info, node_id, purpose, psk, rungs), is_ours=True)
         channel.on_over.append(lambda: self._over(channel))
-        self._mover.watch(channel)
+        self.mover.watch(channel)
         self._took(channel)
         log_event("link_opened", peer=node_id.short, path=channel.path, task=str(purpose))
         return channel
@@ -238,12 +239,17 @@ class Links:
             peer.detours = detours
 
     async def _dial_better(self, channel: MovingChannel, but: frozenset[str]) -> SecureChannel:
-        """Another connection for a channel, by a kind of path that is preferred to the one it takes, `but` these."""
+        """Another connection for a channel, by a path preferred to its own, any where its relay stops; `but` these."""
         node_id = channel.peer
         if (info := await self._locator.resolve(node_id) or self.peers[node_id].info) is None:
             raise PeerUnreachable
-        rungs = (*self._meeting(node_id, channel.purpose, again=True), *self._rungs(node_id, info))
-        better = [rung for rung in takewhile(lambda rung: rung.path != channel.path, rungs) if rung.path not in but]
+        meeting = self._meeting(node_id, channel.purpose, again=True)
+        if channel.must_leave.is_set():
+            self.peers[node_id].lost_relay = channel.remote
+            rungs: Iterable[Rung] = (*self._rungs(node_id, info), *meeting)
+        else:
+            rungs = takewhile(lambda rung: rung.path != channel.path, (*meeting, *self._rungs(node_id, info)))
+        better = [rung for rung in rungs if rung.path not in but]
         return await self._climb(info, node_id, Purpose.MOVE, self._federation.secrets_for(node_id).psk, better)
 
     def _took(self, channel: MovingChannel) -> None:

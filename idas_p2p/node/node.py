@@ -190,6 +190,8 @@ class Node:
             admits=self.memberships.admits,
             owner=self.channels,
         )
+        self.whereabouts.roaming.on_change.append(self.listener.check)
+        self.whereabouts.relays.on_leaving.append(self.listener.leave)
         self.lan = Lan(
             config,
             self.database,

@@ -83,6 +83,7 @@ class Outside:
             openers=self.whereabouts.openers,
         )
         self.whereabouts.roaming.on_change.append(self.links.check)
+        self.whereabouts.relays.on_leaving.append(self.links.mover.leave)
         self.node_record = NodeRecord(
             identity,
             config.institution,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,7 @@ from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.relay import MAX_OFFERS, RelayOffer
 
 MAX_CANDIDATES: Final = 16  # bootstrap nodes that are asked; ours
-LOOK_INTERVAL: Final = 1.0  # seconds between looks; ours: a relay that dies is replaced in this time
+LOOK_INTERVAL: Final = 0.25  # seconds between looks; ours: a relay that dies is replaced in this time
 FIRST_RETRY: Final = 2.0  # seconds until a relay is asked again; doubled each time it was of no use; ours
 LAST_RETRY: Final = 300.0  # seconds; the most
 RECONSIDER: Final = (
@@ -42,6 +42,7 @@ class _Place:
     due: float = -math.inf  # monotonic seconds; when to ask next
     retry: float = FIRST_RETRY
     is_held: bool = False
+    is_hurried: bool = False  # our network has changed: once the link is found dead another is opened at once
     is_spare: bool = False  # let go because others were nearer; needed at once when one of those is gone
 
 
@@ -71,6 +72,8 @@ class Relays:
         self._memberships, self._way = memberships, way
         self._tasks = TaskOwner(limit=MAX_CANDIDATES)
         self._places: dict[NodeId, _Place] = {}
+        self.on_leaving: list[Callable[[Collection[Address]], object]] = []
+        """Told every address of a relay that stops: what goes through it should go elsewhere."""
 
     def offers(self) -> tuple[RelayOffer, ...]:
         """What to publish: the relays at which we wait, the nearest first."""
@@ -85,12 +88,17 @@ class Relays:
         """Relays that can be asked to dial us back: they see where we are, which who carries our datagrams does not."""
         return [place.reservation for place in self._held()[:MAX_OFFERS]]
 
-    def check(self) -> None:
-        """See at once which relays can still be reached, and how far each is: our network has changed."""
+    def check(self, hosts: Collection[str]) -> None:
+        """See at once which relays can still be reached, and how far each is: our network has changed.
+
+        Args:
+            hosts: IP addresses of this machine now.
+        """
         for place in self._places.values():
-            place.reservation.check()
+            place.is_hurried, place.retry = place.task is not None, FIRST_RETRY
+            place.reservation.check(hosts)
             if place.task is None:
-                place.due, place.retry = -math.inf, FIRST_RETRY
+                place.due = -math.inf
 
     async def turn(self) -> float:
         """Ask where it is due, let go of what is farther than needed; return seconds until the next turn."""
@@ -117,10 +125,16 @@ class Relays:
             contact,
             take=self._take,
             on_changed=lambda: None,
+            on_leaving=lambda at: self._leaving(contact, at),
             memberships=self._memberships,
             way=self._way,
             clock=self._clock,
         )
+
+    def _leaving(self, relay: Contact, at: Address) -> None:
+        known = {one.address for one in self._candidates() if one.node_id == relay.node_id}
+        for call in self.on_leaving:
+            call(known | {at})
 
     def _other(self, contact: Contact) -> Contact:
         """The same relay at its next address, for we may have no way to this one: IPv6 where all we have is IPv4."""
@@ -136,6 +150,9 @@ class Relays:
             if not place.is_held and not place.is_spare:
                 place.reservation = self._reservation(self._other(place.reservation.relay))
             place.task, place.is_held = None, False
+            if place.is_hurried:
+                place.is_hurried, place.due = False, now
+                return
             place.due = now + (RECONSIDER if place.is_spare else place.retry)
             place.retry = min(2 * place.retry, LAST_RETRY)
 

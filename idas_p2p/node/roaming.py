@@ -11,7 +11,7 @@ from typing import Final
 
 from idas_p2p.events import log_event
 
-LOOK_INTERVAL: Final = 1.0  # seconds between looks at the addresses; ours: a look costs a tenth of a millisecond
+LOOK_INTERVAL: Final = 0.25  # seconds between looks at the addresses; ours: a look costs a tenth of a millisecond
 
 
 class Roaming:
@@ -24,7 +24,7 @@ class Roaming:
     def __init__(self, interfaces: Callable[[], Iterable[str]]) -> None:
         self._interfaces = interfaces
         self._last: frozenset[str] | None = None  # before the first look
-        self.on_change: list[Callable[[], object]] = []
+        self.on_change: list[Callable[[frozenset[str]], object]] = []  # told the addresses it has now
 
     async def turn(self) -> float:
         """Look, and tell those who want to know; return seconds until the next turn."""
@@ -32,6 +32,6 @@ class Roaming:
         if self._last is not None and now != self._last:
             log_event("network_changed", count=len(now))
             for call in self.on_change:
-                call()
+                call(now)
         self._last = now
         return LOOK_INTERVAL

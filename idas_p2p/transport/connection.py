@@ -13,7 +13,15 @@ from typing import Final, cast
 from idas_p2p.errors import ChannelClosed, FrameTooLarge
 from idas_p2p.transport.framing import FrameBuffer, frame_header
 from idas_p2p.transport.pacing import LineState, Pacer
-from idas_p2p.transport.sockets import acknowledged, line_state, pace, remote_address, round_trip, tune
+from idas_p2p.transport.sockets import (
+    acknowledged,
+    line_state,
+    pace,
+    remote_address,
+    round_trip,
+    socket_address,
+    tune,
+)
 from idas_p2p.wire.address import Address
 
 WRITE_HIGH: Final = 524_288  # bytes waiting in this process at which `writable` begins to wait; ours
@@ -48,6 +56,7 @@ class Connection(asyncio.BufferedProtocol):
         self.bytes_sent = 0
         self.bytes_received = 0
         self.remote: Address
+        self.local_host: str  # the IP address of this machine that it uses; 0.0.0.0 where that is not known
 
     # What the event loop calls.
 
@@ -56,6 +65,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own does not inherit from it
         self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
         self.remote = remote_address(transport)
+        self.local_host = socket_address(transport.get_extra_info("sockname")).host
         tune(transport)
         self._writable.set()
         if self._on_made:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from idas_p2p.crypto.handshake import Admits, FindPsk, Refusal, Responder
 from idas_p2p.crypto.keys import SigningKey, random_bytes
@@ -90,6 +90,16 @@ class Listener:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def check(self, hosts: Collection[str]) -> None:
+        """Give up channels that use an address this machine no longer has: see MovingChannel.check."""
+        for channel in list(self._open.values()):
+            channel.check(hosts)
+
+    def leave(self, relays: Collection[Address]) -> None:
+        """Have the dialers of channels through these relays go on elsewhere."""
+        for channel in list(self._open.values()):
+            channel.leave(relays)
 
     def _new_connection(self) -> Connection:
         return Connection(max_frame=MAX_HANDSHAKE_FRAME, on_made=lambda made: self.take(made, path="direct"))

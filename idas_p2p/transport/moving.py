@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Final
 
 from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, PeerUnreachable
@@ -25,6 +26,7 @@ from idas_p2p.wire.ids import NodeId
 
 MAX_MOVES: Final = 16  # of one channel; protocol
 MOVE_TIMEOUT: Final = 4.0  # seconds from the new connection's handshake until both sides have agreed; ours
+UNKNOWN_HOST: Final = "0.0.0.0"  # noqa: S104  # of a path by UDP
 AGREED: Final = b""  # the dialled node's first message on the new connection; protocol
 
 
@@ -39,6 +41,7 @@ class MovingChannel:
     def __init__(self, lane: SecureChannel, *, is_ours: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._lanes = [lane]  # all there were
+        self.must_leave = asyncio.Event()  # the relay it takes stops soon
         self._sending = lane
         self._receiving = deque([lane])  # the first is read until its end
         self._agreeing: asyncio.Event | None = None  # set once an attempt to move has come to an end
@@ -51,6 +54,7 @@ class MovingChannel:
         self.is_over = False  # closed or cut
         self.was_cut = self.was_silent = False  # ended by nobody; and nobody said anything
         self.on_over: list[Callable[[], object]] = []  # called once
+        lane.on_leave = self._asked_to_leave
         if self.purpose is Purpose.IMAGE:
             self._beat_handle = self._loop.call_later(BEAT, self._beat)
 
@@ -184,7 +188,8 @@ class MovingChannel:
     # Moving.
 
     @property
-    def _may_move(self) -> bool:
+    def may_move(self) -> bool:
+        """Whether it can go on elsewhere."""
         return not self.is_over and not self._sending.is_closed and len(self._lanes) <= MAX_MOVES
 
     async def move_to(self, lane: SecureChannel) -> None:
@@ -194,7 +199,7 @@ class MovingChannel:
             PeerUnreachable: not agreed on in time, or not possible now.
             ChannelClosed: the other side does not want to, or the channel is over.
         """
-        if not self._may_move or self._agreeing is not None or len(self._receiving) > 1:
+        if not self.may_move or self._agreeing is not None or len(self._receiving) > 1:
             lane.abort()
             raise PeerUnreachable("the channel cannot move now")
         self._agreeing = agreeing = asyncio.Event()
@@ -215,7 +220,7 @@ class MovingChannel:
 
     def follow(self, lane: SecureChannel) -> bool:
         """Go on over a connection that the dialer of this channel opened; False when that cannot be."""
-        if not self._may_move:
+        if not self.may_move:
             return False
         try:
             lane.put(AGREED)
@@ -227,9 +232,31 @@ class MovingChannel:
     def _switch(self, lane: SecureChannel) -> None:
         """Send nothing more on the old connection; read the new one after it."""
         self._sending.finish()
+        self.must_leave.clear()
+        lane.on_leave = self._asked_to_leave
         self._sending = lane
         self._receiving.append(lane)
         self._lanes.append(lane)
+
+    def leave(self, relays: Collection[Address]) -> None:
+        """Go on elsewhere, or have the dialer do so, if the channel takes one of these relays."""
+        if self.path == RELAY_PATH and self.remote in relays:
+            if self._is_ours:
+                self.must_leave.set()
+            else:
+                with suppress(ChannelClosed):
+                    self._sending.say_leave()
+
+    def _asked_to_leave(self, lane: SecureChannel) -> None:
+        if self._is_ours and lane is self._sending and lane.path == RELAY_PATH:
+            self.must_leave.set()
+
+    def check(self, hosts: Collection[str]) -> None:
+        """Give it up at once where it uses an address that this machine no longer has, these being all it has."""
+        used = {self._sending.local_host, self._receiving[0].local_host} - {UNKNOWN_HOST}
+        if not self.is_over and not used.issubset(hosts):
+            self.was_silent = True
+            self.abort()
 
     # Being there.
 

@@ -48,6 +48,16 @@ class RelayLink:
             raise ChannelClosed("the relay ended the link")
         return from_bytes(message)
 
+    @property
+    def remote(self) -> Address:
+        """Where the relay is."""
+        return self._connection.remote
+
+    @property
+    def local_host(self) -> str:
+        """The IP address of this machine that the link uses."""
+        return self._connection.local_host
+
     def handed_over(self) -> Connection:
         """The connection, on which the target speaks from now on."""
         return self._connection

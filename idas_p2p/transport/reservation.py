@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -59,6 +59,7 @@ class Reservation:
         relay: where it is.
         take: serves a connection, given the kind of its path.
         on_changed: told when `offer` has changed.
+        on_leaving: told where the relay is that asks us to move.
         memberships: what shows that we belong to federations; told to a relay that asks for it, one after the other.
         way: how connections leave this machine.
         clock: the time.
@@ -71,12 +72,13 @@ class Reservation:
         *,
         take: Take,
         on_changed: Callable[[], None],
+        on_leaving: Callable[[Address], object] = lambda _: None,
         memberships: Callable[[], Sequence[Membership]] = lambda: (),
         way: Way = DIRECT,
         clock: Clock,
     ) -> None:
         self._identity, self.relay, self._take, self._on_changed = identity, relay, take, on_changed
-        self._memberships, self._way, self._clock = memberships, way, clock
+        self._memberships, self._way, self._clock, self._on_leaving = memberships, way, clock, on_leaving
         self._shown: Membership | None = None  # to this relay, when it wanted to see one
         self._answers = TaskOwner(limit=MAX_ANSWERS)
         self._given_at = 0.0  # Unix seconds; of the offer
@@ -95,8 +97,11 @@ class Reservation:
         """Seconds to the relay and back; None before it answered."""
         return min(self._round_trips, default=None)
 
-    def check(self) -> None:
-        """Ask at once whether the relay can still be reached: our network has changed."""
+    def check(self, hosts: Collection[str]) -> None:
+        """See at once whether the relay can still be reached: our network has changed, and has these addresses."""
+        if self._link is not None and self._link.local_host not in hosts:
+            self._link.abort()
+            return
         self._is_in_doubt = True
         if self._waiting is not None and not self._waiting.expired():
             with suppress(RuntimeError):  # over, and the next wait begins with the doubt
@@ -219,6 +224,8 @@ class Reservation:
             self.refusal = str(message.reason)
             raise PeerUnreachable(f"relay {self.relay.node_id.short}: {message.reason}")
         elif isinstance(message, Move):
+            if self._link is not None:
+                self._on_leaving(self._link.remote)
             raise ChannelClosed(f"relay {self.relay.node_id.short} stops")
 
     def _keep(self, reserved: Reserved) -> None:

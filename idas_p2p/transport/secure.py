@@ -6,6 +6,7 @@ Belongs here: carrying the handshake's messages, sealing and opening. Not here: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from idas_p2p.crypto.handshake import Initiator, Refusal, Responder, Session
@@ -29,6 +30,7 @@ class SecureChannel:
         self._path = path
         self._has_finished = False  # we said that nothing follows
         self.has_ended = False  # the other side did
+        self.on_leave: Callable[[SecureChannel], object] = lambda _: None  # the other side says the path ends soon
         self.messages_sent = 0
         self.messages_received = 0
 
@@ -85,6 +87,11 @@ class SecureChannel:
         """Whether nothing can be sent any more."""
         return self._connection.is_closed
 
+    @property
+    def local_host(self) -> str:
+        """The IP address of this machine that the connection uses; 0.0.0.0 where that is not known."""
+        return self._connection.local_host
+
     def line(self) -> LineState | None:
         """What the kernel knows of the line; see Channel."""
         return self._connection.line()
@@ -116,12 +123,16 @@ class SecureChannel:
 
     def say_alive(self) -> None:
         """Let the other side hear from us; ChannelClosed when there is no channel."""
-        self._connection.write(self._sealer.seal_alive())
+        self._connection.write(self._sealer.seal_mark(Mark.ALIVE))
+
+    def say_leave(self) -> None:
+        """Let the other side know that this path ends soon; ChannelClosed when there is no channel."""
+        self._connection.write(self._sealer.seal_mark(Mark.LEAVE))
 
     def finish(self) -> None:
         """Say that nothing follows here, and go on receiving; ChannelClosed when there is no channel."""
         if not self._has_finished:
-            self._connection.write(self._sealer.seal_end())
+            self._connection.write(self._sealer.seal_mark(Mark.END))
             self._has_finished = True
 
     def leave(self) -> None:
@@ -141,6 +152,8 @@ class SecureChannel:
                 self.messages_received += 1
                 return message
             self.has_ended = message is Mark.END
+            if message is Mark.LEAVE:
+                self.on_leave(self)
         raise ChannelClosed("closed by the other side")
 
     async def close(self) -> None:

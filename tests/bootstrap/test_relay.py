@@ -103,6 +103,18 @@ async def test_a_dialer_is_told_when_the_node_has_left_or_does_not_answer(monkey
             await dial_through(offer)
 
 
+async def test_a_dialer_that_came_before_a_node_was_back_is_told_to_it_when_it_is() -> None:
+    """The node came into another network: its old link looks alive, and nobody reads what is said there."""
+    async with relaying() as relay:
+        dead, offer = await relay.reserved(BOB)
+        dialling = asyncio.gather(dial_through(offer))
+        await until(lambda: bool(relay.relay.reservations._pending))
+        async with waiting(relay.contact):
+            (channel,) = await dialling
+            await channel.close()
+        dead.abort()
+
+
 async def test_one_link_is_kept_for_a_node_and_the_newest_counts() -> None:
     async with relaying() as relay:
         first, _ = await relay.reserved(BOB)

@@ -29,17 +29,21 @@ def test_messages_come_out_as_they_went_in(messages: list[bytes]) -> None:
 def test_the_end_is_told_from_an_empty_message() -> None:
     sealer, opener = ends()
     assert opener.open(sealer.seal(b"")) == b""
-    assert opener.open(sealer.seal_alive()) is Mark.ALIVE
+    assert opener.open(sealer.seal_mark(Mark.ALIVE)) is Mark.ALIVE
+    assert opener.open(sealer.seal_mark(Mark.LEAVE)) is Mark.LEAVE
     assert opener.open(sealer.seal(b"more")) == b"more"
-    assert opener.open(sealer.seal_end()) is Mark.END
+    assert opener.open(sealer.seal_mark(Mark.END)) is Mark.END
 
 
-@pytest.mark.parametrize("tag", [sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL, 1])  # 1: TAG_PUSH
-def test_a_mark_that_carries_something_is_refused(tag: int) -> None:
+FINAL, PUSH = sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL, 1
+
+
+@pytest.mark.parametrize(("tag", "text"), [(FINAL, b"x"), (FINAL, b"\1"), (PUSH, b"\0"), (PUSH, b"\1\1")])
+def test_a_mark_that_carries_something_else_is_refused(tag: int, text: bytes) -> None:
     state = sodium.crypto_secretstream_xchacha20poly1305_state()
     opener = Opener(KEY, sodium.crypto_secretstream_xchacha20poly1305_init_push(state, KEY))
     with pytest.raises(BadSignature):
-        opener.open(sodium.crypto_secretstream_xchacha20poly1305_push(state, b"x", None, tag))
+        opener.open(sodium.crypto_secretstream_xchacha20poly1305_push(state, text, None, tag))
 
 
 def test_a_repeated_message_is_refused() -> None:

@@ -72,10 +72,12 @@ async def test_addresses_are_remembered_for_when_the_directory_is_gone(pair: tup
 async def test_a_change_of_network_finds_out_which_links_are_dead(pair: tuple[Node, Node]) -> None:
     anna, berg = pair
     link = await berg.links.control(anna.identity.node_id)
-    berg.links.check()
+    berg.links.check(["127.0.0.1"])
     peer = berg.links.peers[anna.identity.node_id]
     await until(lambda: peer.round_trip is not None)
     assert link.is_open
+    berg.links.check(["192.0.2.1"])  # what they were opened from is gone: nobody waits for an answer
+    await until(lambda: not link.is_open)
 
 
 class Opener:

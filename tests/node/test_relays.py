@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -14,8 +15,8 @@ from idas_p2p.clock import Clock, SystemClock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.node.node import Node
 from idas_p2p.node.relays import FIRST_RETRY, LAST_RETRY, Relays
-from idas_p2p.node.views import peers
-from idas_p2p.wire.address import Contact
+from idas_p2p.node.views import peers, transfers
+from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.relay import RelayRefusal
 from tests.bootstrap.relaying import Relaying, relaying
@@ -84,9 +85,34 @@ async def test_a_change_of_network_has_every_relay_asked_anew() -> None:
         await until(lambda: len(ours._held()) == 2)
         await ours.turn()
         assert sum(place.task is not None for place in ours._places.values()) == 2
-        ours.check()
+        ours.check(["127.0.0.1"])
         await ours.turn()
         await until(lambda: len(ours._held()) == 3)
+
+
+async def test_where_the_address_is_gone_that_a_relay_was_reached_from_it_is_asked_again_at_once() -> None:
+    clock = ManualClock()
+    async with relaying() as relay, waiting_at([relay.contact], clock) as ours:
+        await until(lambda: len(ours.offers()) == 1)
+        await ours.turn()
+        (place,) = ours._places.values()
+        ours.check(["192.0.2.1"])
+        await until(lambda: place.task is not None and place.task.done())
+        await ours.turn()
+        await until(lambda: len(ours.offers()) == 1)
+        assert relay.relay.reservations.granted == 2
+
+
+async def test_who_relays_through_one_that_stops_is_told_all_its_addresses() -> None:
+    told = list[set[Address]]()
+    async with relaying() as relay:
+        named = Contact(Address("relay.example", 443), relay.contact.node_id)
+        async with waiting_at([relay.contact, named], ManualClock()) as ours:
+            ours.on_leaving.append(lambda relays: told.append(set(relays)))
+            await until(lambda: len(ours.offers()) == 1)
+            await relay.relay.drain()
+            await until(lambda: bool(told))
+            assert told == [{relay.address, named.address}]
 
 
 async def test_a_bootstrap_node_that_does_not_relay_is_asked_again_later_each_time() -> None:
@@ -154,6 +180,30 @@ async def test_a_transfer_goes_on_over_the_other_relay_when_one_is_killed(tmp_pa
                 if len(came) == 1:
                     kill(max(relays, key=lambda relay: len(relay.relay._splices)))
         assert came == stored
+
+
+async def test_a_transfer_leaves_a_relay_that_is_told_to_stop_before_it_is_cut_and_nothing_is_sent_twice(
+    tmp_path: Path,
+) -> None:
+    async with several(2) as relays, walled_pair(tmp_path, *(relay.contact for relay in relays)) as (anna, berg):
+        stored = await fill(anna, instances=6, size=2_000_000)
+        came: dict[str, bytes] = {}
+        draining: asyncio.Task[None] | None = None
+        events = berg.retriever.retrieve("", [Selection(study_uid=STUDY)])
+        async for event in events:
+            if isinstance(event, Instance):
+                came[event.sop_instance_uid] = event.data.read()
+                if draining is None:
+                    left = max(relays, key=lambda relay: len(relay.relay._splices))
+                    (other,) = (relay for relay in relays if relay is not left)
+                    draining = asyncio.create_task(left.relay.drain())  # noqa: TID251
+        assert came == stored
+        assert draining is not None
+        await draining  # it ends once every stream has left, control links too
+        assert other.relay._splices
+        (ours,), (theirs,) = transfers(berg)["transfers"], transfers(anna)["transfers"]
+        assert ours["wire_bytes"] < 1.05 * sum(map(len, stored.values()))
+        assert ours["wire_bytes"] - theirs["wire_bytes"] < 10_000
 
 
 def kill(relay: Relaying) -> None:

@@ -242,3 +242,38 @@ async def test_an_end_that_has_nothing_to_say_is_waited_for_and_a_path_that_has_
         assert channel.was_silent
         finished.set()
         await channel.close()
+
+
+async def test_a_dialer_is_asked_to_leave_a_relay_by_either_side_and_another_path_never() -> None:
+    async with movable_pair() as (one, other, address):
+        assert isinstance(other, MovingChannel)
+        here, nowhere = {one.remote, other.remote}, {Address("192.0.2.1", 443)}
+        for channel in (one, other):
+            channel.leave(here)
+        await other.send(b"later")
+        await one.receive()
+        assert not one.must_leave.is_set()
+        one._sending._path = other._sending._path = "relay"
+        for relays, expected in ((nowhere, False), (here, True)):
+            other.leave(relays)
+            await other.send(b"later")
+            await one.receive()
+            assert one.must_leave.is_set() is expected
+        await move(one, address)
+        assert not one.must_leave.is_set()
+        one._sending._path = "relay"
+        one.leave(here)
+        assert one.must_leave.is_set()
+
+
+async def test_a_channel_from_an_address_that_is_gone_is_given_up_at_once_and_others_are_not() -> None:
+    async with movable_pair() as (one, other, _):
+        one.check(["192.0.2.1", "127.0.0.1"])
+        assert not one.is_over
+        reading = asyncio.gather(one.receive())
+        await until(lambda: one._waiting_since is not None)
+        one.check(["192.0.2.1"])
+        with pytest.raises(ChannelClosed, match="silent"):
+            await reading
+        with pytest.raises(ChannelClosed):
+            await other.receive()

@@ -64,9 +64,9 @@ async def test_a_silent_host_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch
 async def test_a_relay_that_is_still_there_is_asked_at_once_when_there_is_doubt_and_kept() -> None:
     async with relaying() as relay, waiting(relay.contact) as one:
         before, measured = one.offer, len(one._round_trips)
-        one.check()
+        one.check(["127.0.0.1"])
         await until(lambda: len(one._round_trips) > measured)
-        one.check()
+        one.check(["127.0.0.1"])
         await until(lambda: len(one._round_trips) > measured + 1)
         assert one.offer == before
 
@@ -80,7 +80,7 @@ async def test_a_relay_that_cannot_be_reached_any_more_is_found_out_at_once_when
         holding = asyncio.gather(one.hold(), return_exceptions=True)
         await until(lambda: one.offer is not None)
         middle.is_frozen.set()
-        one.check()
+        one.check(["127.0.0.1"])
         (error,) = await holding
         assert isinstance(error, PeerUnreachable)
         assert one.offer is None
