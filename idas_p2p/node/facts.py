@@ -34,15 +34,7 @@ def facts_of_entries(entries: Sequence[Entry], labelled: Labelled) -> Facts:
 
 def every_study(catalog: Catalog, labelled: Labelled) -> Iterator[Facts]:
     """Yield the facts of each study of the catalog once."""
-    seen = set[str]()
-    is_alone = len(catalog.counts()) < 2
-    for entry in catalog.search(StudyQuery()):
-        uid = entry.study.study_uid
-        if is_alone:
-            yield facts_of_entries([entry], labelled)
-        elif uid not in seen:
-            seen.add(uid)
-            yield facts_of_entries(fullest_first(catalog.entries(uid)), labelled)
+    return (facts_of_entries(entries, labelled) for entries in catalog.studies(StudyQuery()))
 
 
 def fullest_first(entries: Sequence[Entry]) -> list[Entry]:

@@ -148,14 +148,10 @@ class Holdings:
 
     async def _candidates(self, query: StudyQuery) -> AsyncGenerator[list[Entry], None]:
         """Yield each study that may match, once, as each of our archives has it, the fullest first."""
-        seen = set[str]()
-        for number, entry in enumerate(self._catalog.search(query), 1):
+        for number, entries in enumerate(self._catalog.studies(query), 1):
             if number % LOOKED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # a large catalog must not hold up everything else
-            if entry.study.study_uid not in seen:
-                seen.add(entry.study.study_uid)
-                if entries := self.best_entries(entry.study.study_uid):  # none when it vanished this moment
-                    yield entries
+            yield entries
 
     def best_entries(self, study_uid: str) -> list[Entry]:
         """The study in each of our archives that holds it, the one with most instances first."""

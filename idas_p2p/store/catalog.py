@@ -1,8 +1,6 @@
 """What the node's archives hold: one row for each study and archive.
 
-A search reads pages in transactions of their own, so that a slow reader never holds the database.
-
-Belongs here: recording, forgetting, searching studies; harvest state. Not here: choosing rows by query (prefilter.py),
+Belongs here: recording and forgetting studies; harvest state. Not here: how rows are searched (search.py),
 what is due for publication (feed.py), exact matching (dicom/matching.py).
 """
 
@@ -11,30 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from idas_p2p.limits import REPUBLISH_INTERVAL
-from idas_p2p.store import feed
+from idas_p2p.store import feed, search
 from idas_p2p.store.announced import Announced
-from idas_p2p.store.database import PAGE, Database, pages, upsert
-from idas_p2p.store.prefilter import conditions, in_window, search_keys, undated
-from idas_p2p.store.rows import fingerprint, row_of, storable, study_columns, study_of
+from idas_p2p.store.database import Database, pages, upsert
+from idas_p2p.store.prefilter import in_window, search_keys, undated
+from idas_p2p.store.rows import fingerprint, row_of, storable
+from idas_p2p.store.search import Entry
 from idas_p2p.store.tables import harvests, studies
 from idas_p2p.store.totals import Count, Totals
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
-MAX_SELECTED: Final = 100_000  # studies one index lookup may find before reading everything is as good; ours
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A study in one archive."""
-
-    archive: str
-    study: Study
+__all__ = ["Catalog", "Changes", "Entry", "HarvestState"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +134,7 @@ class Catalog:
             return {row.study_uid: row.instance_count for row in connection.execute(query)}
 
     def search(self, query: StudyQuery, *, limit: int | None = None) -> Iterator[Entry]:
-        """Yield every study the query can match and some it does not: filter them exactly.
+        """Yield every entry the query can match and some it does not: filter them exactly.
 
         Args:
             query: keys; none means everything.
@@ -152,38 +143,19 @@ class Catalog:
         Raises:
             BadQuery: the study date is not a date or range.
         """
-        return islice(self._candidates(query), limit)
+        return islice(search.entries(self._database, query), limit)
 
-    def _candidates(self, query: StudyQuery) -> Iterator[Entry]:
-        wanted = conditions(query)
-        if wanted:
-            ids = select(studies.c.id).where(*wanted).limit(MAX_SELECTED + 1)
-            with self._database.read() as connection:
-                selected = sorted(connection.execute(ids).scalars())
-            if len(selected) <= MAX_SELECTED:
-                for page in pages(selected):
-                    yield from self._entries(_entry_query().where(studies.c.id.in_(page)).order_by(studies.c.id))
-                return
-        last = -1
-        while page := self._ids_after(last):
-            yield from self._entries(_entry_query().where(studies.c.id.between(page[0], page[-1])))
-            last = page[-1]
+    def studies(self, query: StudyQuery) -> Iterator[list[Entry]]:
+        """Yield every study the query can match and some it does not: once, as each archive has it, the fullest first.
 
-    def _ids_after(self, last: int) -> list[int]:
-        query = select(studies.c.id).where(studies.c.id > last).order_by(studies.c.id).limit(PAGE)
-        with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+        Raises:
+            BadQuery: the study date is not a date or range.
+        """
+        return search.grouped(self._database, query)
 
     def entries(self, study_uid: str) -> list[Entry]:
         """The study in each archive that holds it, by name of archive."""
-        return self._entries(
-            _entry_query().where(studies.c.study_uid == storable(study_uid)).order_by(studies.c.archive)
-        )
-
-    def _entries(self, query: Select[Any]) -> list[Entry]:
-        with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [Entry(archive=row["archive"], study=study_of(row)) for row in rows]
+        return search.entries_of(self._database, [storable(study_uid)])
 
     def counts(self) -> list[Count]:
         """How much each archive holds, by name of archive."""
@@ -267,7 +239,3 @@ def _replace(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     same = (studies.c.archive == bindparam("_archive")) & (studies.c.study_uid == bindparam("_uid"))
     named = [{**row, "_archive": row["archive"], "_uid": row["study_uid"]} for row in rows]
     connection.execute(studies.update().where(same), named)
-
-
-def _entry_query() -> Select[Any]:
-    return select(studies.c.archive, *study_columns(studies))

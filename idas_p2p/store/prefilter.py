@@ -4,11 +4,13 @@ Whoever asks filters exactly afterwards (dicom/matching.py). To lose nothing wha
 accents and component groups are, both sides are folded, patterns are cut at their first wild card, and values of an
 odd form carry ODD as key, which every condition accepts.
 
-Belongs here: search keys of a study, conditions of a query. Not here: reading rows (catalog.py).
+Belongs here: search keys of a study, conditions of a query. Not here: reading rows (search.py).
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, and_, or_
@@ -21,6 +23,7 @@ from idas_p2p.wire.terms import fold, fold_name
 
 ODD: Final = "\\"  # several values, too many groups, no date: any pattern may match
 GROUPS: Final = 3  # alphabetic, ideographic, phonetic: PS3.5 section 6.2.1
+_NAMES: Final = (studies.c.name_1, studies.c.name_2, studies.c.name_3)
 _WILDCARDS: Final = "*?"
 _LAST_CODE_POINT: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
@@ -55,6 +58,28 @@ def conditions(query: StudyQuery) -> list[ColumnElement[bool]]:
     return [condition for condition in found if condition is not None]
 
 
+def fragments(query: StudyQuery) -> list[ColumnElement[bool]]:
+    """Conditions every matching study meets that no index answers: the longest fixed part of a pattern is contained.
+
+    Only for patterns that begin with a wild card; for others there is a better one.
+    """
+    found = [
+        _fragment_condition((studies.c.patient_key,), fold(storable(query.pattern("PatientID")))),
+        _fragment_condition((studies.c.accession_key,), fold(storable(query.pattern("AccessionNumber")))),
+        _fragment_condition(_NAMES, fold_name(storable(query.pattern("PatientName")))),
+    ]
+    return [condition for condition in found if condition is not None]
+
+
+def _fragment_condition(columns: Sequence[Column[Any]], folded: str) -> ColumnElement[bool] | None:
+    if not folded.startswith(tuple(_WILDCARDS)) or "\\" in folded or "=" in folded:
+        return None
+    fragment = max((part.rstrip("^ ").lstrip() for part in re.split("[*?]", folded)), key=len)
+    if not fragment:
+        return None
+    return or_(*(column.contains(fragment, autoescape=True) for column in columns), columns[0] == ODD)
+
+
 def _uid_condition(pattern: str) -> ColumnElement[bool] | None:
     uids = [storable(uid) for uid in pattern.split("\\") if uid.strip()]
     if not uids or any(wildcard in pattern for wildcard in _WILDCARDS):
@@ -80,8 +105,7 @@ def _name_condition(pattern: str) -> ColumnElement[bool] | None:
     fixed = _until_wildcard(group).rstrip("^ ")  # `DOE^*` may match a lone `DOE`
     if not fixed:
         return None
-    columns = (studies.c.name_1, studies.c.name_2, studies.c.name_3)
-    return or_(*(starts_with(column, fixed) for column in columns), studies.c.name_1 == ODD)
+    return or_(*(starts_with(column, fixed) for column in _NAMES), studies.c.name_1 == ODD)
 
 
 def _date_condition(pattern: str) -> ColumnElement[bool] | None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from idas_p2p.errors import BadQuery
-from idas_p2p.store import catalog as module
 from idas_p2p.store import database as database_module
+from idas_p2p.store import search as module
 from idas_p2p.store.catalog import Catalog, Changes, Entry, HarvestState
 from idas_p2p.store.database import Database
 from idas_p2p.store.totals import Count
@@ -101,7 +101,8 @@ def test_search_narrows_by_each_of_the_selective_keys(catalog: Catalog) -> None:
 
 def test_search_pages_through_any_number_of_studies(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "PAGE", 3)
-    monkeypatch.setattr(module, "PAGE", 3)
+    monkeypatch.setattr(module, "FIRST", 2)
+    monkeypatch.setattr(module, "WINDOW", 4)
     catalog.record("pacs", [make_study(str(n)) for n in range(10)], now=1.0)
     everything = {str(n) for n in range(10)}
     assert uids(catalog) == uids(catalog, PatientID="P-1") == everything
@@ -112,6 +113,7 @@ def test_search_pages_through_any_number_of_studies(catalog: Catalog, monkeypatc
 
 def test_studies_can_be_recorded_while_a_search_is_read(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "PAGE", 1)
+    monkeypatch.setattr(module, "FIRST", 1)
     catalog.record("pacs", [make_study("1"), make_study("2")], now=1.0)
     search = catalog.search(StudyQuery.of({"PatientID": "P-1"}))
     assert next(search).study.study_uid == "1"
