@@ -7,10 +7,14 @@
     │   ├── WireError
     │   │   └── FrameTooLarge, UnsupportedVersion
     │   ├── HandshakeFailed, BadSignature, DigestMismatch
-    │   ├── AccessDenied, StudyNotFound, TicketRefused
-    │   └── ArchiveFailed, DestinationFailed, MalformedInstance, InstanceChanged, CannotConvert
+    │   ├── AccessDenied, StudyNotFound, TicketRefused, NoEmergencyHere
+    │   ├── PassRefused
+    │   │   └── PassUsed, PassExpired, PassRevoked
+    │   ├── ArchiveFailed
+    │   │   └── MoveDestinationUnknown
+    │   └── DestinationFailed, MalformedInstance, InstanceChanged, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
-    │   ├── BadConfiguration, BadCode, BadQuery, NoSuchThing
+    │   ├── BadConfiguration, BadCode, BadQuery, TooManyMatches, NoSuchThing
     │   ├── NotAMember, NotAnAdmin, AwaitingApproval
     │   ├── NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
     │   ├── UnknownDestination, UnknownCaller, SignInNeeded, SignInRefused
@@ -18,7 +22,9 @@
     └── Unreachable         nobody's fault: try again
         ├── PeerUnreachable
         │   └── ProxyRefused
-        ├── ArchiveUnreachable, DestinationUnreachable, DirectoryUnreachable
+        ├── ArchiveUnreachable
+        │   └── AssociationRefused
+        ├── DestinationUnreachable, DirectoryUnreachable
         ├── ChannelClosed, NodeStopping, Busy
         ├── SpoolFull, DatabaseBusy, DatabaseFull, DatabaseUnreachable
         └── AuditUnavailable
@@ -100,8 +106,32 @@ class TicketRefused(RemoteError, code="ticket"):
     """The holder does not accept the ticket for this study. Query the study again and repeat the retrieval."""
 
 
+class NoEmergencyHere(RemoteError, code="no_emergency"):
+    """No rule of an institution that has this patient permits break-glass to you. Telephone the institution."""
+
+
+class PassRefused(RemoteError, code="pass"):
+    """The pass does not serve. Ask whoever gave you its code for a new one."""
+
+
+class PassUsed(PassRefused, code="used"):
+    """The pass is used up: its study was, or is being, fetched. Ask whoever gave it to you for a new one."""
+
+
+class PassExpired(PassRefused, code="expired"):
+    """The pass has expired. Ask whoever gave it to you for a new one."""
+
+
+class PassRevoked(PassRefused, code="revoked"):
+    """The pass was taken back by the institution that gave it. Ask there."""
+
+
 class ArchiveFailed(RemoteError, code="archive"):
     """The archive answered with a failure. See the archive's own log; it may not know this node's AE title."""
+
+
+class MoveDestinationUnknown(ArchiveFailed, code="destination_unknown"):
+    """The archive does not know this node as a C-MOVE destination. Enter the node's AE title, host and port there."""
 
 
 class DestinationFailed(RemoteError, code="destination"):
@@ -129,7 +159,7 @@ class BadConfiguration(UserError, code="configuration"):
 
 
 class BadCode(UserError, code="code"):
-    """The invitation code is not valid. Check it for typing errors, or ask for a new one: `idas federation invite`."""
+    """The code is not valid. Check it for typing errors, or ask whoever gave it to you for a new one."""
 
 
 class NotAMember(UserError, code="not_a_member"):
@@ -179,6 +209,10 @@ class BadQuery(UserError, code="query"):
     """The query cannot be understood. Use DICOM keywords and the matching of PS3.4 C.2.2.2."""
 
 
+class TooManyMatches(UserError, code="too_many_matches"):
+    """The query has more matches than one answer may hold. Ask for less: one study, one patient, fewer days."""
+
+
 class DatabaseDamaged(UserError, code="database_damaged"):
     """The node's database is damaged or none. Stop the node and restore node.db from a backup; images are kept."""
 
@@ -209,6 +243,10 @@ class ProxyRefused(PeerUnreachable, code="proxy"):
 
 class ArchiveUnreachable(Unreachable, code="archive"):
     """The archive did not answer. Check that it runs, and its address in `idas archive list`."""
+
+
+class AssociationRefused(ArchiveUnreachable, code="refused"):
+    """The archive is there and refuses this node. Enter this node's AE title there, and check the archive's own."""
 
 
 class DestinationUnreachable(Unreachable, code="destination"):

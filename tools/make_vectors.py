@@ -1,4 +1,4 @@
-"""Write tests/vectors/{manifests,invitations,claims,tokens,tickets,chunks}.json: python -m tools.make_vectors.
+"""Write tests/vectors/{manifests,invitations,passes,claims,tokens,tickets,chunks}.json: python -m tools.make_vectors.
 
 Each vector says what goes in, what comes out, and its outcome, from a closed set: "success", or the refusal's name. All
 keys are counted, not random. Where sealing draws a nonce, a run writes other bytes with the same meaning: run it when a
@@ -19,7 +19,7 @@ from idas_p2p.access.blinding import Blinder
 from idas_p2p.access.charter import charter_of
 from idas_p2p.access.federation import psk_id
 from idas_p2p.access.heads import Known
-from idas_p2p.access.invitation import Invitation
+from idas_p2p.access.invitation import Invitation, PassCode
 from idas_p2p.access.levels import FULL
 from idas_p2p.access.manifest import ManifestRefusal, digest, found, open_membership, sign_manifest
 from idas_p2p.access.roster import roster_of
@@ -119,10 +119,20 @@ def manifests() -> list[Vector]:
 
 def invitations() -> list[Vector]:
     """A code, what it says and what follows from it; docs/spec/federation.md section 3."""
+    return codes(Invitation, {"a pass": "IDASP1", "the first version": "IDAS1"})
+
+
+def passes() -> list[Vector]:
+    """The same of a pass for one study; docs/spec/federation.md section 6."""
+    return codes(PassCode, {"an invitation": "IDAS2"})
+
+
+def codes(kind: type[Invitation], others: dict[str, str]) -> list[Vector]:
+    """Codes of one kind, and texts that are none."""
     vectors = []
     for number, host in enumerate(("192.0.2.7", "2001:db8::7", "node.example.org"), start=20):
         contact = Contact(Address(host, 4_000), STRANGER.node_id)
-        invitation = Invitation.of(ADMIN.node_id, counted(number, 16), contact)
+        invitation = kind.of(ADMIN.node_id, counted(number, 16), contact)
         vectors.append(
             {
                 "comment": host,
@@ -138,13 +148,14 @@ def invitations() -> list[Vector]:
             }
         )
     code: str = vectors[0]["code"]
+    digits = code[len(kind.prefix) :]
     typed = {**vectors[0], "comment": "typed in lower case with spaces", "code": code.lower().replace("-", " ")}
     wrong = {
         "one digit wrong": code[:-1] + ("0" if code[-1] != "0" else "1"),
         "cut short": code[:-4],
         "a digit added": code + "0",
-        "another kind of code": "IDAS9" + code[5:],
-        "the first version": "IDAS1" + code[5:],
+        "another kind of code": "IDAS9" + digits,
+        **{comment: prefix + digits for comment, prefix in others.items()},
         "a character no code has": code[:10] + "U" + code[11:],
         "nothing": "",
     }
@@ -334,6 +345,7 @@ def chunks() -> list[Vector]:
 SUITES: dict[str, Callable[[], list[Vector]]] = {
     "manifests": manifests,
     "invitations": invitations,
+    "passes": passes,
     "claims": claims,
     "tokens": tokens,
     "tickets": tickets,

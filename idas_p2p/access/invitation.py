@@ -1,9 +1,11 @@
-"""Invitation codes: everything a joining machine needs, short enough to read over the telephone.
+"""Codes: everything a machine that knows nobody needs, short enough to read over the telephone.
+
+An invitation lets it join a federation; a pass, which has the same form, lets it fetch one study.
 
 A code holds a secret, a seal of the inviter's NodeId, and one contact of the directory. From the secret follow the
 place in the directory where the inviter left its address, the key that opens it, and the pre-shared key of the joining
 handshake; by the seal whoever else holds the code cannot pose as the inviter.
-Source: docs/spec/federation.md section 3; alphabet: Crockford's base 32.
+Source: docs/spec/federation.md sections 3 and 6; alphabet: Crockford's base 32.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from idas_p2p.crypto.box import open_sealed, seal
 from idas_p2p.crypto.kdf import derive
@@ -23,6 +26,7 @@ from idas_p2p.wire.records import Record
 from idas_p2p.wire.schema import decode, encode
 
 PREFIX = "IDAS2"
+PASS_PREFIX = "IDASP1"  # noqa: S105  # of the code of a pass
 _FIRST_PREFIX = "IDAS1"  # of codes that did not name their inviter
 SECRET_SIZE = 16  # bytes; protocol
 SEAL_SIZE = 16  # bytes; protocol: to find another key with the same seal takes 2^128 tries
@@ -32,6 +36,11 @@ _HOST_NAME = 64  # added to the length of a host name, to tell it from the 4 and
 _MAX_HOST_SIZE = 255 - _HOST_NAME  # characters; protocol
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans("OIL", "011")
+_OF_ANOTHER_KIND = {
+    _FIRST_PREFIX: f"{_FIRST_PREFIX} codes are of an earlier version; ask for a new one",
+    PASS_PREFIX: "it is a pass for a study; use: idas fetch CODE --out FOLDER",
+    PREFIX: "it is an invitation to a federation; use: idas join DIR CODE",
+}
 _GROUP = 6  # characters between hyphens
 _MAX_DIGITS = 420  # characters; the longest host name gives 418
 
@@ -43,6 +52,9 @@ class Invitation:
     Raises:
         BadCode: secret or seal has not 16 bytes, or a host name is not ASCII or too long for a code.
     """
+
+    prefix: ClassVar[str] = PREFIX
+    words: ClassVar[str] = "idas inv"  # begin the purposes of what is derived from the secret
 
     secret: bytes
     inviter_seal: bytes  # see `seal_of`
@@ -56,22 +68,22 @@ class Invitation:
             raise BadCode(f"a host name in a code has at most {_MAX_HOST_SIZE} ASCII characters")
 
     def __repr__(self) -> str:
-        return "Invitation(…)"
+        return f"{type(self).__name__}(…)"
 
     @classmethod
-    def of(cls, inviter: NodeId, secret: bytes, contact: Contact) -> Invitation:
+    def of(cls, inviter: NodeId, secret: bytes, contact: Contact) -> Self:
         """The invitation of a node, with a fresh secret of 16 bytes."""
-        return cls(secret=secret, inviter_seal=seal_of(secret, inviter), contact=contact)
+        return cls(secret=secret, inviter_seal=seal_of(secret, inviter, words=cls.words), contact=contact)
 
     @property
     def location(self) -> SigningKey:
         """The key of the place in the directory where the inviter's record lies."""
-        return SigningKey(derive(self.secret, "idas inv place"))
+        return SigningKey(derive(self.secret, f"{self.words} place"))
 
     @property
     def psk(self) -> bytes:
         """The pre-shared key of the joining handshake: 32 bytes."""
-        return invitation_psk(self.secret)
+        return derive(self.secret, f"{self.words} psk")
 
     def seal_record(self, record: InviteRecord) -> bytes:
         """The payload to leave at `location`."""
@@ -87,13 +99,13 @@ class Invitation:
             found = decode(InviteRecord, open_sealed(self._record_key, record.payload, padded=True), max_size=1_024)
         except (BadSignature, WireError):
             raise BadCode("the invitation's record is damaged") from None
-        if seal_of(self.secret, found.inviter) != self.inviter_seal:
+        if seal_of(self.secret, found.inviter, words=self.words) != self.inviter_seal:
             raise BadCode("its record names another inviter than who made the code")
         return found
 
     @property
     def _record_key(self) -> bytes:
-        return derive(self.secret, "idas inv record")
+        return derive(self.secret, f"{self.words} record")
 
     def to_code(self) -> str:
         """The text to hand over."""
@@ -102,21 +114,20 @@ class Invitation:
         body = self.secret + self.inviter_seal + self.contact.node_id.raw + port + bytes((kind,)) + host
         digits = _to_base32(body + _check(body))
         groups = [digits[i : i + _GROUP] for i in range(0, len(digits), _GROUP)]
-        return "-".join([PREFIX, *groups])
+        return "-".join([self.prefix, *groups])
 
     @classmethod
-    def from_code(cls, code: str) -> Invitation:
+    def from_code(cls, code: str) -> Self:
         """Read a code; case, spaces and hyphens do not matter, and O, I, L are read as 0, 1, 1.
 
         Raises:
             BadCode: not a code, or mistyped.
         """
         text = "".join(code.upper().replace("-", "").split())
-        prefix, digits = text[: len(PREFIX)], text[len(PREFIX) :]
-        if prefix.translate(_READ_AS) == _FIRST_PREFIX.translate(_READ_AS):
-            raise BadCode(f"{_FIRST_PREFIX} codes are of an earlier version; ask for a new one")
-        if prefix.translate(_READ_AS) != PREFIX.translate(_READ_AS):
-            raise BadCode(f"a code begins with {PREFIX}")
+        given = next((one for one in (PASS_PREFIX, PREFIX, _FIRST_PREFIX) if _begins(text, one)), "")
+        if given != cls.prefix:
+            raise BadCode(_OF_ANOTHER_KIND.get(given) or f"a code begins with {cls.prefix}")
+        digits = text[len(given) :]
         data = _from_base32(digits.translate(_READ_AS))
         body, check = data[:-_CHECK_SIZE], data[-_CHECK_SIZE:]
         if len(body) < _FIXED_SIZE + 3 or _check(body) != check:
@@ -129,14 +140,31 @@ class Invitation:
             raise BadCode("it holds no address") from None
 
 
-def seal_of(secret: bytes, inviter: NodeId) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PassCode(Invitation):
+    """What the code of a pass says: its inviter is the node that holds the study; never prints itself."""
+
+    prefix: ClassVar[str] = PASS_PREFIX
+    words: ClassVar[str] = "idas pas"
+
+
+def seal_of(secret: bytes, inviter: NodeId, *, words: str = Invitation.words) -> bytes:
     """What a code says of its inviter: 16 bytes."""
-    return derive(secret, "idas inv inviter", inviter.raw)[:SEAL_SIZE]
+    return derive(secret, f"{words} inviter", inviter.raw)[:SEAL_SIZE]
 
 
 def invitation_psk(secret: bytes) -> bytes:
     """The pre-shared key of the joining handshake that belongs to a code's secret: 32 bytes."""
-    return derive(secret, "idas inv psk")
+    return derive(secret, f"{Invitation.words} psk")
+
+
+def pass_psk(secret: bytes) -> bytes:
+    """The pre-shared key of the handshake that belongs to a pass's secret: 32 bytes."""
+    return derive(secret, f"{PassCode.words} psk")
+
+
+def _begins(text: str, prefix: str) -> bool:
+    return text[: len(prefix)].translate(_READ_AS) == prefix.translate(_READ_AS)
 
 
 def _host_bytes(host: str) -> tuple[int, bytes]:

@@ -19,9 +19,15 @@ from idas_p2p.errors import (
     InstanceChanged,
     MalformedInstance,
     NodeStopping,
+    NoEmergencyHere,
+    PassExpired,
+    PassRefused,
+    PassRevoked,
+    PassUsed,
     RemoteError,
     StudyNotFound,
     TicketRefused,
+    TooManyMatches,
 )
 
 _KINDS: Final[tuple[type[IdasError], ...]] = (
@@ -34,8 +40,14 @@ _KINDS: Final[tuple[type[IdasError], ...]] = (
     InstanceChanged,
     MalformedInstance,
     NodeStopping,
+    NoEmergencyHere,
+    PassExpired,
+    PassRefused,
+    PassRevoked,
+    PassUsed,
     StudyNotFound,
     TicketRefused,
+    TooManyMatches,
 )
 _BY_CODE: Final = {kind.code: kind for kind in _KINDS}
 

@@ -68,6 +68,7 @@ class By(IntEnum):
     TITLE = 3  # weak: by the AE title and address of the device alone
     NODE = 4  # the node at the other end vouches for it
     OPERATOR = 5  # whoever may open this node's folder
+    PASS = 6  # somebody of no federation shows a pass; the user is `pass:` and its label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -27,9 +27,18 @@ class Purpose(StrEnum):
     IMAGE = "image"
     JOIN = "join"
     MOVE = "move"  # another connection for a channel that stands: docs/spec/transport.md section 11
+    PASS = "pass"  # somebody of no federation fetches one study: docs/spec/federation.md section 6  # noqa: S105
+    SIGN_IN = "sign-in"  # a user at a workstation of the house: docs/spec/access.md section 7
 
 
-_CODES: Final = {Purpose.CONTROL: 1, Purpose.IMAGE: 2, Purpose.JOIN: 3, Purpose.MOVE: 4}
+_CODES: Final = {
+    Purpose.CONTROL: 1,
+    Purpose.IMAGE: 2,
+    Purpose.JOIN: 3,
+    Purpose.MOVE: 4,
+    Purpose.PASS: 5,
+    Purpose.SIGN_IN: 6,
+}
 _PURPOSES: Final = {code: purpose for purpose, code in _CODES.items()}
 
 

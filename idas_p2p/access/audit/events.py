@@ -35,6 +35,8 @@ RECORDING_STOPPED: Final = 110_133  # Audit Recording Stopped
 ROLES_CHANGED: Final = 110_136  # Security Roles Changed
 USERS_CHANGED: Final = 110_137  # User security Attributes Changed
 
+INSTANCES_NAMED: Final = 15  # UIDs of 64 characters that the text of one record holds
+
 
 def ignore(event: Event) -> None:
     """A Note for what is tried without a log."""
@@ -131,6 +133,12 @@ def transfer_begun(actor: Actor, subject: Subject, *, number: int, level: str = 
     return replace(event, subjects=(subject,))
 
 
+def instances_named(actor: Actor, subject: Subject, uids: Iterable[str], *, number: int, level: str) -> Event:
+    """Which instances of a transfer go, by their UIDs as they are sent; INSTANCES_NAMED fit into a record."""
+    event = transfer_begun(actor, subject, number=number, level=level)
+    return replace(event, text=" ".join(("instances", *uids))[:MAX_TEXT])
+
+
 def transfer_ended(begun: Event, *, instances: int, failed: int, size: int, reason: str = "") -> Event:
     """The images of a transfer have gone or come: so many, so many failed, so many bytes of data sets."""
     event = replace(begun, kind=Kind.TRANSFERRED, instances=instances, failed=failed, size=size)
@@ -177,6 +185,11 @@ def break_glass(
 def rules_changed(text: str, *, user: str = "") -> Event:
     """The policy in force is another one; `text` says what was added and removed."""
     return _changed(SECURITY_CONFIGURATION, text, user)
+
+
+def pass_changed(text: str, about: Subject, *, user: str = "") -> Event:
+    """A pass for a study was made, revoked, or used up."""
+    return replace(_changed(SECURITY_CONFIGURATION, text, user), subjects=(about,))
 
 
 def configured(text: str, *, user: str = "") -> Event:
