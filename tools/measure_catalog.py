@@ -35,7 +35,7 @@ from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.node import Node
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
-from idas_p2p.store.settings import Workstation
+from idas_p2p.store.settings import Archive, Workstation
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
@@ -234,8 +234,10 @@ class Memory:
 
 @asynccontextmanager
 async def running(config: NodeConfig) -> AsyncIterator[Node]:
-    """A node with one workstation."""
+    """A node with one workstation, and an archive that does not answer: what it held stays in the catalog."""
     node = Node(config, clock=SystemClock())
+    nowhere = Address("127.0.0.1", 1)
+    node.settings.add_archive(Archive(name=ARCHIVE, kind="dicom", aet="PACS", address=nowhere, poll_seconds=86_400.0))
     node.settings.add_workstation(Workstation(aet="VIEWER", address=Address("127.0.0.1", 104)))
     try:
         await node.start()
