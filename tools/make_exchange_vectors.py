@@ -14,6 +14,7 @@ from typing import Any
 from idas_p2p.exchange.signed_manifest import TransferManifest
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived, AuditSeen, AuditWanted
+from idas_p2p.wire.emergency import EmergencyOpened, EmergencyWanted
 from idas_p2p.wire.fetching import (
     PREFIX_SIZE,
     Chunk,
@@ -51,6 +52,7 @@ from idas_p2p.wire.messages import (
     RequestEnd,
     encode_message,
 )
+from idas_p2p.wire.outside import PassOffer, PassReceived, PassWanted, SignedIn, SignInWanted
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 from tools.make_audit_vectors import GROWTH, RECEIPT
@@ -129,6 +131,14 @@ def messages() -> list[Vector]:
     """One message of each type, and bytes that are none; docs/spec/exchange.md sections 2 to 4."""
     ticket = Ticket(level="full", expires=int(NOW), mac=counted(13, 16))
     study = Study(study_uid="1.2.3", patient_id="P1", patient_name="Äon^Zoë", modalities=("CT", "SR"), instance_count=2)
+    part_query = PartQuery(
+        depth=1,
+        studies=StudyQuery.of({"StudyInstanceUID": "1.2.3"}),
+        keys=(QueryKey(keyword="Modality", pattern="CT"),),
+        wanted=("Modality", "RequestAttributesSequence.RequestedProcedureID", "SeriesDescription"),
+    )
+    series = Part.of({"SeriesInstanceUID": "1.2.3.1", "Modality": "CT", "SeriesDescription": "Thorax – Übersicht"})
+    image = Part.of({"SeriesInstanceUID": "1.2.3.1", "SOPInstanceUID": "1.2.3.1.1", "InstanceNumber": "1"})
     query = StudyQuery.of({"PatientName": "ÄON*", "StudyDate": "20250101-"})
     fetch = FetchRequest(
         user="dr.b",
@@ -185,6 +195,18 @@ def messages() -> list[Vector]:
         Want(instances=(Wanted(sop_instance_uid="1.2.3.1.1", start=2),)),
         Taken(sop_instance_uids=("1.2.3.1.1",)),
         Done(),
+        EmergencyWanted(number=6, user="dr.b", patient_id="P1", issuer="St. Anna", reason="unconscious, no relatives"),
+        EmergencyOpened(number=6, until=int(NOW) + 3_600, studies=2),
+        PassWanted(),
+        PassOffer(
+            institution="Anna Hospital",
+            study=study,
+            ticket=replace(ticket, mac=bytes(16)),
+            expires=int(NOW) + 604_800,
+        ),
+        PassReceived(instances=2),
+        SignInWanted(aet="VIEWER", user="dr.b", password="correct horse", seconds=28_800),  # noqa: S106
+        SignedIn(until=int(NOW) + 28_800),
     ]
     vectors: list[Vector] = [
         {"comment": type(message).__name__, "message": encode_message(message).hex(), "outcome": "success"}

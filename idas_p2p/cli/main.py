@@ -17,10 +17,12 @@ from idas_p2p.cli import (
     audit,
     federation,
     grants,
+    fetching,
     groups,
     labels,
     lifecycle,
     policy,
+    passes,
     pseudonyms,
     retrieval,
     sign_ins,
@@ -47,8 +49,10 @@ _GROUPS = (
     policy,
     pseudonyms,
     federation,
+    passes,
     retrieval,
     views,
+    fetching,
     audit,
 )
 _EXAMPLE = """example:

@@ -56,7 +56,9 @@ def add_family(commands: Commands, name: str, *, summary: str) -> Commands:
     return parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
 
 
-def add_command(commands: Commands, name: str, run: Run, *, summary: str, example: str) -> Parser:
+def add_command(
+    commands: Commands, name: str, run: Run, *, summary: str, example: str, has_folder: bool = True
+) -> Parser:
     """Add a command that does something, with its folder and `--json`.
 
     Args:
@@ -65,11 +67,13 @@ def add_command(commands: Commands, name: str, run: Run, *, summary: str, exampl
         run: what it does.
         summary: one sentence; `%` is not special.
         example: worked commands, one a line, as they would be typed.
+        has_folder: whether it is about a node of this machine.
     """
     lines = "\n".join(f"  {line.strip()}" for line in example.strip().splitlines())
     parser = commands.add_parser(name, help=summary, description=summary, epilog=f"example:\n{lines}")
     parser.accepts_mixed = True
     parser.set_defaults(run=run, parser=parser)
-    parser.add_argument("folder", metavar="DIR", type=arguments.folder, help="the node's folder")
+    if has_folder:
+        parser.add_argument("folder", metavar="DIR", type=arguments.folder, help="the node's folder")
     parser.add_argument("--json", action="store_true", help="print one JSON document to stdout")
     return parser

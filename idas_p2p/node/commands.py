@@ -28,6 +28,7 @@ from idas_p2p.node.group_commands import group_commands
 from idas_p2p.node.node import Node
 from idas_p2p.node.pseudonym_commands import pseudonym_commands
 from idas_p2p.node.sign_in_commands import sign_in_commands
+from idas_p2p.node.pass_desk import pass_commands
 from idas_p2p.node.transfers import Transfer
 from idas_p2p.store.transfers import Counters, Direction
 from idas_p2p.tasks import TaskOwner
@@ -63,6 +64,7 @@ def commands(node: Node) -> dict[str, Command]:
         **pseudonym_commands(node),
         **sign_in_commands(node.lan.desk),
         **group_commands(
+        **pass_commands(node.outsiders.desk),
             node.sharing.tokens, node.sharing.groupings, node.federation, clock=node.clock, note=node.audit.note
         ),
         "find": with_node(_find),

@@ -1,4 +1,4 @@
-"""Invitations in the directory: where the inviting node says how it is reached, for whoever holds the code.
+"""Codes in the directory: where the node that made one says how it is reached, for whoever holds the code.
 
 Belongs here: leaving the record and finding it. Not here: the code (access/invitation.py), joining (joining.py).
 Source: docs/spec/federation.md section 3.
@@ -34,6 +34,7 @@ class Invitations:
         contact: whom a machine that knows nobody should call first.
         own_addresses: where we can be dialled.
         clock: the time.
+        kind: what they are: invitations, or passes.
     """
 
     def __init__(
@@ -44,13 +45,15 @@ class Invitations:
         contact: Callable[[], Contact],
         own_addresses: Callable[[], tuple[Address, ...]],
         clock: Clock,
+        kind: type[Invitation] = Invitation,
     ) -> None:
+        self._kind = kind
         self._node_id, self._directory, self._clock = node_id, directory, clock
         self._contact, self._own_addresses = contact, own_addresses
 
     def make(self, secret: bytes) -> Invitation:
         """The invitation with this secret (16 bytes), as the node can be found now."""
-        return Invitation.of(self._node_id, secret, self._contact())
+        return self._kind.of(self._node_id, secret, self._contact())
 
     async def publish(self, secret: bytes, *, federation_name: str, expires: int) -> int:
         """Leave the record of an invitation in the directory; how many other nodes keep it.
@@ -90,7 +93,7 @@ class Invitations:
                 return found
             if look + 1 < looks:
                 await asyncio.sleep(LOOK_PAUSE)
-        raise BadCode("no open invitation belongs to it; it may have expired")
+        raise BadCode("nothing open belongs to it; it may have expired, or its node is away")
 
     async def _look(self, invitation: Invitation) -> InviteRecord | None:
         for record in await self._directory.get(invitation.location.node_id.kademlia_id):

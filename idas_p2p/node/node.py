@@ -29,6 +29,7 @@ from idas_p2p.node.harvest import Harvester
 from idas_p2p.node.lan import Lan
 from idas_p2p.node.memberships import Memberships
 from idas_p2p.node.outside import Outside
+from idas_p2p.node.outsiders import Outsiders
 from idas_p2p.node.publish import Publisher
 from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
@@ -170,24 +171,42 @@ class Node:
             institution=config.institution,
             name_of=self.federations.institution,
         )
+        uplink = Uplink(clock=clock)
+        self.outsiders = Outsiders(
+            self.identity,
+            config.institution,
+            self.settings,
+            outside,
+            self.memberships,
+            self.holdings,
+            self.transfers,
+            uplink,
+            self.workshop,
+            rules=self.rules,
+            audit=self.audit,
+            clock=clock,
+        )
+        doors = self.outsiders.doors
         server = ChannelServer(
             self.identity,
             self.memberships.on,
             self.holdings,
             self.transfers,
-            Uplink(clock=clock),
+            uplink,
             self.workshop,
             clock=clock,
             meets=self.whereabouts.meets,
             audit=self.audit,
             witness=self.audit.witness,
+            others=self.outsiders.served(),
         )
-        self.accepted = Accepted(server.serve, belongs=self.memberships.belongs)
+        self.accepted = Accepted(server.serve, belongs=doors.belongs)
         self.listener = Listener(
             self.identity,
-            find_psk=self.whereabouts.reachability.watching(self.memberships.find_psk),
+            find_psk=self.whereabouts.reachability.watching(doors.find_psk),
             on_channel=self.accepted.serve,
-            admits=self.memberships.admits,
+            admits=doors.admits,
+            strangers=doors,
             owner=self.channels,
         )
         self.whereabouts.roaming.on_change.append(self.listener.check)
@@ -224,6 +243,7 @@ class Node:
             ("publish", self.publisher.turn),
             *self.sharing.turns(),
             ("manifest", self.memberships.spread),
+            *self.outsiders.turns(),
             ("joining", self.memberships.ask),
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
 from operator import attrgetter
 from typing import Final
@@ -24,23 +23,24 @@ from idas_p2p.errors import AuditUnavailable, Busy, ChannelClosed, IdasError, Ma
 from idas_p2p.events import log_event
 from idas_p2p.exchange.answer import NO_MEETS, NO_WITNESS, ControlServer, Meets
 from idas_p2p.exchange.codec.coders import Coders
-from idas_p2p.exchange.interfaces import PixelLayout, StudyLease, StudySource
+from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.exchange.logs import Witness
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.audited import NO_LOG, Log, recorded_transfer
 from idas_p2p.node.audited_finds import AuditedFinds, subject_of_study
+from idas_p2p.node.counted import Counted
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.memberships import Member
 from idas_p2p.node.permits import Permit
-from idas_p2p.node.transfers import Transfer, Transfers
+from idas_p2p.node.transfers import Transfers
 from idas_p2p.store.transfers import Direction
 from idas_p2p.transport.channel import Channel
 from idas_p2p.wire.audit import Side
 from idas_p2p.wire.fetching import FetchRequest, Mode, Priority
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
+from idas_p2p.wire.instance import Instance
 from idas_p2p.wire.messages import decode_message
 
 MAX_SENDING: Final = 32  # studies sent at once; ours
@@ -62,6 +62,7 @@ class ChannelServer:
         meets: open connections from both sides.
         audit: records what is shown and sent.
         witness: compares logs with those of others.
+        others: serve channels of other purposes.
     """
 
     def __init__(
@@ -77,8 +78,9 @@ class ChannelServer:
         meets: Meets = NO_MEETS,
         audit: Log = NO_LOG,
         witness: Witness = NO_WITNESS,
+        others: Mapping[Purpose, Callable[[Channel], Awaitable[None]]] | None = None,
     ) -> None:
-        self._audit, self._witness = audit, witness
+        self._audit, self._witness, self._others = audit, witness, others or {}
         self._meets, self._clock = meets, clock
         self._identity, self._coders, self._uplink = identity, coders, uplink
         self._member_on = member_on
@@ -92,6 +94,8 @@ class ChannelServer:
                 await self._member_on(channel).membership.answer_join(channel)
             elif channel.purpose is Purpose.IMAGE:
                 await self._send(channel)
+            elif (serve := self._others.get(channel.purpose)) is not None:
+                await serve(channel)
             else:
                 member = self._member_on(channel)
                 await ControlServer(
@@ -153,7 +157,7 @@ class ChannelServer:
                     request,
                     identity=self._identity,
                     requester=requester,
-                    source=_Counted(self._holdings.at(request.ticket.level), transfer),
+                    source=Counted(self._holdings.at(request.ticket.level), transfer),
                     still_allowed=self._permit(self._member_on(channel).federation, requester, request),
                     layout_of=Layouts().of,
                     coders=self._coders,
@@ -186,54 +190,6 @@ class ChannelServer:
             return federation.state, self._holdings.policy_version
 
         return Permit(ask, version=version, clock=self._clock)
-
-
-class _Counted:
-    """Holdings whose instances are counted on their way out."""
-
-    def __init__(self, holdings: StudySource, transfer: Transfer) -> None:
-        self._holdings, self._transfer = holdings, transfer
-
-    async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:
-        """As Holdings.open_study."""
-        async with aclosing(self._holdings.open_study(requester, selection)) as events:  # type: ignore[type-var]
-            async for event in events:
-                self._transfer.count(event)
-                yield event
-
-    @asynccontextmanager
-    async def open_listed(self, requester: Requester, selection: Selection) -> AsyncIterator[StudyLease]:
-        """As Holdings.open_listed; what is taken from the lease counts, what is only listed does not."""
-        async with self._holdings.open_listed(requester, selection) as lease:
-            yield _CountedLease(lease, self._transfer)
-
-
-class _CountedLease:
-    """A lease whose instances are counted when they are taken out."""
-
-    def __init__(self, lease: StudyLease, transfer: Transfer) -> None:
-        self._lease, self._transfer = lease, transfer
-        self._counted = set[str]()
-
-    async def events(self) -> AsyncIterator[RetrieveEvent]:
-        """As StudyLease.events."""
-        async with aclosing(self._lease.events()) as events:  # type: ignore[type-var]
-            async for event in events:
-                if not isinstance(event, Instance):
-                    self._transfer.count(event)
-                yield event
-
-    async def instance(self, sop_instance_uid: str) -> Instance:
-        """As StudyLease.instance."""
-        instance = await self._lease.instance(sop_instance_uid)
-        if sop_instance_uid not in self._counted:
-            self._counted.add(sop_instance_uid)
-            self._transfer.count(instance)
-        return instance
-
-    def taken(self, sop_instance_uid: str) -> None:
-        """As StudyLease.taken."""
-        self._lease.taken(sop_instance_uid)
 
 
 _fields_of: Final = attrgetter(*(field.name for field in fields(PixelLayout)))

@@ -11,6 +11,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
+from typing import Protocol
 
 from idas_p2p.crypto.handshake import Admits, FindPsk, Refusal, Responder
 from idas_p2p.crypto.keys import SigningKey, random_bytes
@@ -30,6 +31,29 @@ from idas_p2p.wire.ids import NodeId
 
 
 class Listener:
+class Strangers(Protocol):
+    """Who may still try keys that are given out as codes, and is told how it went."""
+
+    def may_try(self, host: str, purpose: Purpose) -> bool:
+        """Whether a key for this purpose is looked for; where not, it is answered like one that is not known."""
+        ...
+
+    def tried(self, host: str, purpose: Purpose, *, is_right: bool) -> None:
+        """Somebody at an address proved a key, or did not; only told of who might try."""
+        ...
+
+
+class Anybody:
+    """Lets everybody try."""
+
+    def may_try(self, host: str, purpose: Purpose) -> bool:
+        """Always."""
+        return True
+
+    def tried(self, host: str, purpose: Purpose, *, is_right: bool) -> None:
+        """Nothing."""
+
+
     """Listens on one TCP address; hands each channel to `on_channel` once both sides have proved who they are.
 
     Args:
@@ -40,6 +64,7 @@ class Listener:
         owner: of the tasks, one per connection.
         gate: bounds; a Gate with the usual ones by default.
         handshake_timeout: seconds for the whole handshake, however slowly its bytes come.
+        strangers: who may still try keys that are given out as codes.
     """
 
     def __init__(
@@ -53,7 +78,8 @@ class Listener:
         gate: Gate | None = None,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
     ) -> None:
-        self._identity = identity
+        strangers: Strangers | None = None,
+        self._identity, self._strangers = identity, strangers or Anybody()
         self._find_psk, self._admits, self._on_channel = find_psk, admits, on_channel
         self._owner = owner
         self._handshake_timeout = handshake_timeout
@@ -167,10 +193,20 @@ class Listener:
         await lane.wait_lost()  # and no more: what had come may not have been read yet
 
     async def _shake_hands(self, connection: Connection, path: str) -> SecureChannel | None:
-        responder = Responder(self._identity, find_psk=self._find_psk, admits=self._admit, random_bytes=random_bytes)
+        host, asked = connection.remote.host, list[Purpose]()
+
+        def find_psk(purpose: Purpose, psk_id: bytes) -> bytes | None:
+            if not self._strangers.may_try(host, purpose):
+                return None
+            asked.append(purpose)
+            return self._find_psk(purpose, psk_id)
+
+        responder = Responder(self._identity, find_psk=find_psk, admits=self._admit, random_bytes=random_bytes)
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                return await accept(connection, responder, path=path)
+                channel = await accept(connection, responder, path=path)
+            self._strangers.tried(host, channel.purpose, is_right=True)
+            return channel
         except TimeoutError:
             self._refuse(connection, Refusal.TIMED_OUT)
         except HandshakeFailed as error:
@@ -182,6 +218,8 @@ class Listener:
     def _admit(self, peer: NodeId, purpose: Purpose, psk_id: bytes) -> bool:
         if not self.gate.has_room_for(peer):
             raise HandshakeFailed(Refusal.TOO_MANY_FROM_PEER)
+            if asked and error.detail in (Refusal.UNKNOWN_PSK, Refusal.BAD_PROOF):
+                self._strangers.tried(host, asked[0], is_right=False)
         return self._admits(peer, purpose, psk_id)
 
     def _refuse(self, connection: Connection, refusal: Refusal, *, level: int = logging.INFO) -> None:

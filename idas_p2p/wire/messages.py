@@ -14,6 +14,7 @@ from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived, AuditSeen, AuditWanted
 from idas_p2p.wire.canonical import unpack
+from idas_p2p.wire.emergency import EmergencyOpened, EmergencyWanted
 from idas_p2p.wire.federation import MAX_ADMINS, MAX_MANIFEST_SIZE
 from idas_p2p.wire.fetching import (
     Chunk,
@@ -32,6 +33,7 @@ from idas_p2p.wire.fetching import (
     Want,
 )
 from idas_p2p.wire.ice import IceTerms
+from idas_p2p.wire.outside import PassOffer, PassReceived, PassWanted, SignedIn, SignInWanted
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.schema import U64, Bytes32, Limit, encode, from_plain
 from idas_p2p.wire.study import Study
@@ -185,6 +187,8 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     21: AuditGrown,
     22: AuditSeen,
     23: AuditReceived,
+    26: EmergencyWanted,
+    27: EmergencyOpened,
     32: FetchRequest,
     33: FetchStart,
     34: InstanceHead,
@@ -196,6 +200,11 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     40: Want,
     41: Taken,
     42: Done,
+    48: PassWanted,
+    49: PassOffer,
+    50: PassReceived,
+    51: SignInWanted,
+    52: SignedIn,
 }
 _CODES: Final = {kind: code for code, kind in MESSAGES.items()}
 

@@ -1,0 +1,102 @@
+"""Everything about passes for those who belong to no federation, and the doors of this node, put together once.
+
+Belongs here: which part is given to which. Not here: any decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+from idas_p2p.access.invitation import PassCode
+from idas_p2p.access.passes import Passes
+from idas_p2p.clock import Clock
+from idas_p2p.crypto.keys import SigningKey
+from idas_p2p.exchange.codec.coders import Coders
+from idas_p2p.exchange.turns import Uplink
+from idas_p2p.node.audit import Audit
+from idas_p2p.node.doors import Doors
+from idas_p2p.node.holdings import Holdings
+from idas_p2p.node.invitations import Invitations
+from idas_p2p.node.memberships import Memberships
+from idas_p2p.node.outside import Outside
+from idas_p2p.node.pass_desk import PassDesk
+from idas_p2p.node.pass_server import PassServer
+from idas_p2p.node.rules import RuleBook
+from idas_p2p.node.transfers import Transfers
+from idas_p2p.store.settings import Settings
+from idas_p2p.transport.channel import Channel
+from idas_p2p.wire.handshake import Purpose
+
+
+class Outsiders:
+    """Passes, and the doors.
+
+    Args:
+        identity: ours.
+        institution: ours.
+        settings: keep passes.
+        outside: directory and addresses.
+        memberships: decide about members.
+        holdings, transfers, uplink, coders: show and send studies.
+        rules: know the levels.
+        audit: records everything.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        identity: SigningKey,
+        institution: str,
+        settings: Settings,
+        outside: Outside,
+        memberships: Memberships,
+        holdings: Holdings,
+        transfers: Transfers,
+        uplink: Uplink,
+        coders: Coders,
+        *,
+        rules: RuleBook,
+        audit: Audit,
+        clock: Clock,
+    ) -> None:
+        addresses = outside.whereabouts.addresses
+        self.passes = Passes(settings)
+        self.doors = Doors(identity.node_id, memberships, self.passes, note=audit.note, clock=clock)
+        invitations = Invitations(
+            identity.node_id,
+            outside.directory,
+            contact=lambda: outside.contacts.for_others(identity.node_id, addresses()),
+            own_addresses=addresses,
+            clock=clock,
+            kind=PassCode,
+        )
+        self.desk = PassDesk(
+            institution,
+            self.passes,
+            invitations,
+            holdings,
+            levels=lambda: rules.levels,
+            own_addresses=addresses,
+            note=audit.note,
+            clock=clock,
+        )
+        self._server = PassServer(
+            identity,
+            institution,
+            self.passes,
+            holdings,
+            transfers,
+            uplink,
+            coders,
+            levels=lambda: rules.levels,
+            clock=clock,
+            audit=audit,
+        )
+
+    def served(self) -> Mapping[Purpose, Callable[[Channel], Awaitable[None]]]:
+        """What serves channels, by purpose."""
+        return {Purpose.PASS: self._server.serve}
+
+    def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
+        """What goes on for ever, by name."""
+        yield "passes", self.desk.turn
