@@ -5,12 +5,12 @@ As in make_vectors.py, whose keys these are; every run writes the same bytes. So
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from idas_p2p.crypto.digest import data_digest
 from idas_p2p.exchange.signed_manifest import TransferManifest
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived, AuditSeen, AuditWanted
@@ -61,7 +61,7 @@ from tools.make_vectors import ADMIN, MEMBER, NOW, STRANGER, VECTORS, Vector, co
 
 def said_of(data: bytes) -> tuple[InstanceHead, Chunk]:
     """How an instance of these bytes is sent."""
-    whole = hashlib.blake2b(data, digest_size=32).digest()
+    whole = data_digest(data)
     head = InstanceHead(
         series_uid="1.2.3.1",
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
@@ -161,8 +161,8 @@ def messages() -> list[Vector]:
     head, chunk = said_of(b"data")
     lost = InstanceLost(sop_instance_uid="1.2.3.1.2", code="remote.malformed")
     good = [
-        Hello(version=3, epoch=2, state=counted(15, 8)),
-        Hello(version=3, epoch=0, state=b""),
+        Hello(version=4, epoch=2, state=counted(15, 8)),
+        Hello(version=4, epoch=0, state=b""),
         ManifestWanted(number=1, known=()),
         ManifestWanted(number=2, known=(counted(16, 32),)),
         ManifestOffer(number=1, manifest=b"a manifest"),

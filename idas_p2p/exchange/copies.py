@@ -20,7 +20,7 @@ class Copy:
     """What tells one version of an instance from another."""
 
     size: int  # bytes
-    digest: bytes  # BLAKE2b-256
+    digest: bytes  # BLAKE3
 
 
 @dataclass(slots=True)

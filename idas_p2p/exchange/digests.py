@@ -7,23 +7,23 @@ Source: docs/spec/exchange.md section 5.6.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from idas_p2p.blob import Blob
+from idas_p2p.crypto.digest import data_hasher
 from idas_p2p.wire.fetching import PREFIX_SIZE
 
-LONGEST_HOLD: Final = 524_288  # bytes digested before others get their turn; ours: half a millisecond
+LONGEST_HOLD: Final = 524_288  # bytes digested before others get their turn; ours: a tenth of a millisecond
 
 
 @dataclass(frozen=True, slots=True)
 class Digests:
     """Of one data set."""
 
-    whole: bytes  # 32 bytes; BLAKE2b-256
-    prefixes: Mapping[int, bytes]  # by the number of bytes digested: the first PREFIX_SIZE bytes of BLAKE2b-256
+    whole: bytes  # 32 bytes; BLAKE3
+    prefixes: Mapping[int, bytes]  # by the number of bytes digested: the first PREFIX_SIZE bytes of BLAKE3
 
 
 async def digests_of(data: Blob, cuts: Iterable[tuple[int, int]]) -> Digests:
@@ -36,7 +36,7 @@ async def digests_of(data: Blob, cuts: Iterable[tuple[int, int]]) -> Digests:
     Raises:
         OSError: it cannot be read, or has become shorter.
     """
-    running = hashlib.blake2b(digest_size=32)
+    running = data_hasher()
     prefixes, held = dict[int, bytes](), 0
     for offset, size in cuts:
         piece = data.read(offset, size)

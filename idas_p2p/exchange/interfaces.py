@@ -142,7 +142,7 @@ class PartialInstance(Protocol):
 
     @property
     def digest(self) -> bytes:
-        """BLAKE2b-256 of all of it, as announced."""
+        """BLAKE3 of all of it, as announced."""
         ...
 
     @property
@@ -164,7 +164,7 @@ class InstanceWriter(Protocol):
 
         Args:
             piece: the bytes.
-            digest: the first 16 bytes of BLAKE2b-256 of the data set up to the end of this piece; looked at before
+            digest: the first 16 bytes of BLAKE3 of the data set up to the end of this piece; looked at before
                 anything is written. Only pieces that came with one are kept by `pause`.
 
         Raises:
@@ -199,7 +199,7 @@ class TransferSpool(Protocol):
         ...
 
     def digests(self) -> Mapping[str, bytes]:
-        """BLAKE2b-256 of each of them, by SOP Instance UID."""
+        """BLAKE3 of each of them, by SOP Instance UID."""
         ...
 
     def partial(self) -> Sequence[PartialInstance]:
@@ -222,7 +222,7 @@ class TransferSpool(Protocol):
         digest: bytes,
         start: int = 0,
     ) -> InstanceWriter:
-        """Start an instance of `size` bytes with this BLAKE2b-256 digest, or go on with one.
+        """Start an instance of `size` bytes with this BLAKE3 digest, or go on with one.
 
         Several writers of one instance may be at work; the first that finishes is kept.
 

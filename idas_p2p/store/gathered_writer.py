@@ -6,13 +6,13 @@ Belongs here: one such instance. Not here: larger ones, which are written as the
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from idas_p2p.crypto.digest import data_hasher
 from idas_p2p.errors import DigestMismatch, IdasError, InstanceChanged, StorageRefused
-from idas_p2p.store.place import DIGEST_SIZE, Place, instance_of
+from idas_p2p.store.place import Place, instance_of
 from idas_p2p.store.sidecar import PREFIX_DIGEST_SIZE
 from idas_p2p.wire.instance import Instance
 
@@ -29,7 +29,7 @@ class GatheredWriter:
         self._announced, self._place = announced, place
         self._pieces = list[bytes]()
         self._size = 0  # bytes of them
-        self._hasher = hashlib.blake2b(digest_size=DIGEST_SIZE)
+        self._hasher = data_hasher()
         self._is_over = False
 
     def __enter__(self) -> Self:

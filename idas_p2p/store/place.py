@@ -6,7 +6,6 @@ that agrees is kept. Belongs here: files and their state. Not here: rows (spoole
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from idas_p2p.blob import Blob, pieces
+from idas_p2p.crypto.digest import DataHasher, data_hasher
 from idas_p2p.events import log_event
 from idas_p2p.store.files import disk_errors, part_of
 from idas_p2p.store.forms import SUFFIX, Form
@@ -21,7 +21,6 @@ from idas_p2p.store.gathered import Gathered
 from idas_p2p.store.sidecar import KEPT, PREFIX_DIGEST_SIZE, Mark, read_sidecar, sidecar_of
 from idas_p2p.wire.instance import Instance
 
-DIGEST_SIZE: Final = 32  # bytes; BLAKE2b-256
 PIECE: Final = 1_048_576  # bytes read at a time; ours
 MAX_BEGINNINGS: Final = 64  # of one transfer; protocol: as many as a request can name, docs/spec/exchange.md section 4
 
@@ -31,7 +30,7 @@ class PartialInstance:
     """The verified beginning of an instance."""
 
     sop_instance_uid: str
-    digest: bytes  # BLAKE2b-256 of the whole instance, as announced
+    digest: bytes  # BLAKE3 of the whole instance, as announced
     size: int  # bytes of the whole instance
     kept: int  # bytes from its start that are here; 0 < kept < size
 
@@ -42,7 +41,7 @@ class Beginning:
 
     row: dict[str, Any]  # as it will be in spool_instances
     marks: tuple[Mark, ...]  # at least one; the last one tells how much is kept
-    hasher: Any | None  # of the bytes that are kept; None until they were compared
+    hasher: DataHasher | None  # of the bytes that are kept; None until they were compared
 
     @property
     def kept(self) -> int:
@@ -202,7 +201,7 @@ class Place:
 
 def _right_part(begun: Beginning, blob: Blob) -> Beginning | None:
     """As much of a beginning as agrees with its marks, compared; None when the first one does not."""
-    hasher, right, offset = hashlib.blake2b(digest_size=DIGEST_SIZE), None, 0
+    hasher, right, offset = data_hasher(), None, 0
     for number, mark in enumerate(begun.marks, 1):
         try:
             while offset < mark.end:
@@ -232,8 +231,8 @@ def instance_of(row: Any, place: Place) -> Instance:
 
 
 def is_right(blob: Blob, digest: bytes) -> bool:
-    """Whether all its bytes can be read and have this BLAKE2b-256 digest."""
-    hasher = hashlib.blake2b(digest_size=DIGEST_SIZE)
+    """Whether all its bytes can be read and have this BLAKE3 digest."""
+    hasher = data_hasher()
     try:
         for piece in pieces(blob, PIECE):
             hasher.update(piece)

@@ -21,7 +21,7 @@ from idas_p2p.store.forms import Form, file_name
 from idas_p2p.wire.canonical import pack, unpack
 
 KEPT: Final = ".kept"  # ends the name of a sidecar
-PREFIX_DIGEST_SIZE: Final = 16  # bytes; the first of BLAKE2b-256 of all bytes up to the end of a chunk
+PREFIX_DIGEST_SIZE: Final = 16  # bytes; the first of BLAKE3 of all bytes up to the end of a chunk
 MAX_RECORD_SIZE: Final = 65_535  # bytes; what its length can say
 _NAMES: Final = ("study_uid", "series_uid", "sop_class_uid", "sop_instance_uid", "transfer_syntax_uid")
 

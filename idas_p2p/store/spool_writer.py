@@ -6,16 +6,16 @@ of the node. Belongs here: one instance. Not here: the other ones of its transfe
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import select
 
+from idas_p2p.crypto.digest import data_hasher
 from idas_p2p.errors import DigestMismatch, IdasError, InstanceChanged
 from idas_p2p.store.database import Database, insert_missing
-from idas_p2p.store.place import DIGEST_SIZE, Beginning, Place, instance_of
+from idas_p2p.store.place import Beginning, Place, instance_of
 from idas_p2p.store.sidecar import PREFIX_DIGEST_SIZE, Mark, Sidecar
 from idas_p2p.store.tables import spool_instances
 from idas_p2p.wire.instance import Instance
@@ -37,7 +37,7 @@ class SpoolWriter:
     def __init__(self, row: dict[str, Any], place: Place, database: Database, *, begun: Beginning | None) -> None:
         self._row, self._place, self._database = row, place, database
         last: Mark | None = begun.marks[-1] if begun else None
-        self._hasher = begun.hasher if begun and begun.hasher else hashlib.blake2b(digest_size=DIGEST_SIZE)
+        self._hasher = begun.hasher if begun and begun.hasher else data_hasher()
         self._kept_hasher = self._hasher  # of the bytes up to the sidecar's last mark; never changed
         self._end = last.end if last else 0  # bytes written
         form, path = place.forms.of(row["file"]) or place.forms.new, place.path(row)
@@ -58,7 +58,7 @@ class SpoolWriter:
 
         Args:
             piece: the next ones.
-            digest: the first 16 bytes of BLAKE2b-256 of all bytes up to the end of the piece. With it, the piece is
+            digest: the first 16 bytes of BLAKE3 of all bytes up to the end of the piece. With it, the piece is
                 compared first, and kept also when the instance is not finished. Without it, this and the rest are not.
 
         Raises:

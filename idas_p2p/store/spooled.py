@@ -66,7 +66,7 @@ class SpooledTransfer:
         return [instance_of(row, self._place) for row in self._rows()]
 
     def digests(self) -> dict[str, bytes]:
-        """BLAKE2b-256 of each of these instances, by SOP Instance UID."""
+        """BLAKE3 of each of these instances, by SOP Instance UID."""
         return {row["sop_instance_uid"]: row["digest"] for row in self._rows()}
 
     def drop(self, sop_instance_uid: str) -> None:
@@ -109,7 +109,7 @@ class SpooledTransfer:
             sop_instance_uid: see above.
             transfer_syntax_uid: see above.
             size: bytes of its data set.
-            digest: BLAKE2b-256 of its data set.
+            digest: BLAKE3 of its data set.
             start: 0, or as many bytes as `partial` says are kept of it.
 
         Raises:

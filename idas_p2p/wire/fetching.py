@@ -83,7 +83,7 @@ class InstanceHead:
     sop_instance_uid: Uid
     transfer_syntax_uid: Uid
     size: U64  # bytes of the data set
-    digest: Bytes32  # BLAKE2b-256 of the data set
+    digest: Bytes32  # BLAKE3 of the data set
     start: U64 = 0  # bytes that the requester has of it
 
 
@@ -122,7 +122,7 @@ class InstanceListed:
     sop_instance_uid: Uid
     transfer_syntax_uid: Uid
     size: U64  # bytes of the data set
-    digest: Bytes32  # BLAKE2b-256 of the data set
+    digest: Bytes32  # BLAKE3 of the data set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

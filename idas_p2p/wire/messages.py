@@ -38,7 +38,7 @@ from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.schema import U64, Bytes32, Limit, encode, from_plain
 from idas_p2p.wire.study import Study
 
-EXCHANGE_VERSION: Final = 3
+EXCHANGE_VERSION: Final = 4
 RequestNumber = Annotated[int, Limit(0, 2**32 - 1)]
 
 

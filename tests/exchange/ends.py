@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from idas_p2p.access.subjects import Requester
 from idas_p2p.blob import Blob, MemoryBlob
+from idas_p2p.crypto.digest import data_digest
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.errors import ArchiveFailed, DigestMismatch, IdasError, NotAMember, SpoolFull
 from idas_p2p.exchange.answer import ControlServer
@@ -46,7 +46,7 @@ def image_pair(*, holder: SigningKey = HOLDER) -> tuple[MemoryChannel, MemoryCha
 
 
 def digest_of(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=32).digest()
+    return data_digest(data)
 
 
 def chunks_of(data: bytes, *sizes: int, start: int = 0) -> list[Chunk]:

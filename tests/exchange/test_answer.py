@@ -56,7 +56,7 @@ from idas_p2p.wire.study import Study
 from tests.directory.virtual import in_virtual_time
 from tests.exchange.ends import BEFORE, CURRENT, Answer, Catalog, Roster, Scripted, hit, some_hits, turns
 
-HELLO = Hello(version=3, epoch=7, state=b"")
+HELLO = Hello(version=4, epoch=7, state=b"")
 
 
 def ask(number: int = 1, *, limit: int = 100, user: str = "dr.a") -> FindRequest:
@@ -81,7 +81,7 @@ async def server(
     async with asyncio.timeout(10):
         if greet:
             await peer.say(HELLO)
-            assert await peer.hear() == Hello(version=3, epoch=roster.epoch, state=roster.state)
+            assert await peer.hear() == Hello(version=4, epoch=roster.epoch, state=roster.state)
         yield peer, serving, catalog
         await asking.close()
         await serving

@@ -58,11 +58,11 @@ async def scripted(*, answer_timeout: float = 5.0) -> AsyncIterator[tuple[Contro
     asking, answering = make_pair()
     peer, owner = Scripted(answering), TaskOwner(limit=1_000)
     link = ControlLink(asking, tasks=owner, answer_timeout=answer_timeout)
-    await peer.say(Hello(version=3, epoch=7, state=b""))
+    await peer.say(Hello(version=4, epoch=7, state=b""))
     try:
         async with asyncio.timeout(10):
             await link.open(3, b"")
-            assert await peer.hear() == Hello(version=3, epoch=3, state=b"")
+            assert await peer.hear() == Hello(version=4, epoch=3, state=b"")
             yield link, peer
             await link.close()
             await turns()
@@ -189,7 +189,7 @@ async def test_a_node_that_does_not_say_hello_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [b"", b"\xff", Ping(number=1), Hello(version=3, epoch=1, state=b""), FetchStart(total=1), CancelRequest(number=1)],
+    [b"", b"\xff", Ping(number=1), Hello(version=4, epoch=1, state=b""), FetchStart(total=1), CancelRequest(number=1)],
 )
 async def test_what_is_no_answer_ends_the_link_and_every_question(message: Any) -> None:
     async with scripted() as (link, peer):

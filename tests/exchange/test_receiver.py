@@ -223,7 +223,7 @@ HOSTILE: dict[str, list[Any]] = {
     "the end of a list where there is none": [ONE, ListEnd(count=0, code="")],
     "starts without end": [FetchStart(total=n % 2) for n in range(MAX_IDLE_STARTS + 1)],
     "a message of a control link": [ONE, Ping(number=1)],
-    "a hello": [ONE, Hello(version=3, epoch=1, state=b"")],
+    "a hello": [ONE, Hello(version=4, epoch=1, state=b"")],
 }
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from idas_p2p.blob import MemoryBlob
+from idas_p2p.crypto.digest import data_digest
 from idas_p2p.store.gathered_writer import GatheredWriter
 from idas_p2p.store.spool_writer import SpoolWriter
 from idas_p2p.store.spooled import SpooledTransfer
@@ -53,7 +53,7 @@ def begin(transfer: SpooledTransfer, instance: Instance, *, size: int | None = N
         sop_instance_uid=instance.sop_instance_uid,
         transfer_syntax_uid=instance.transfer_syntax_uid,
         size=len(data) if size is None else size,
-        digest=hashlib.blake2b(data, digest_size=32).digest(),
+        digest=data_digest(data),
         start=start,
     )
 
@@ -62,7 +62,7 @@ def write_chunks(writer: AnyWriter, data: bytes, *, start: int = 0, stop: int | 
     """Write a part of an instance as exchange does: chunk by chunk, each with the digest of all up to its end."""
     for offset in range(start, len(data) if stop is None else stop, chunk):
         end = min(offset + chunk, len(data))
-        writer.write(data[offset:end], hashlib.blake2b(data[:end], digest_size=32).digest()[:16])
+        writer.write(data[offset:end], data_digest(data[:end])[:16])
 
 
 def spool(transfer: SpooledTransfer, instance: Instance) -> Instance:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
+from idas_p2p.crypto.digest import data_digest
 from idas_p2p.errors import DigestMismatch, SpoolFull, StorageRefused
 from idas_p2p.store.database import Database
 from idas_p2p.store.spool import Spool
@@ -97,7 +97,7 @@ def test_writing_to_a_removed_transfer_is_refused_and_gives_back_its_space(
 def test_the_digests_of_whole_instances_are_known(transfer: SpooledTransfer) -> None:
     spool(transfer, make_instance("1.1", b"one"))
     begin(transfer, make_instance("1.2", b"two")).abort()
-    assert transfer.digests() == {"1.1": hashlib.blake2b(b"one", digest_size=32).digest()}
+    assert transfer.digests() == {"1.1": data_digest(b"one")}
 
 
 def test_a_dropped_instance_makes_way_for_another_copy(

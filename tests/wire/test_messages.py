@@ -30,7 +30,7 @@ from idas_p2p.wire.messages import MESSAGES, Hello, decode_message, encode_messa
 from tests.wire.strategies import damaged, valid
 
 messages = st.one_of(
-    st.just(Hello(version=3, epoch=3, state=b"")), *(valid(kind) for kind in MESSAGES.values() if kind is not Hello)
+    st.just(Hello(version=4, epoch=3, state=b"")), *(valid(kind) for kind in MESSAGES.values() if kind is not Hello)
 )
 
 
@@ -55,7 +55,7 @@ def test_a_message_of_unknown_type_is_a_wire_error(data: bytes) -> None:
 
 
 def test_another_version_is_named_in_the_refusal() -> None:
-    with pytest.raises(UnsupportedVersion, match="version 2, 3 expected"):
+    with pytest.raises(UnsupportedVersion, match="version 2, 4 expected"):
         decode_message(b"\x01" + pack([2, 0]))
 
 
