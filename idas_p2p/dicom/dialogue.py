@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from idas_p2p import limits
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.sockets import make_ae
 from idas_p2p.dicom.statuses import OUT_OF_RESOURCES, PENDING
-from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable
+from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, AssociationRefused
 
 CANCEL_GRACE: Final = 2.0  # seconds an archive has to answer a C-CANCEL before the association is aborted; ours
 MESSAGE_ID: Final = 1
@@ -117,7 +117,7 @@ class Dialogue:
         except (OSError, ValueError, RuntimeError):
             raise ArchiveUnreachable("its address cannot be resolved") from None
         if not self._association.is_established:
-            raise ArchiveUnreachable(_why_not(self._association))
+            raise _why_not(self._association)
         self._keep_messages()
         if stop is not None:
             stop.watch(self)
@@ -139,7 +139,36 @@ class Dialogue:
 
     def syntax_of_model(self, model: str) -> str:
         """The transfer syntax agreed for identifiers of a query model."""
-        return str(self._accepted(lambda context: context.abstract_syntax == model).transfer_syntax[0])
+        return str(self.context_of(model).transfer_syntax[0])
+
+    def context_of(self, model: str) -> PresentationContext:
+        """The presentation context agreed for a SOP class.
+
+        Raises:
+            ArchiveFailed: there is none.
+        """
+        return self._accepted(lambda context: context.abstract_syntax == model)
+
+    def request(self, request: Any, model: str) -> Any:
+        """Send a request that has one response, and return that.
+
+        Raises:
+            ArchiveUnreachable, ArchiveFailed: none came, or the archive does not offer this service.
+        """
+        request.MessageID = MESSAGE_ID
+        with closing(self._exchange(request, model)) as responses:
+            return next(responses)
+
+    def take(self, timeout: float) -> Any | None:
+        """A request that the archive sends on its own account; None when none comes in time, or the wait is ended."""
+        try:
+            return self._next(timeout)
+        except (ArchiveUnreachable, Interrupted):
+            return None
+
+    def reply(self, response: Any, model: str) -> None:
+        """Answer such a request."""
+        self._association.dimse.send_msg(response, self.context_of(model).context_id)
 
     def echo(self, model: str) -> int:
         """Send C-ECHO and return the status."""
@@ -158,7 +187,7 @@ class Dialogue:
             ArchiveUnreachable: the connection broke, or nothing came for the response timeout.
             ArchiveFailed: the archive does not offer this service.
         """
-        context = self._accepted(lambda context: context.abstract_syntax == model)
+        context = self.context_of(model)
         syntax = context.transfer_syntax[0]
         request.MessageID = MESSAGE_ID
         request.AffectedSOPClassUID = model
@@ -194,7 +223,7 @@ class Dialogue:
             time.sleep(0.0001)
 
     def _exchange(self, request: Any, model: str) -> Iterator[Any]:
-        context = self._accepted(lambda context: context.abstract_syntax == model)
+        context = self.context_of(model)
         self._waiting = True
         try:
             self._association.dimse.send_msg(request, context.context_id)
@@ -253,12 +282,16 @@ def is_pending(message: Any) -> bool:
     return status in _PENDING
 
 
-def _why_not(association: Any) -> str:
-    """Why an association did not come about, in words."""
+def _why_not(association: Any) -> ArchiveUnreachable:
+    """Why an association did not come about."""
     if association.rejected_contexts:
-        return "it offers none of the services asked for; check that query and retrieve are enabled for this node"
+        return AssociationRefused(
+            "it offers none of the services asked for; check that query and retrieve are enabled for this node"
+        )
     if not association.is_rejected:
-        return "no connection, or no answer to the association request"
+        return ArchiveUnreachable("no connection, or no answer to the association request")
     primitive = association.acceptor.primitive
     reason = (primitive.result_source, primitive.diagnostic)
-    return f"it refused the association: {_REFUSALS.get(reason, f'source {reason[0]}, reason {reason[1]}')}"
+    return AssociationRefused(
+        f"it refused the association: {_REFUSALS.get(reason, f'source {reason[0]}, reason {reason[1]}')}"
+    )

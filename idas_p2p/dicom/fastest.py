@@ -17,6 +17,7 @@ from idas_p2p.dicom.ways import Way, Ways
 from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, Busy, IdasError, InstanceChanged
 from idas_p2p.events import log_event
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.parts import Part, Within
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -34,6 +35,10 @@ class OneWay(Protocol):
 
     async def list_instances(self, study_uid: str) -> list[tuple[str, str]]:
         """Series and SOP Instance UID of each instance of a study."""
+        ...
+
+    def find_parts(self, within: Within) -> AsyncGenerator[Part, None]:
+        """Yield the series or instances it has within a study."""
         ...
 
     def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
@@ -101,6 +106,11 @@ class FastestArchive:
         self._name, self._ways, self._clock = name, dict(ways), clock
         self._choice = Ways(list(ways), preferred=preferred)
 
+    @property
+    def ways(self) -> Mapping[Way, OneWay]:
+        """Each way there is, for who must know which of them works."""
+        return self._ways
+
     async def echo(self) -> None:
         """Ask whether the archive is there, by each of its ways but C-GET, which is the same door as C-MOVE.
 
@@ -125,6 +135,12 @@ class FastestArchive:
             ArchiveUnreachable, ArchiveFailed: it does not answer, or not at this level.
         """
         return await self._asked.list_instances(study_uid)
+
+    async def find_parts(self, within: Within) -> AsyncGenerator[Part, None]:
+        """Yield what it has within a study, asked for as studies are; errors as for `list_instances`."""
+        async with aclosing(self._asked.find_parts(within)) as parts:
+            async for part in parts:
+                yield part
 
     @property
     def _asked(self) -> OneWay:

@@ -26,9 +26,9 @@ from idas_p2p.dicom.get_contexts import (
 )
 from idas_p2p.dicom.identifiers import dataset_of, query_dataset, selection_dataset, study_from_text
 from idas_p2p.dicom.remote import RemoteAE
-from idas_p2p.dicom.statuses import SUCCESS
+from idas_p2p.dicom.statuses import DESTINATION_UNKNOWN, SUCCESS, UNABLE_TO_PROCESS
 from idas_p2p.dicom.walk import read_elements
-from idas_p2p.errors import ArchiveFailed, MalformedInstance
+from idas_p2p.errors import ArchiveFailed, MalformedInstance, MoveDestinationUnknown
 from idas_p2p.wire.instance import InstanceFailed, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import KEYWORDS, Study
@@ -43,6 +43,8 @@ _MEANINGS: Final = {
     0xA702: "it could not send; check the address and port it has for this node",
     0xA801: "it does not know this node's AE title as a move destination; add this node to the archive's list",
     0xA900: "it does not accept the identifier",
+    UNABLE_TO_PROCESS: "see the archive's log; Orthanc says so, among others, when it does not know this node's AE"
+    " title as a move destination, or cannot connect to the host and port it has for it",
     0x0122: "it does not support this service",
     0x0124: "it does not authorize this node",
     0xFE00: "it cancelled",
@@ -84,7 +86,7 @@ def echo(archive: RemoteAE, stop: Stop) -> None:
     with Dialogue(archive, [build_context(Verification)], stop=stop) as dialogue:
         status = dialogue.echo(str(Verification))
     if status != SUCCESS:
-        raise _failure("C-ECHO", status)
+        raise failure_of("C-ECHO", status)
 
 
 def find_studies(archive: RemoteAE, query: StudyQuery, stop: Stop, *, limit: int) -> Iterator[Study]:
@@ -154,7 +156,7 @@ def progress(service: str, message: Any, syntax: str) -> Iterator[Total | Instan
     for uid in named:
         yield InstanceFailed(sop_instance_uid=uid, reason=ArchiveFailed("it could not send this instance"))
     sent = None if completed is None else completed + (warning or 0)
-    failure = _failure(service, message.Status) if message.Status != SUCCESS and not sent else None
+    failure = failure_of(service, message.Status) if message.Status != SUCCESS and not sent else None
     yield Ended(sent, max(0, (failed or 0) - len(named)), failure)
 
 
@@ -177,7 +179,7 @@ def answers(dialogue: Dialogue, identifier: Dataset, keywords: Sequence[str]) ->
     for message in dialogue.ask(C_FIND(), FIND, identifier):
         if not is_pending(message):
             if message.Status != SUCCESS:
-                raise _failure("C-FIND", message.Status)
+                raise failure_of("C-FIND", message.Status)
             return
         try:
             elements = read_elements(MemoryBlob(message.Identifier.getvalue()), syntax, keywords)
@@ -186,6 +188,8 @@ def answers(dialogue: Dialogue, identifier: Dataset, keywords: Sequence[str]) ->
         yield elements.reader()
 
 
-def _failure(service: str, status: int) -> ArchiveFailed:
+def failure_of(service: str, status: int) -> ArchiveFailed:
+    """What the final status of a request that failed means, in words."""
     meaning = _MEANINGS.get(status, "see the archive's log")
-    return ArchiveFailed(f"{service} ended with status 0x{status:04X}: {meaning}")
+    kind = MoveDestinationUnknown if status == DESTINATION_UNKNOWN else ArchiveFailed
+    return kind(f"{service} ended with status 0x{status:04X}: {meaning}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from idas_p2p.access.audit.events import configured, log_used
+from idas_p2p.dicom.commitment import Reference
 from idas_p2p.dicom.deliver import deliver
 from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.retrieve import DeliveryReport
@@ -21,14 +22,15 @@ from idas_p2p.node import views
 from idas_p2p.node.audited_users import operator
 from idas_p2p.node.control import Command, Progress
 from idas_p2p.node.destinations import destination
+from idas_p2p.node.doctor.examination import examine_running
 from idas_p2p.node.export import export
 from idas_p2p.node.federation_commands import federation_commands
 from idas_p2p.node.find import Search
 from idas_p2p.node.group_commands import group_commands
 from idas_p2p.node.node import Node
+from idas_p2p.node.pass_desk import pass_commands
 from idas_p2p.node.pseudonym_commands import pseudonym_commands
 from idas_p2p.node.sign_in_commands import sign_in_commands
-from idas_p2p.node.pass_desk import pass_commands
 from idas_p2p.node.transfers import Transfer
 from idas_p2p.store.transfers import Counters, Direction
 from idas_p2p.tasks import TaskOwner
@@ -62,9 +64,9 @@ def commands(node: Node) -> dict[str, Command]:
         "studies": view(views.studies),
         **federation_commands(node),
         **pseudonym_commands(node),
+        **pass_commands(node.outsiders.desk),
         **sign_in_commands(node.lan.desk),
         **group_commands(
-        **pass_commands(node.outsiders.desk),
             node.sharing.tokens, node.sharing.groupings, node.federation, clock=node.clock, note=node.audit.note
         ),
         "find": with_node(_find),
@@ -72,6 +74,8 @@ def commands(node: Node) -> dict[str, Command]:
         "reload": with_node(_reload),
         "audit_used": with_node(_audit_used),
         "archive_echo": with_node(_archive_echo),
+        "archive_commit": with_node(_archive_commit),
+        "examine": with_node(_examine),
     }
 
 
@@ -94,6 +98,21 @@ async def _archive_echo(node: Node, arguments: Arguments) -> Arguments:
     if isinstance(source, FastestArchive):
         await source.echo()
     return {}
+
+
+async def _examine(node: Node, arguments: Arguments) -> Arguments:
+    return {"findings": [finding.document() for finding in await examine_running(node)]}
+
+
+async def _archive_commit(node: Node, arguments: Arguments) -> Arguments:
+    archive = node.sources.remote(str(arguments["name"]))
+    stored = node.objects.instances(Selection(study_uid=str(arguments["study_uid"])))
+    if not stored:
+        raise NoSuchThing("the embedded archive has nothing of this study")
+    references = tuple(Reference(one.sop_class_uid, one.sop_instance_uid) for one in stored)
+    answered = await node.lan.commitment.ask(archive, references)
+    failed = [{"instance": one.sop_instance_uid, "reason": f"{reason:04x}"} for one, reason in answered.failed]
+    return {"committed": len(answered.committed), "failed": failed}
 
 
 async def _find(node: Node, arguments: Arguments) -> Arguments:
