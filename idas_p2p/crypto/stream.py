@@ -30,9 +30,15 @@ class Mark(Enum):
     END = "end"  # nothing follows
     ALIVE = "alive"  # the sender is there, and has nothing to say
     LEAVE = "leave"  # the path they use ends soon: the other side should move the channel
+    NUMBERED = "numbered"  # messages from here on say which they are: others go beside them
 
 
-_TEXTS: Final = {Mark.END: (_FINAL, b""), Mark.ALIVE: (_PUSH, b""), Mark.LEAVE: (_PUSH, b"\1")}
+_TEXTS: Final = {
+    Mark.END: (_FINAL, b""),
+    Mark.ALIVE: (_PUSH, b""),
+    Mark.LEAVE: (_PUSH, b"\1"),
+    Mark.NUMBERED: (_PUSH, b"\2"),
+}
 _MARKS: Final = {text: mark for mark, text in _TEXTS.items()}
 
 

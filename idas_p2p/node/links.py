@@ -24,6 +24,7 @@ from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.moving import Mover
 from idas_p2p.node.peer import Peer
 from idas_p2p.node.webrtc import WebRtc
+from idas_p2p.node.widening import Widener
 from idas_p2p.store.settings import Settings
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.channel import Channel
@@ -79,10 +80,9 @@ class Links:
     ) -> None:
         self._use_relays, self._way, self._contacts, self._openers = use_relays, way, contacts, openers
         self._identity, self._federation, self._locator = identity, federation, Locator(directory, settings)
-        self._clock, self._tasks = clock, tasks
-        self._dialling: dict[NodeId, asyncio.Lock] = {}
+        self._clock, self._tasks, self._widener = clock, tasks, Widener(identity, way=way, clock=clock, tasks=tasks)
         self.mover = Mover(self._dial_better, on_moved=self._took, tasks=tasks)
-        self.peers: dict[NodeId, Peer] = {}
+        self._dialling, self.peers = dict[NodeId, asyncio.Lock](), dict[NodeId, Peer]()
         self.on_differing: Callable[[ControlLink], Awaitable[None]] = _ignore
 
     async def control(self, node_id: NodeId) -> ControlLink:
@@ -180,8 +180,7 @@ class Links:
             peer.last_error = getattr(error, "code", PeerUnreachable.code)
             await link.close()
         else:
-            peer.round_trip = self._clock.monotonic() - begin
-            peer.last_seen = self._clock.now()
+            peer.round_trip, peer.last_seen = self._clock.monotonic() - begin, self._clock.now()
 
     async def _open(self, link: ControlLink) -> None:
         try:
@@ -212,7 +211,8 @@ class Links:
     async def _dial_at(self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
         is_urgent = self._clock.monotonic() - self.peers[node_id].lost_at < JUST_LOST
         rungs = (*(() if is_urgent else self._meeting(node_id, purpose)), *self._rungs(node_id, info))
-        channel = MovingChannel(await self._climb(info, node_id, purpose, psk, rungs), is_ours=True)
+        dialling = self._climb(info, node_id, purpose, psk, rungs)
+        channel = await self._widener.open(dialling, self.peers[node_id], node_id, purpose, psk)
         channel.on_over.append(lambda: self._over(channel))
         self.mover.watch(channel)
         self._took(channel)

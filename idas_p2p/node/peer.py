@@ -28,6 +28,9 @@ class Peer:
     image_path: str = ""  # that the last image channel took, or takes
     lost_relay: Address | None = None  # where a channel was cut last: others are tried first
     lost_at: float = -1e9  # monotonic seconds; when that was
+    braids_cut: int = 0  # braided channels cut in a row
+    braid_cut_at: float = -1e9  # monotonic seconds; the last of them
+    single_until: float = -1e9  # monotonic seconds; until then channels get no further connections
     detours: dict[str, str] = field(default_factory=dict)  # paths that did not lead there at the last dial, and why
 
     @property

@@ -15,6 +15,7 @@ from idas_p2p.transport.framing import FrameBuffer, frame_header
 from idas_p2p.transport.pacing import LineState, Pacer
 from idas_p2p.transport.sockets import (
     acknowledged,
+    limit_unsent,
     line_state,
     pace,
     remote_address,
@@ -49,6 +50,7 @@ class Connection(asyncio.BufferedProtocol):
         self._readable = asyncio.Event()
         self._writable = asyncio.Event()
         self._lost = asyncio.Event()
+        self._room = asyncio.Event()  # set when writing may go on, or never will
         self._closing = False
         self._paused = False
         self._pacer = Pacer()
@@ -97,12 +99,12 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Most of it is sent."""
         self._writable.set()
+        self._room.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, ours or theirs."""
         self._lost.set()
-        self._readable.set()
-        self._writable.set()
+        self._wake()
 
     # What the channel calls.
 
@@ -129,7 +131,13 @@ class Connection(asyncio.BufferedProtocol):
             ChannelClosed: there is no connection any more.
             FrameTooLarge: announced; the connection is cut.
         """
-        while not self._closing:
+        while (body := self.poll()) is None:
+            await self.readable()
+        return body
+
+    def poll(self) -> bytes | None:
+        """The body of the next frame if it is here, else None; errors as for `receive`."""
+        if not self._closing:
             try:
                 body = self._buffer.take()
             except FrameTooLarge:
@@ -138,11 +146,33 @@ class Connection(asyncio.BufferedProtocol):
             if body is not None:
                 self._steer_reading()
                 return body
-            if self._lost.is_set():
-                break
-            self._readable.clear()
-            await self._readable.wait()
+            if not self._lost.is_set():
+                return None
         raise self._closed_error()
+
+    async def readable(self) -> None:
+        """Wait until there is something new for `poll`."""
+        self._readable.clear()
+        await self._readable.wait()
+
+    def watch(self, readable: asyncio.Event, room: asyncio.Event) -> None:
+        """Have these set when there is something new for `poll`, and when `write` may be called again."""
+        self._readable, self._room = readable, room
+
+    def keep_short(self, unsent: int) -> None:
+        """Let no more than about so many bytes wait here, and as many in the kernel: others carry the rest."""
+        self._transport.set_write_buffer_limits(high=unsent, low=unsent // 4)
+        limit_unsent(self._transport, unsent)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes sent that the other end's kernel has not said it has; those of all time where ours does not tell."""
+        return max(0, self.bytes_sent - acknowledged(self._transport))
+
+    def _wake(self) -> None:
+        self._readable.set()
+        self._writable.set()
+        self._room.set()
 
     @property
     def is_writable(self) -> bool:
@@ -207,8 +237,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         if not self.is_closed:
             self._closing = True
-            self._readable.set()
-            self._writable.set()
+            self._wake()
             self._steer_reading()
             with suppress(OSError):  # reset by the other side, and the loop has not said so yet
                 self._transport.write_eof()

@@ -19,6 +19,7 @@ from idas_p2p.errors import BadConfiguration, Busy, HandshakeFailed, IdasError
 from idas_p2p.events import log_event
 from idas_p2p.limits import HANDSHAKE_TIMEOUT
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.braid import BESIDE, NAME_SIZE
 from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.connection import Connection
 from idas_p2p.transport.gate import Gate
@@ -30,7 +31,6 @@ from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 
 
-class Listener:
 class Strangers(Protocol):
     """Who may still try keys that are given out as codes, and is told how it went."""
 
@@ -54,6 +54,7 @@ class Anybody:
         """Nothing."""
 
 
+class Listener:
     """Listens on one TCP address; hands each channel to `on_channel` once both sides have proved who they are.
 
     Args:
@@ -63,8 +64,8 @@ class Anybody:
         admits: whether this peer may have a channel of this purpose under this psk.
         owner: of the tasks, one per connection.
         gate: bounds; a Gate with the usual ones by default.
-        handshake_timeout: seconds for the whole handshake, however slowly its bytes come.
         strangers: who may still try keys that are given out as codes.
+        handshake_timeout: seconds for the whole handshake, however slowly its bytes come.
     """
 
     def __init__(
@@ -77,8 +78,8 @@ class Anybody:
         owner: TaskOwner,
         gate: Gate | None = None,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
-    ) -> None:
         strangers: Strangers | None = None,
+    ) -> None:
         self._identity, self._strangers = identity, strangers or Anybody()
         self._find_psk, self._admits, self._on_channel = find_psk, admits, on_channel
         self._owner = owner
@@ -179,17 +180,23 @@ class Anybody:
             await channel.close()
 
     async def _move(self, lane: SecureChannel) -> None:
-        """Let the channel that a peer names go on over a connection it opened, which is that channel's from then on."""
+        """Let the channel that a peer names use a connection it opened from then on, alone or beside others."""
         try:
             async with asyncio.timeout(MOVE_TIMEOUT):
                 name = await lane.receive()
         except (TimeoutError, IdasError):
             return
-        channel = self._open.get((lane.peer, name))
-        if channel is None or not channel.follow(lane):
+        is_beside = name[NAME_SIZE:] == BESIDE
+        channel = self._open.get((lane.peer, name[:NAME_SIZE] if is_beside else name))
+        if channel is None or not (_widen(channel, lane) if is_beside else channel.follow(lane)):
             await lane.close()
             return
-        log_event("link_moved", peer=lane.peer.short, path=lane.path, task=str(channel.purpose))
+        log_event(
+            "link_widened" if is_beside else "link_moved",
+            peer=lane.peer.short,
+            path=lane.path,
+            task=str(channel.purpose),
+        )
         await lane.wait_lost()  # and no more: what had come may not have been read yet
 
     async def _shake_hands(self, connection: Connection, path: str) -> SecureChannel | None:
@@ -211,6 +218,8 @@ class Anybody:
             self._refuse(connection, Refusal.TIMED_OUT)
         except HandshakeFailed as error:
             self._refuse(connection, Refusal(error.detail))
+            if asked and error.detail in (Refusal.UNKNOWN_PSK, Refusal.BAD_PROOF):
+                self._strangers.tried(host, asked[0], is_right=False)
         finally:
             self._end_handshake(connection)
         return None
@@ -218,11 +227,14 @@ class Anybody:
     def _admit(self, peer: NodeId, purpose: Purpose, psk_id: bytes) -> bool:
         if not self.gate.has_room_for(peer):
             raise HandshakeFailed(Refusal.TOO_MANY_FROM_PEER)
-            if asked and error.detail in (Refusal.UNKNOWN_PSK, Refusal.BAD_PROOF):
-                self._strangers.tried(host, asked[0], is_right=False)
         return self._admits(peer, purpose, psk_id)
 
     def _refuse(self, connection: Connection, refusal: Refusal, *, level: int = logging.INFO) -> None:
         self.refusals[refusal] += 1
         log_event("handshake_refused", level=level, reason=refusal, address=str(connection.remote))
         connection.abort()
+
+
+def _widen(channel: MovingChannel, lane: SecureChannel) -> bool:
+    """Let a channel use one more connection beside those it has; False when that cannot be."""
+    return channel.braid is not None and channel.braid.join(lane)

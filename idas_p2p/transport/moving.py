@@ -14,8 +14,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
-from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, PeerUnreachable
+from idas_p2p.errors import BadSignature, ChannelClosed, FrameTooLarge, PeerUnreachable, WireError
 from idas_p2p.limits import MAX_MESSAGE_SIZE
+from idas_p2p.transport.braid import Braid
+from idas_p2p.transport.dialer import DIRECT_PATH
 from idas_p2p.transport.pacing import LineState
 from idas_p2p.transport.relayed import RELAY_PATH
 from idas_p2p.transport.secure import SecureChannel
@@ -29,6 +31,8 @@ MOVE_TIMEOUT: Final = 4.0  # seconds from the new connection's handshake until b
 UNKNOWN_HOST: Final = "0.0.0.0"  # noqa: S104  # of a path by UDP
 AGREED: Final = b""  # the dialled node's first message on the new connection; protocol
 
+Lane = SecureChannel | Braid
+
 
 class MovingChannel:
     """A Channel over one connection after another.
@@ -40,15 +44,16 @@ class MovingChannel:
 
     def __init__(self, lane: SecureChannel, *, is_ours: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self._lanes = [lane]  # all there were
+        self._braid = Braid(lane) if lane.purpose is Purpose.IMAGE and lane.path == DIRECT_PATH else None
+        first = self._braid or lane
+        self._lanes: list[Lane] = [first]  # all there were
         self.must_leave = asyncio.Event()  # the relay it takes stops soon
-        self._sending = lane
-        self._receiving = deque([lane])  # the first is read until its end
+        self._sending: Lane = first
+        self._receiving = deque([first])  # the first is read until its end
         self._agreeing: asyncio.Event | None = None  # set once an attempt to move has come to an end
         self._is_ours, self.name = is_ours, lane.name
         self._waiting_since: float | None = None  # somebody waits for a message; seconds of the loop's clock
         self._silence = Silence(now=self._loop.time())
-        self._beaten = 0  # bytes sent at the last beat
         self._beat_handle: asyncio.TimerHandle | None = None
         self.messages_sent = self.messages_received = 0
         self.is_over = False  # closed or cut
@@ -137,7 +142,7 @@ class MovingChannel:
                     if self.was_silent:
                         raise ChannelClosed("the other side fell silent") from None
                     raise
-                except (BadSignature, FrameTooLarge):
+                except (BadSignature, FrameTooLarge, WireError):
                     self.abort()
                     raise
                 else:
@@ -146,7 +151,7 @@ class MovingChannel:
         finally:
             self._waiting_since = None
 
-    async def _read_next(self, lane: SecureChannel) -> bool:
+    async def _read_next(self, lane: Lane) -> bool:
         """Go on with the connection after one whose end was read; False when there is none."""
         if len(self._receiving) == 1 and self._agreeing is not None:
             await self._agreeing.wait()
@@ -157,7 +162,7 @@ class MovingChannel:
             lane.leave()
         return True
 
-    def _end_with(self, lane: SecureChannel) -> None:
+    def _end_with(self, lane: Lane) -> None:
         """The end of the connection that is read is the end of all; where it was cut, what comes after is of no use."""
         if lane.has_ended or self.is_over:
             self._end()
@@ -190,7 +195,7 @@ class MovingChannel:
     @property
     def may_move(self) -> bool:
         """Whether it can go on elsewhere."""
-        return not self.is_over and not self._sending.is_closed and len(self._lanes) <= MAX_MOVES
+        return not (self.is_over or self.is_braided or self._sending.is_closed) and len(self._lanes) <= MAX_MOVES
 
     async def move_to(self, lane: SecureChannel) -> None:
         """Go on over another connection to the same node, dialled for this purpose; it is ended when that fails.
@@ -238,6 +243,16 @@ class MovingChannel:
         self._receiving.append(lane)
         self._lanes.append(lane)
 
+    @property
+    def is_braided(self) -> bool:
+        """Whether several connections carry it: braid.py."""
+        return self._braid is not None and self._braid.is_braided
+
+    @property
+    def braid(self) -> Braid | None:
+        """Where further connections may go beside its only one; None where they may not."""
+        return self._braid if len(self._lanes) == 1 and self._agreeing is None and not self.is_over else None
+
     def leave(self, relays: Collection[Address]) -> None:
         """Go on elsewhere, or have the dialer do so, if the channel takes one of these relays."""
         if self.path == RELAY_PATH and self.remote in relays:
@@ -266,17 +281,15 @@ class MovingChannel:
         What is alive on a newer one does not help who waits for the rest of the old one.
         """
         self._beat_handle = self._loop.call_later(BEAT, self._beat)
-        sent, lane = self.bytes_sent, self._sending
+        lane = self._sending
         if lane.is_closed and not self._is_ours:
             self.abort()  # the dialer has gone, and a sender may wait for room on an older connection
             return
-        if sent == self._beaten and lane.is_writable:
-            lane.say_alive()
-        self._beaten = self.bytes_sent
+        lane.beat()
         reading = self._receiving[0]
         limit = (RELAYED if reading.path == RELAY_PATH else DIRECT) if self._is_ours else ANSWERING
         if self._silence.look(
-            reading.bytes_received,
+            reading.heard,
             waiting_since=self._waiting_since,
             limit=limit,
             round_trip=reading.round_trip,

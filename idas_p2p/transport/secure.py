@@ -6,6 +6,7 @@ Belongs here: carrying the handshake's messages, sealing and opening. Not here: 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -30,6 +31,8 @@ class SecureChannel:
         self._path = path
         self._has_finished = False  # we said that nothing follows
         self.has_ended = False  # the other side did
+        self.is_numbered = False  # the other side said that what follows is numbered
+        self._beaten = 0  # bytes sent at the last beat
         self.on_leave: Callable[[SecureChannel], object] = lambda _: None  # the other side says the path ends soon
         self.messages_sent = 0
         self.messages_received = 0
@@ -76,6 +79,11 @@ class SecureChannel:
     def bytes_received(self) -> int:
         """Bytes taken from the network so far."""
         return self._connection.bytes_received
+
+    @property
+    def heard(self) -> int:
+        """A number that grows while the other side is heard of."""
+        return self.bytes_received
 
     @property
     def name(self) -> bytes:
@@ -125,6 +133,16 @@ class SecureChannel:
         """Let the other side hear from us; ChannelClosed when there is no channel."""
         self._connection.write(self._sealer.seal_mark(Mark.ALIVE))
 
+    def beat(self) -> None:
+        """Say that we are there where nothing else was said since the last beat."""
+        if self.bytes_sent == self._beaten and self.is_writable:
+            self.say_alive()
+        self._beaten = self.bytes_sent
+
+    def say_numbered(self) -> None:
+        """Say that what follows is numbered; ChannelClosed when there is no channel."""
+        self._connection.write(self._sealer.seal_mark(Mark.NUMBERED))
+
     def say_leave(self) -> None:
         """Let the other side know that this path ends soon; ChannelClosed when there is no channel."""
         self._connection.write(self._sealer.seal_mark(Mark.LEAVE))
@@ -141,8 +159,15 @@ class SecureChannel:
 
     async def receive(self) -> bytes:
         """Return the next message; see Channel."""
+        while (message := self.poll()) is None:
+            await self._connection.readable()
+        return message
+
+    def poll(self) -> bytes | None:
+        """The next message if it is here, else None; errors as for `receive`."""
         while not self.has_ended:
-            frame = await self._connection.receive()
+            if (frame := self._connection.poll()) is None:
+                return None
             try:
                 message = self._opener.open(frame)
             except BadSignature:
@@ -151,10 +176,31 @@ class SecureChannel:
             if not isinstance(message, Mark):
                 self.messages_received += 1
                 return message
-            self.has_ended = message is Mark.END
-            if message is Mark.LEAVE:
-                self.on_leave(self)
+            self._take_mark(message)
         raise ChannelClosed("closed by the other side")
+
+    def _take_mark(self, mark: Mark) -> None:
+        self.has_ended = mark is Mark.END
+        self.is_numbered = self.is_numbered or mark is Mark.NUMBERED
+        if mark is Mark.LEAVE:
+            self.on_leave(self)
+
+    def watch(self, readable: asyncio.Event, room: asyncio.Event, *, spare: int) -> None:
+        """Have these set when there is something new for `poll`, and when `put` may be called again.
+
+        Messages may be `spare` bytes longer than otherwise: they carry something beside what is to be said.
+        """
+        self._connection.watch(readable, room)
+        self._connection.allow(MAX_MESSAGE_SIZE + OVERHEAD + spare)
+
+    def keep_short(self, unsent: int) -> None:
+        """Let little wait here; see Connection."""
+        self._connection.keep_short(unsent)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes under way to the other end, those that wait here included."""
+        return self._connection.unacknowledged
 
     async def close(self) -> None:
         """End the channel; see Channel."""

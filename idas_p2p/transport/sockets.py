@@ -156,6 +156,13 @@ def line_state(transport: asyncio.BaseTransport) -> LineState | None:
     )
 
 
+def limit_unsent(transport: asyncio.BaseTransport, size: int) -> None:
+    """Let the kernel hold at most so many bytes beyond what is in flight. Ignored where it cannot."""
+    sock = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, size)
+
+
 _SO_MAX_PACING_RATE: Final = 47  # asm-generic/socket.h; Python does not name it
 _UNPACED: Final = 0xFFFF_FFFF  # what the kernel takes as no limit in 32 bits
 

@@ -107,6 +107,24 @@ async def move(channel: MovingChannel, address: Address) -> None:
     await channel.move_to(await dial_bob(address, purpose=Purpose.MOVE))
 
 
+async def widen(channel: MovingChannel, address: Address) -> SecureChannel:
+    """Have a channel use one more connection; returns the dialer's end of it."""
+    lane = await dial_bob(address, purpose=Purpose.MOVE)
+    assert channel.braid is not None
+    channel.braid.ask(lane)
+    return lane
+
+
+@asynccontextmanager
+async def braided_pair() -> AsyncIterator[tuple[Channel, Channel]]:
+    """Both ends of a channel over four TCP connections, the end that carries most on them first."""
+    async with movable_pair(purpose=Purpose.IMAGE) as (one, other, address):
+        for _ in range(3):
+            await widen(one, address)
+        await until(lambda: isinstance(other, MovingChannel) and other.braid is not None and other.braid.width == 4)
+        yield other, one
+
+
 @asynccontextmanager
 async def moved_pair() -> AsyncIterator[tuple[Channel, Channel]]:
     """Both ends of a channel over its third TCP connection."""
