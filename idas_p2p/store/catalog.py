@@ -6,7 +6,7 @@ what is due for publication (feed.py), exact matching (dicom/matching.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -16,7 +16,9 @@ from sqlalchemy import Connection, bindparam, select
 from idas_p2p.limits import REPUBLISH_INTERVAL
 from idas_p2p.store import feed, search
 from idas_p2p.store.announced import Announced
+from idas_p2p.store.arrivals import note_arrivals
 from idas_p2p.store.database import Database, pages, upsert
+from idas_p2p.store.feed import FOREIGN
 from idas_p2p.store.prefilter import in_window, search_keys, undated
 from idas_p2p.store.rows import fingerprint, row_of, storable
 from idas_p2p.store.search import Entry
@@ -54,6 +56,7 @@ class Catalog:
         self._database = database
         self.announced = Announced(database)
         self._totals = Totals(database)
+        self.is_arrival: Callable[[Mapping[str, Any]], bool] = lambda row: False  # whether priors are wanted of it
 
     def record(self, archive: str, found: Sequence[Study], *, now: float) -> Changes:
         """Note that an archive holds studies; new and changed ones become due for publication.
@@ -77,7 +80,9 @@ class Catalog:
                 connection.execute(studies.insert(), new)
             if changed:
                 _replace(connection, changed)
-            feed.mark_changed(connection, [row["study_uid"] for row in new + changed], now=now)
+            if archive != FOREIGN:
+                feed.mark_changed(connection, [row["study_uid"] for row in new + changed], now=now)
+                note_arrivals(connection, archive, filter(self.is_arrival, new), now=now)
         instances += sum(row["instance_count"] for row in rows.values())
         self._totals.add(archive, studies=len(new), instances=instances)
         return Changes(new=len(new), changed=len(changed), same=len(rows) - len(new) - len(changed))
@@ -94,7 +99,8 @@ class Catalog:
                 held = _held(connection, archive, page)
                 condition = (studies.c.archive == archive) & studies.c.study_uid.in_(held)
                 connection.execute(studies.delete().where(condition))
-                feed.mark_changed(connection, held, now=now)
+                if archive != FOREIGN:
+                    feed.mark_changed(connection, held, now=now)
                 forgotten += len(held)
                 instances += sum(row.instance_count for row in held.values())
         self._totals.add(archive, studies=-forgotten, instances=-instances)

@@ -25,9 +25,10 @@ from sqlalchemy.engine import URL, ExceptionContext
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from idas_p2p.errors import BadConfiguration, DatabaseBusy, DatabaseDamaged, DatabaseTooNew
+from idas_p2p.store.exam_tables import metadata
 from idas_p2p.store.failures import translated
 from idas_p2p.store.files import disk_errors, make_folder
-from idas_p2p.store.tables import SCHEMA_VERSION, metadata, schema_version
+from idas_p2p.store.tables import SCHEMA_VERSION, schema_version
 
 T = TypeVar("T")
 

@@ -20,6 +20,7 @@ from idas_p2p.store.tables import publications, studies
 from idas_p2p.wire.study import Study
 
 MAX_COUNTED: Final = 10_000  # studies due; ours: counting a million would hold up the node for 0.2 s
+FOREIGN: Final = "foreign"  # the archive of exams that others hold: never published
 CHANGED: Final = 0.0  # `published_at` of a study whose present state was not published
 
 
@@ -132,6 +133,7 @@ def _due(now: float, interval: float) -> list[ColumnElement[bool]]:
 def _best_copies(connection: Connection, uids: Sequence[str]) -> dict[str, Study]:
     found: dict[str, Study] = {}
     for page in pages(uids):
-        query = select(*study_columns(studies)).where(studies.c.study_uid.in_(page)).order_by(studies.c.instance_count)
+        ours = studies.c.study_uid.in_(page) & (studies.c.archive != FOREIGN)
+        query = select(*study_columns(studies)).where(ours).order_by(studies.c.instance_count)
         found.update((row["study_uid"], study_of(row)) for row in connection.execute(query).mappings())
     return found
