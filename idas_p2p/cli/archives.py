@@ -1,4 +1,4 @@
-"""`idas archive add|list|remove|check`: where this node's studies come from."""
+"""`idas archive add|list|remove|check|commit`: where this node's studies come from."""
 
 from __future__ import annotations
 
@@ -76,6 +76,15 @@ def add_commands(commands: Commands) -> None:
         example="idas archive check /srv/idas pacs",
     )
     check.add_argument("name", metavar="NAME", type=arguments.name, help="an archive's name, see `idas archive list`")
+    commit = add_command(
+        family,
+        "commit",
+        run_commit,
+        summary="Ask an archive to answer for a study that the embedded archive holds (Storage Commitment).",
+        example="idas archive commit /srv/idas pacs 1.2.840.99.1",
+    )
+    commit.add_argument("name", metavar="NAME", type=arguments.name, help="an archive's name, see `idas archive list`")
+    commit.add_argument("study", metavar="STUDY_UID", help="a Study Instance UID")
 
 
 def run_add(args: argparse.Namespace, output: Output) -> int:
@@ -116,6 +125,18 @@ def run_check(args: argparse.Namespace, output: Output) -> int:
     if output.as_json:
         output.document({"name": args.name, "answers": True})
     return 0
+
+
+def run_commit(args: argparse.Namespace, output: Output) -> int:
+    """Ask one archive for storage commitment; 0 only when it answers for every instance."""
+    answer = client.call(args.folder, "archive_commit", {"name": args.name, "study_uid": args.study})
+    committed, failed = answer["committed"], answer["failed"]
+    output.say(f"archive {args.name} answers for {committed} of {committed + len(failed)} instances")
+    for one in failed:
+        output.say(f"not for {one['instance']}: failure reason 0x{one['reason'].upper()}")
+    if output.as_json:
+        output.document({"name": args.name, "committed": committed, "failed": failed})
+    return 1 if failed else 0
 
 
 def _archive_of(args: argparse.Namespace) -> Archive:

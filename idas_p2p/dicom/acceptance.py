@@ -15,7 +15,7 @@ from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
-from idas_p2p.dicom.contexts import negotiate
+from idas_p2p.dicom.contexts import STANDARD_CLASSES, StorageClasses, negotiate
 from idas_p2p.dicom.services import Caller
 from idas_p2p.errors import AccessDenied, IdasError, SignInRefused, UnknownCaller
 from idas_p2p.events import log_event
@@ -84,10 +84,17 @@ class Acceptance(ACSE):  # type: ignore[misc]
     Args:
         link: the association.
         judge: asked once, in the association's thread; why to reject the caller, or None to accept.
+        storage: SOP classes whose instances are taken.
     """
 
-    def __init__(self, link: Association, judge: Callable[[Caller], Rejection | None]) -> None:
+    def __init__(
+        self,
+        link: Association,
+        judge: Callable[[Caller], Rejection | None],
+        storage: StorageClasses = STANDARD_CLASSES,
+    ) -> None:
         super().__init__(link)
+        self._storage = storage
         self._judge = judge
         self.caller: Caller | None = None
 
@@ -104,7 +111,7 @@ class Acceptance(ACSE):  # type: ignore[misc]
 
     def _accept(self, proposed: Any) -> None:
         roles = {str(uid): (item.scu_role, item.scp_role) for uid, item in self.requestor.role_selection.items()}
-        results, answers = negotiate(proposed, roles)
+        results, answers = negotiate(proposed, roles, self._storage)
         self.assoc._accepted_cx = {context.context_id: context for context in results if context.result == 0}
         self.assoc._rejected_cx = [context for context in results if context.result != 0]
         for item in answers:

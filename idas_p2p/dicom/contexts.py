@@ -7,6 +7,7 @@ Source: PS3.8 section 7.1.1.13, PS3.7 D.3.3.4, PS3.4 Annex B and C, PS3.6 Table 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pydicom._uid_dict import UID_dictionary
@@ -15,9 +16,12 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
+PATIENT_ROOT: Final = frozenset(f"1.2.840.10008.5.1.4.1.2.1.{service}" for service in (1, 2, 3))
 FIND: Final = frozenset({"1.2.840.10008.5.1.4.1.2.1.1", "1.2.840.10008.5.1.4.1.2.2.1"})  # patient, study root
 MOVE: Final = frozenset({"1.2.840.10008.5.1.4.1.2.1.2", "1.2.840.10008.5.1.4.1.2.2.2"})
 GET: Final = frozenset({"1.2.840.10008.5.1.4.1.2.1.3", "1.2.840.10008.5.1.4.1.2.2.3"})
+COMMITMENT: Final = "1.2.840.10008.1.20.1"  # Push Model
+SERVICES: Final = FIND | MOVE | GET | {VERIFICATION, COMMITMENT}
 
 IMPLICIT: Final = "1.2.840.10008.1.2"
 EXPLICIT: Final = "1.2.840.10008.1.2.1"
@@ -38,6 +42,28 @@ STORAGE: Final = frozenset(sop_class._STORAGE_CLASSES.values()) | frozenset(
 )
 """Composite storage SOP classes, the retired ones among them: whatever an archive may still hold."""
 
+ANY_PRIVATE: Final = "*"
+_STANDARD_ROOT: Final = "1.2.840.10008."
+
+
+@dataclass(frozen=True, slots=True)
+class StorageClasses:
+    """The SOP classes whose instances are taken: all of the standard, and private ones the operator names.
+
+    Args:
+        private: SOP Class UIDs; ANY_PRIVATE among them stands for every UID that is not DICOM's own.
+    """
+
+    private: frozenset[str] = frozenset()
+
+    def __contains__(self, uid: object) -> bool:
+        if uid in STORAGE or uid in self.private:
+            return True
+        return ANY_PRIVATE in self.private and not str(uid).startswith(_STANDARD_ROOT)
+
+
+STANDARD_CLASSES: Final = StorageClasses()
+
 ACCEPTED: Final = 0x00
 ROLE_REJECTED: Final = 0x01
 CLASS_NOT_SUPPORTED: Final = 0x03
@@ -48,27 +74,37 @@ Roles = Mapping[str, tuple[bool | None, bool | None]]
 
 
 def negotiate(
-    proposed: Iterable[PresentationContext], roles: Roles
+    proposed: Iterable[PresentationContext], roles: Roles, storage: StorageClasses = STANDARD_CLASSES
 ) -> tuple[list[PresentationContext], list[SCP_SCU_RoleSelectionNegotiation]]:
     """Answer the proposals of an association's requestor.
 
     One transfer syntax is chosen per context: the first proposed that we know when objects come to us; when we are
     to send them (C-GET), an uncompressed one if there is any, since every decodable object can be brought to it.
 
+    Args:
+        proposed: the requestor's contexts.
+        roles: what it proposes beside them.
+        storage: SOP classes whose instances are taken.
+
     Returns:
         A result per proposed context, and the answers to the proposed roles.
     """
-    results = [_answer(context, roles) for context in proposed]
+    results = [_answer(context, roles, storage) for context in proposed]
     accepted = {str(context.abstract_syntax) for context in results if context.result == ACCEPTED}
-    answers = [_role_item(uid, pair) for uid, pair in sorted(roles.items()) if uid in accepted & STORAGE]
+    answers = [
+        _role_item(uid, pair)
+        for uid, pair in sorted(roles.items())
+        if uid in accepted and (uid in storage or uid == COMMITMENT)
+    ]
     return results, answers
 
 
-def _answer(proposed: PresentationContext, roles: Roles) -> PresentationContext:
+def _answer(proposed: PresentationContext, roles: Roles, storage: StorageClasses) -> PresentationContext:
     uid = str(proposed.abstract_syntax)
     offered = [str(syntax) for syntax in proposed.transfer_syntax]
-    scu, scp = roles.get(uid, (True, False)) if uid in STORAGE else (True, False)
-    chosen, result = _choose(uid, offered, is_sender=bool(scp))
+    has_roles = uid in storage or uid == COMMITMENT
+    scu, scp = roles.get(uid, (True, False)) if has_roles else (True, False)
+    chosen, result = _choose(uid, offered, storage, is_sender=bool(scp))
     if result == ACCEPTED and not scu and not scp:
         result = ROLE_REJECTED
     context = PresentationContext()
@@ -81,16 +117,16 @@ def _answer(proposed: PresentationContext, roles: Roles) -> PresentationContext:
     return context
 
 
-def _choose(uid: str, offered: Sequence[str], *, is_sender: bool) -> tuple[str, int]:
+def _choose(uid: str, offered: Sequence[str], storage: StorageClasses, *, is_sender: bool) -> tuple[str, int]:
     """The transfer syntax and the result for one proposed context."""
-    if uid in STORAGE:
+    if uid in SERVICES:
+        candidates = [syntax for syntax in offered if syntax in UNCOMPRESSED]
+    elif uid in storage:
         candidates = [syntax for syntax in offered if syntax in TRANSFER_SYNTAXES]
         if is_sender:
             candidates.sort(key=lambda syntax: syntax not in UNCOMPRESSED)  # stable: the requestor's order otherwise
             if EXPLICIT in candidates:
                 candidates.insert(0, EXPLICIT)  # as most archives hold what they hold
-    elif uid == VERIFICATION or uid in FIND | MOVE | GET:
-        candidates = [syntax for syntax in offered if syntax in UNCOMPRESSED]
     else:
         return offered[0], CLASS_NOT_SUPPORTED
     if not candidates:

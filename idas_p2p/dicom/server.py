@@ -12,12 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE
+from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
 
 from idas_p2p import limits
 from idas_p2p.dicom.acceptance import Rejection, rejection_for
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.dicom.contexts import FIND, GET, MOVE, STORAGE, VERIFICATION
+from idas_p2p.dicom.commitment_service import serve_action, serve_report
+from idas_p2p.dicom.contexts import COMMITMENT, FIND, GET, MOVE, STANDARD_CLASSES, VERIFICATION, StorageClasses
 from idas_p2p.dicom.find_service import serve_find
 from idas_p2p.dicom.messages import FILE_PREFIX
 from idas_p2p.dicom.retrieve_service import serve_get, serve_move
@@ -34,7 +35,9 @@ HANDLERS: Final = {
     C_FIND: (serve_find, FIND),
     C_MOVE: (serve_move, MOVE),
     C_GET: (serve_get, GET),
-    C_STORE: (serve_store, STORAGE),
+    C_STORE: (serve_store, STANDARD_CLASSES),
+    N_ACTION: (serve_action, frozenset({COMMITMENT})),
+    N_EVENT_REPORT: (serve_report, frozenset({COMMITMENT})),
 }
 MAX_UNDECIDED: Final = 16  # connections beyond the associations allowed, so that those can be rejected; ours
 BACKLOG: Final = 64  # connections the kernel holds until they are accepted; ours
@@ -52,6 +55,7 @@ class DicomServer:
         bridge: the way between the loop and the associations' threads.
         receive_folder: where large data sets go while they arrive; made when missing.
         max_associations: served at once; more are rejected as a passing limit.
+        storage: SOP classes whose instances are taken.
 
     Made on the running loop.
     """
@@ -64,9 +68,17 @@ class DicomServer:
         *,
         receive_folder: Path,
         max_associations: int = limits.MAX_ASSOCIATIONS,
+        storage: StorageClasses = STANDARD_CLASSES,
     ) -> None:
         self._ae = make_ae(aet)
-        self._host = Host(aet=aet, services=services, bridge=bridge, receive_folder=receive_folder, handlers=HANDLERS)
+        self._host = Host(
+            aet=aet,
+            services=services,
+            bridge=bridge,
+            receive_folder=receive_folder,
+            handlers={**HANDLERS, C_STORE: (serve_store, storage)},
+            storage=storage,
+        )
         self._max_associations = max_associations
         self._links: set[ServedLink] = set()
         self._all_ended = asyncio.Event()

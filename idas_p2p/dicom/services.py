@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from idas_p2p.dicom.commitment import Answered, Asked
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.fetching import Priority
@@ -82,3 +83,26 @@ class Services(Protocol):
     async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
         """Learn that what a caller sent under this UID cannot be taken: a retrieval may be waiting for it."""
         ...
+    async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
+        """Remember that a caller wants to know which instances are safe; durable when this returns."""
+        ...
+
+    async def commitment_result(self, caller: Caller, transaction_uid: str, *, claim: float) -> Answered | None:
+        """What to report to a caller now; None when it was told already.
+
+        `claim`: seconds for which nobody else reports it.
+        """
+        ...
+
+    async def commitment_told(self, caller: Caller, transaction_uid: str) -> None:
+        """Learn that the caller has the report."""
+        ...
+
+    async def commitment_answered(self, caller: Caller, answered: Answered) -> None:
+        """Take an archive's report.
+
+        Raises:
+            BadQuery: nobody here asked for it.
+        """
+        ...
+

@@ -7,7 +7,7 @@ store_service.py). Law: whatever a request does, it costs at most its own associ
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,13 +23,15 @@ from pynetdicom.presentation import PresentationContext
 
 from idas_p2p.dicom.acceptance import Acceptance, Rejection
 from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.contexts import STANDARD_CLASSES, StorageClasses
 from idas_p2p.dicom.link import Link
 from idas_p2p.dicom.services import Caller, Services
 from idas_p2p.dicom.statuses import CLASS_NOT_SUPPORTED, SUCCESS, UNABLE_TO_PROCESS
 from idas_p2p.errors import BadQuery, IdasError, NodeStopping, UserError
-from idas_p2p.events import log_failure
+from idas_p2p.events import log_event, log_failure
 
 PARTING_TIME: Final = 0.5  # seconds a peer has to release its association after its last response; ours
+MAX_LATER: Final = 16  # acts left for later at once; ours: one for each request, and few requests leave one
 COMMENT_SIZE: Final = 64  # characters of Error Comment (0000,0902), LO
 
 Serve = Callable[["ServedLink", Any, PresentationContext], None]
@@ -45,13 +47,15 @@ class Host:
         bridge: the way to the loop.
         receive_folder: where large data sets go while they arrive.
         handlers: request type to its service and the SOP classes it is for.
+        storage: SOP classes whose instances are taken.
     """
 
     aet: str
     services: Services
     bridge: Bridge
     receive_folder: Path
-    handlers: Mapping[type[Any], tuple[Serve, frozenset[str]]]
+    handlers: Mapping[type[Any], tuple[Serve, Container[str]]]
+    storage: StorageClasses = STANDARD_CLASSES
 
 
 class ServedLink(Link):
@@ -73,11 +77,14 @@ class ServedLink(Link):
         on_end: Callable[[ServedLink], None],
     ) -> None:
         super().__init__(ae, MODE_ACCEPTOR, receive_folder=host.receive_folder)
-        self.acse = Acceptance(self, judge)
+        self.acse = Acceptance(self, judge, host.storage)
         self.host = host
         self._on_end = on_end
         self._finishing = False
         self._served_at = float("-inf")  # when the last request ended, monotonic seconds
+        self._later: list[tuple[float, Callable[[], None]]] = []  # monotonic seconds, and what to do then
+        self._awaited: dict[int, Callable[[Any], None]] = {}  # by message ID of ours
+        self._message_id = 0
 
     @property
     def caller(self) -> Caller:
@@ -90,6 +97,24 @@ class ServedLink(Link):
         """End after the request being served, if any, and after PARTING_TIME for the peer to end first. Any thread."""
         self._finishing = True
         self.activity.set()
+
+    def later(self, delay: float, act: Callable[[], None]) -> None:
+        """Have something done in this association's thread, `delay` seconds from now or up to one later, if it is open.
+
+        Only for requests being served, each of which may leave one such act.
+        """
+        if len(self._later) < MAX_LATER:
+            self._later.append((time.monotonic() + delay, act))
+
+    def next_message_id(self) -> int:
+        """A message ID for a request of ours."""
+        self._message_id = self._message_id % 0xFFFF + 1
+        return self._message_id
+
+    def ask(self, request: Any, context: PresentationContext, on_answer: Callable[[Any], None]) -> None:
+        """Send a request to the peer; its response, should one come, goes to `on_answer` in this thread."""
+        self._awaited[request.MessageID] = on_answer
+        self.dimse.send_msg(request, context.context_id)
 
     def run_reactor(self) -> None:
         """Negotiate, serve until the end, and tell when it is over."""
@@ -108,6 +133,24 @@ class ServedLink(Link):
             self.end()
             self._on_end(self)
 
+    def _serve_next(self) -> None:
+        super()._serve_next()
+        if self._later and self.dimse.msg_queue.empty() and not self.is_gone:
+            now = time.monotonic()
+            due = [act for at, act in self._later if at <= now]
+            self._later = [(at, act) for at, act in self._later if at > now]
+            for act in due:
+                self._guarded(act)
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Do something that no request waits for; what goes wrong costs nothing else."""
+        try:
+            act()
+        except IdasError as error:
+            log_event("later_failed", reason=error.code)
+        except Exception as error:  # as above
+            log_failure("later_failed", error)
+
     def _has_ended(self) -> bool:
         is_idle = time.monotonic() - self._served_at > PARTING_TIME and self.dimse.msg_queue.empty()
         if self._finishing and is_idle and not self.acse.is_aborted():
@@ -115,6 +158,10 @@ class ServedLink(Link):
         return super()._has_ended()
 
     def _serve_request(self, message: Any, context_id: int) -> None:
+        if (answered := getattr(message, "MessageIDBeingRespondedTo", None)) in self._awaited:
+            on_answer = self._awaited.pop(answered)
+            self._guarded(lambda: on_answer(message))
+            return
         context = self._accepted_cx.get(context_id)
         serve, classes = self.host.handlers.get(type(message), (None, frozenset()))
         if serve is None or context is None or not message.is_valid_request:
@@ -182,10 +229,19 @@ def decoded_identifier(request: Any, context: PresentationContext) -> Dataset:
     Raises:
         BadQuery: it cannot be decoded.
     """
+    return decoded_information(request.Identifier, context)
+
+
+def decoded_information(data: BytesIO | None, context: PresentationContext) -> Dataset:
+    """The data set of a request.
+
+    Raises:
+        BadQuery: there is none, or it cannot be decoded.
+    """
     syntax = context.transfer_syntax[0]
     try:
-        identifier: Dataset = decode(request.Identifier, syntax.is_implicit_VR, syntax.is_little_endian)
-        return identifier
+        decoded: Dataset = decode(data, syntax.is_implicit_VR, syntax.is_little_endian)
+        return decoded
     except Exception:  # any bytes may come here, and pydicom fails in many ways, too deep recursion among them
         raise BadQuery("the identifier cannot be decoded") from None
 

@@ -25,6 +25,11 @@ NOT_AUTHORIZED: Final = 0x0124  # PS3.7 C.5.23
 CLASS_NOT_SUPPORTED: Final = 0x0122
 UNRECOGNIZED_OPERATION: Final = 0x0211
 
+PROCESSING_FAILURE: Final = 0x0110  # of the N- services, as are the next four; PS3.7 Annex C
+NO_SUCH_INSTANCE: Final = 0x0112
+NO_SUCH_EVENT: Final = 0x0113
+INVALID_ARGUMENT: Final = 0x0115
+NO_SUCH_ACTION: Final = 0x0123
 
 _STATUS: Final[dict[type[IdasError], tuple[int, int, int]]] = {
     # error                      C-FIND             C-MOVE, C-GET        C-STORE

@@ -12,11 +12,15 @@ from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.server import DicomServer
 from idas_p2p.node.audited_users import AuditedUsers
 from idas_p2p.node.callers import Callers
+from idas_p2p.node.commitments import StorageCommitment
 from idas_p2p.node.config import NodeConfig
+from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.services import NodeServices
 from idas_p2p.node.sign_in_commands import SignInDesk
+from idas_p2p.store.commitments import Commitments
 from idas_p2p.store.database import Database
+from idas_p2p.store.objects import ObjectStore
 from idas_p2p.store.settings import Settings
 from idas_p2p.store.sign_ins import SignIns
 
@@ -29,6 +33,7 @@ class Lan:
         database: accounts, workstations, sessions.
         bridge: runs what blocks.
         users, embedded, inbound: do the work.
+        objects: what the embedded archive answers for.
         clock: the time.
         note: writes down who signed in.
     """
@@ -42,12 +47,20 @@ class Lan:
         users: AuditedUsers,
         embedded: EmbeddedStore,
         inbound: Inbound,
+        objects: ObjectStore,
         clock: Clock,
         note: Note = ignore,
     ) -> None:
         settings, sign_ins = Settings(database), SignIns(database)
         self.callers = Callers(settings, sign_ins, clock=clock)
         self.desk = SignInDesk(self.callers, sign_ins, bridge, clock=clock, note=note)
+        self.commitment = StorageCommitment(
+            Commitments(database),
+            objects,
+            lambda aet: destination(settings, aet, calling_aet=config.aet),
+            bridge=bridge,
+            clock=clock,
+        )
         self.services = NodeServices(
             config.aet,
             self.callers,
@@ -56,6 +69,7 @@ class Lan:
             users=users,
             embedded=embedded,
             inbound=inbound,
+            commitment=self.commitment,
             clock=clock,
             note=note,
         )

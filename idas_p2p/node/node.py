@@ -221,6 +221,7 @@ class Node:
             clock=clock,
             note=self.audit.note,
         )
+            objects=self.objects,
         self.services, self.dicom = self.lan.services, self.lan.dicom
 
     async def start(self) -> None:
@@ -251,6 +252,7 @@ class Node:
             ("sweep", self.sweeper.turn),
             *self.whereabouts.turns(),
             *self.audit.turns(self.links.open_now),
+            ("commitment", self.lan.commitment.turn),
         ):
             self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
         self.audit.started()

@@ -11,12 +11,14 @@ from contextlib import aclosing
 from idas_p2p.access.audit.events import Actor, Device, Note, ignore, signed_in
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.commitment import Answered, Asked
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.services import Caller
 from idas_p2p.errors import AccessDenied, IdasError, SignInRefused, UnknownCaller
 from idas_p2p.node.audited_users import AuditedUsers, user_at
 from idas_p2p.node.callers import Callers
+from idas_p2p.node.commitments import StorageCommitment
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Search
@@ -42,6 +44,7 @@ class NodeServices:
         embedded, inbound: take what is stored.
         clock: the time.
         note: writes down who signed in, and who was turned away.
+        commitment: answers for it.
     """
 
     def __init__(
@@ -56,9 +59,11 @@ class NodeServices:
         inbound: Inbound,
         clock: Clock,
         note: Note = ignore,
+        commitment: StorageCommitment,
     ) -> None:
         self._clock, self._note, self._refusals = clock, note, Refusals(note, clock)
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
+        self._commitment = commitment
         self._users, self._embedded, self._inbound = users, embedded, inbound
 
     async def admit(self, caller: Caller) -> None:
@@ -126,3 +131,21 @@ class NodeServices:
         user = await self._bridge.run(self._callers.user, caller)
         identity = await self._bridge.run(self._callers.identity, caller)
         return user_at(user, identity.by, Device(aet=caller.aet, address=caller.address))
+    async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
+        """Owe a workstation the answer which of the instances it sent are safe; AccessDenied for anybody else."""
+        if await self._bridge.run(self._callers.workstation, caller) is None:
+            raise AccessDenied("only a configured workstation may ask; use: idas workstation add")
+        await self._commitment.asked(caller.aet, asked)
+
+    async def commitment_result(self, caller: Caller, transaction_uid: str, *, claim: float) -> Answered | None:
+        """The answer as of now; None when it was told."""
+        return await self._commitment.result(caller.aet, transaction_uid, claim=claim)
+
+    async def commitment_told(self, caller: Caller, transaction_uid: str) -> None:
+        """It needs to be told no more."""
+        await self._commitment.told(caller.aet, transaction_uid)
+
+    async def commitment_answered(self, caller: Caller, answered: Answered) -> None:
+        """Give an archive's report to whoever waits for it."""
+        self._commitment.answered(answered)
+

@@ -20,7 +20,7 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.ways import Way
 from idas_p2p.dicom.web import WebArchive
 from idas_p2p.dicom.web_requests import WebService
-from idas_p2p.errors import BadConfiguration
+from idas_p2p.errors import BadConfiguration, NoSuchThing
 from idas_p2p.events import log_event
 from idas_p2p.node.folder_archive import FolderArchive
 from idas_p2p.store.objects import ObjectStore
@@ -136,14 +136,31 @@ class Sources:
         return FastestArchive(archive.name, ways, preferred=preferred, clock=self._clock)
 
     def _dicom(self, archive: Archive, *, prefers_get: bool = False) -> ArchiveClient:
-        if archive.address is None:
-            raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
-        remote = RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
         return ArchiveClient(
-            self._bridge, remote, self._inbound, prefers_get=prefers_get, receive_folder=self._receive_folder
+            self._bridge,
+            self._remote(archive),
+            self._inbound,
+            prefers_get=prefers_get,
+            receive_folder=self._receive_folder,
         )
+
+    def remote(self, name: str) -> RemoteAE:
+        """The DICOM device that an archive is.
+
+        Raises:
+            NoSuchThing: no archive of that name, or one that does not speak DICOM.
+        """
+        pair = self._configured.get(name)
+        if pair is None or pair[0].kind != "dicom":
+            raise NoSuchThing("no DICOM archive has this name; see: idas archive list DIR")
+        return self._remote(pair[0])
 
 
 def _how_asked(archive: Archive) -> Archive:
     """All of an archive's configuration but how often it is asked."""
     return replace(archive, poll_seconds=60.0)
+    def _remote(self, archive: Archive) -> RemoteAE:
+        if archive.address is None:
+            raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
+        return RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
+

@@ -95,7 +95,9 @@ class Database:
                 connection.execute(schema_version.insert().values(version=SCHEMA_VERSION))
             found = connection.execute(select(schema_version.c.version)).scalar()
             if found is not None and found < SCHEMA_VERSION:
-                metadata.create_all(connection)  # up to version 5 every step only adds tables
+                metadata.create_all(connection)  # up to version 6 every step only adds tables and indexes
+                for index in (one for table in metadata.sorted_tables for one in table.indexes):
+                    index.create(connection, checkfirst=True)
                 connection.execute(schema_version.update().values(version=SCHEMA_VERSION))
         if found is None:
             raise DatabaseDamaged("it holds no schema version")

@@ -23,6 +23,7 @@ from idas_p2p.blob import FileBlob, pieces
 from idas_p2p.errors import DatabaseUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.store.database import PAGE, Database, upsert
+from idas_p2p.store.database import pages as pages_of
 from idas_p2p.store.files import NAME_SIZE, NewFile
 from idas_p2p.store.object_files import ObjectFiles
 from idas_p2p.store.rows import row_of, study_of
@@ -155,6 +156,18 @@ class ObjectStore:
             for row in rows
             if selection.includes(series_uid=row["series_uid"], sop_instance_uid=row["sop_instance_uid"])
         ]
+
+    def classes(self, sop_instance_uids: Sequence[str]) -> dict[str, set[str]]:
+        """The SOP Class UIDs of those among these instances that are safely here, by SOP Instance UID."""
+        table, found = stored_instances, dict[str, set[str]]()
+        for page in pages_of(sop_instance_uids):
+            query = select(table.c.sop_instance_uid, table.c.sop_class_uid, table.c.file, table.c.size)
+            with self._database.read() as connection:
+                rows = connection.execute(query.where(table.c.sop_instance_uid.in_(page))).all()
+            for row in rows:
+                if self._files.is_whole(row.file, row.size):
+                    found.setdefault(row.sop_instance_uid, set()).add(row.sop_class_uid)
+        return found
 
     def _instance(self, row: Any) -> Instance:
         return Instance(

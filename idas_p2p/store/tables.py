@@ -27,7 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from idas_p2p.wire.study import Study
 
-SCHEMA_VERSION: Final = 5  # a database of a higher version is refused
+SCHEMA_VERSION: Final = 6  # a database of a higher version is refused
 
 metadata = MetaData()
 
@@ -80,6 +80,22 @@ archive_ways = Table(
 )
 workstations = Table(
     "workstations", metadata, _text("aet", primary_key=True), _text("address"), Column("user_name", Words)
+)
+archive_limits = Table(
+    "archive_limits",
+    metadata,
+    _text("name", primary_key=True),
+    Column("tls", Boolean, nullable=False),
+    _number("associations"),  # retrievals at once; 0: no limit of the operator's
+    _text("hours"),  # HH:MM-HH:MM in which it is searched; empty: always
+    Column("bandwidth", Double, nullable=False),  # bytes a second; 0: as fast as it can
+)
+workstation_tls = Table(
+    "workstation_tls",
+    metadata,
+    _text("aet", primary_key=True),
+    Column("tls", Boolean, nullable=False),  # images go to it over TLS
+    _text("certificate"),  # SHA-256 of the one it must show, in hexadecimal; empty: none
 )
 users = Table("users", metadata, _text("name", primary_key=True), _text("password_hash"))
 members = Table(
@@ -200,6 +216,17 @@ stored_instances = Table(
     _number("size"),  # bytes
     Column("digest", LargeBinary, nullable=False),  # BLAKE2b-256
     _time("received_at"),
+)
+Index("stored_instances_sop", stored_instances.c.sop_instance_uid)
+commitments = Table(
+    "commitments",
+    metadata,
+    _text("aet", primary_key=True),  # who asked this node for it
+    _text("transaction_uid", primary_key=True),
+    Column("asked", LargeBinary, nullable=False),  # JSON: [[SOP Class UID, SOP Instance UID], ...]
+    _time("asked_at"),
+    _time("due_at"),  # when it is told next
+    _number("attempts"),
 )
 
 # Spool

@@ -18,6 +18,7 @@ from pynetdicom.presentation import PresentationContext
 
 from idas_p2p.blob import Blob, MemoryBlob
 from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.commitment import Answered, Asked
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.server import DicomServer
 from idas_p2p.dicom.services import Caller
@@ -25,6 +26,7 @@ from idas_p2p.errors import IdasError, UnknownCaller, UnknownDestination
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
+from idas_p2p.wire.parts import PartQuery, StudyPart
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -80,12 +82,18 @@ class MemoryNode:
     store_error: IdasError | None = None
     callers: list[Caller] = field(default_factory=list)
     queries: list[StudyQuery] = field(default_factory=list)
+    parts: Sequence[StudyPart] = ()
+    part_queries: list[PartQuery] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
     priorities: list[Priority] = field(default_factory=list)
     stored: list[Instance] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)  # SOP Instance UID to the reason's code
     left: asyncio.Event = field(default_factory=asyncio.Event)  # a source of this node was closed
     pulled: int = 0
+    asked: list[Asked] = field(default_factory=list)
+    safe: frozenset[str] = frozenset()  # SOP Instance UIDs it answers for
+    told: list[str] = field(default_factory=list)  # transaction UIDs
+    reports: list[Answered] = field(default_factory=list)
 
     async def admit(self, caller: Caller) -> None:
         self.callers.append(caller)
@@ -99,6 +107,14 @@ class MemoryNode:
                 if isinstance(study, IdasError):
                     raise study
                 yield study
+        finally:
+            self.left.set()
+
+    async def find_parts(self, caller: Caller, query: PartQuery) -> AsyncIterator[StudyPart]:
+        self.part_queries.append(query)
+        try:
+            for part in self.parts:
+                yield part
         finally:
             self.left.set()
 
@@ -128,6 +144,24 @@ class MemoryNode:
         if self.store_error is not None:
             raise self.store_error
         self.stored.append(instance)
+
+    async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
+        if self.store_error is not None:
+            raise self.store_error
+        self.asked.append(asked)
+
+    async def commitment_result(self, caller: Caller, transaction_uid: str, *, claim: float) -> Answered | None:
+        (asked,) = (one for one in self.asked if one.transaction_uid == transaction_uid)
+        kept = tuple(one for one in asked.references if one.sop_instance_uid in self.safe)
+        failed = tuple((one, 0x0112) for one in asked.references if one not in kept)
+        return Answered(transaction_uid=transaction_uid, committed=kept, failed=failed)
+
+    async def commitment_told(self, caller: Caller, transaction_uid: str) -> None:
+        self.told.append(transaction_uid)
+        self.left.set()
+
+    async def commitment_answered(self, caller: Caller, answered: Answered) -> None:
+        self.reports.append(answered)
 
     async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
         self.refused[sop_instance_uid] = reason.code
