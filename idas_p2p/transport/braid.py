@@ -183,8 +183,9 @@ class Braid:
     def _take(self) -> bytes | None:
         for strand in self._strands:
             strand.fill()
+        wanted = self._next_taken if self._main.is_numbered else UNNUMBERED  # all that came before the mark goes first
         for strand in self._used:
-            if strand.head is not None and strand.head[0] in (UNNUMBERED, self._next_taken):
+            if strand.head is not None and strand.head[0] == wanted:
                 (number, message), strand.head = strand.head, None
                 self._next_taken = number + 1  # the first that is numbered is 0
                 return message

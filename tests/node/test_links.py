@@ -96,7 +96,8 @@ async def test_a_relay_on_which_images_were_cut_is_tried_last_and_at_once(pair: 
     channel = await berg.links.image(anna.identity.node_id)
     assert opener.asked == 1
     assert isinstance(channel, MovingChannel)
-    channel._sending._path = "relay"
+    assert channel.braid is not None
+    channel.braid._main._path = "relay"
     channel.abort()
     assert berg.links.peers[anna.identity.node_id].lost_relay == anna.network_address
     await (await berg.links.image(anna.identity.node_id)).close()

@@ -39,7 +39,8 @@ def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_it_is_looked_for_until_it_stands_and_then_no_more() -> None:
     tasks, moved, tried = TaskOwner(limit=4), asyncio.Event(), list[str]()
     async with movable_pair(purpose=Purpose.IMAGE) as (channel, other, address):
-        channel._sending._path = "relay"
+        assert channel.braid is not None
+        channel.braid._main._path = "relay"
 
         async def dial(channel: MovingChannel, but: frozenset[str]) -> SecureChannel:
             assert not but
@@ -84,7 +85,8 @@ async def test_a_channel_that_is_faster_than_webrtc_is_not_moved_there(monkeypat
         raise PeerUnreachable
 
     async with movable_pair(purpose=Purpose.IMAGE) as (channel, other, _):
-        channel._sending._path = "relay"
+        assert channel.braid is not None
+        channel.braid._main._path = "relay"
         Mover(dial, on_moved=lambda _: None, tasks=tasks).watch(channel)
         async with asyncio.timeout(10):
             assert await told.get() == frozenset()

@@ -96,6 +96,22 @@ async def test_connections_that_come_in_the_middle_of_a_transfer_change_nothing_
         assert min(carried) > 1
 
 
+async def test_what_was_sent_before_the_others_were_there_is_taken_first_though_it_comes_later() -> None:
+    async with direct_pair() as (dialling, accepted), direct_pair() as (beside, beside_accepted):
+        assert isinstance(dialling, SecureChannel)
+        assert isinstance(beside, SecureChannel)
+        braid, main, other = Braid(dialling), braid_of(accepted)._main, braid_of(beside_accepted)._main
+        braid.ask(beside)
+        other.put(b"")
+        other.put(bytes(NUMBER_SIZE) + b"second")
+        taking = asyncio.gather(braid.receive())
+        await until(lambda: braid._strands[1].head is not None)
+        main.put(b"first")
+        main.say_numbered()
+        assert await taking == [b"first"]
+        assert await braid.receive() == b"second"
+
+
 async def test_what_was_sent_before_the_end_is_taken_from_every_connection_and_then_the_end() -> None:
     async with braided_pair() as (other, one):
         messages = some(60, seed=2)
