@@ -14,12 +14,11 @@ from typing import Final
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
-from idas_p2p.errors import IdasError, ProxyRefused
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.doctor.findings import Finding, found, good
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.observed import observed_as
-from idas_p2p.transport.proxied import way_out
+from idas_p2p.transport.proxied import Proxied, way_out
 from idas_p2p.transport.way import Way
 from idas_p2p.wire.address import Address, Contact
 
@@ -54,15 +53,17 @@ async def examine_bootstrap(contact: Contact, *, way: Way, clock: Clock, patienc
         async with asyncio.timeout(CONNECT_TIMEOUT):
             _, writer = await way.open_stream(contact.address.host, contact.address.port)
         writer.close()
-    except ProxyRefused as error:
-        return found(part, "proxy_refuses", error.detail)
-    except (OSError, TimeoutError, IdasError):
+    except (OSError, TimeoutError):
+        if isinstance(way, Proxied) and way.refusal:
+            return found(part, "proxy_refuses", way.refusal)
         return found(part, "bootstrap_silent", "no answer by UDP or TCP")
     return found(part, "bootstrap_not_as_named", "something listens there, but not under the ID that node.toml gives")
 
 
 async def examine_nat(servers: Sequence[Address]) -> list[Finding]:
-    """What becomes of this machine's UDP address on the way to others; nothing where nobody tells."""
+    """What becomes of this machine's UDP address on the way to others; nothing where less than two can tell."""
+    if len(servers) < 2:
+        return []
     own_port, seen = await observed_as(servers)
     if len(seen) < 2:
         return []
