@@ -184,7 +184,7 @@ class Engine:
             raise MalformedInstance("there are two kinds of pixels")
         doer = Doer(data, self._plan.of(sop_class_uid), subject, self._pseudonyms)
         pieces = Rebuilder(data, encoding, doer).rebuild(elements, 0, len(data), Place(0, elements, encoding.implicit))
-        return data if pieces is None else self._scrubbed(b"".join(pieces), encoding, subject)
+        return self._scrubbed(data if pieces is None else b"".join(pieces), encoding, subject)
 
     def _scrubbed(self, data: bytes, encoding: Encoding, subject: Subject) -> bytes:
         """The same without identifiers that stood where none should."""

@@ -7,6 +7,7 @@ here: looking at every value again. Not here: what is looked for (text.py). Sour
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -37,7 +38,8 @@ class Scrubber:
 
     def __init__(self, data: bytes, identity: Identity, codecs: tuple[str, ...]) -> None:
         self._data, self._identity, self._codecs = data, identity, codecs
-        self._blanked = {vr: _blanked(identity, least) for vr, least in _OPAQUE.items()}
+        self._blanked = {vr: _blanked(identity.needles, least) for vr, least in _OPAQUE.items()}
+        self._foreign = _blanked((one for one in identity.needles if not one.isascii()), 4)
 
     def decide(self, element: Element, place: Place) -> Decision:
         """What becomes of an element."""
@@ -51,14 +53,19 @@ class Scrubber:
         if vr in values.TEXTS or vr in _PHRASES:
             text = decode(raw, self._codecs, is_name=vr == b"PN")
             change = partial(self._identity.without, least=_PHRASES.get(vr, SHORTEST))
-            return values.recoded(text, change, self._codecs)
-        blanked = self._blanked.get(vr)
-        if blanked is not None and blanked.search(raw):
-            return blanked.sub(lambda match: b" " * len(match[0]), raw)
-        return None
+            recoded = values.recoded(text, change, self._codecs)
+            return _without(self._foreign, raw) if recoded is None else recoded
+        return _without(self._blanked.get(vr), raw)
 
 
-def _blanked(identity: Identity, least: int) -> re.Pattern[bytes] | None:
-    """What is blanked where values are no text."""
-    long = [re.escape(needle) for needle in identity.needles if len(needle) >= least]
+def _blanked(needles: Iterable[bytes], least: int) -> re.Pattern[bytes] | None:
+    """What is blanked where values are no text, or are in another character set than they should be."""
+    long = [re.escape(needle) for needle in needles if len(needle) >= least]
     return re.compile(b"|".join(long), re.IGNORECASE) if long else None
+
+
+def _without(pattern: re.Pattern[bytes] | None, raw: bytes) -> bytes | None:
+    """A value with what is found overwritten by spaces; None when nothing is."""
+    if pattern is None or not pattern.search(raw):
+        return None
+    return pattern.sub(lambda match: b" " * len(match[0]), raw)

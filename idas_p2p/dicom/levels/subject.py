@@ -20,6 +20,7 @@ from idas_p2p.dicom.levels.text import Identity
 from idas_p2p.dicom.levels.tree import Element, Encoding
 
 _CHARACTER_SET: Final = 0x00080005
+_BIRTH_DATE: Final = 0x00100030
 _NUMBERS: Final = (
     PATIENT_ID,
     0x00080050,  # Accession Number
@@ -28,7 +29,7 @@ _NUMBERS: Final = (
     0x00080092,  # Referring Physician's Address
     0x00080094,  # Referring Physician's Telephone Numbers
     0x00081010,  # Station Name
-    0x00100030,  # Patient's Birth Date
+    _BIRTH_DATE,
     0x00101000,  # Other Patient IDs
     0x00101040,  # Patient's Address
     0x00101090,  # Medical Record Locator
@@ -91,7 +92,7 @@ def subject_of(head: Head, deeds: Deeds, pseudonyms: Pseudonyms) -> Subject:
     patient_id = head.text(PATIENT_ID) or head.text(PATIENT_NAME)
     names = tuple(sorted(set(_names(head, head.elements)))[:_MAX_NAMES]) if deeds.names is not Deed.KEEP else ()
     hidden = (tag for tag in _NUMBERS if deeds.top.get(tag) not in _SHOWN)
-    numbers = {part.strip() for tag in hidden for part in head.text(tag).split("\\")}
+    numbers = {form for tag in hidden for part in head.text(tag).split("\\") for form in _forms(tag, part.strip())}
     safe = frozenset(
         declared_safe(head.data, head.elements, big_endian=head.encoding.big_endian)
         if deeds.others_private is Deed.CLEAN
@@ -104,6 +105,16 @@ def subject_of(head: Head, deeds: Deeds, pseudonyms: Pseudonyms) -> Subject:
         codecs=head.codecs,
         declared_safe=safe,
     )
+
+
+def _forms(tag: int, value: str) -> Iterable[str]:
+    """How a value may be written elsewhere: a day of birth in several ways."""
+    yield value
+    if tag == _BIRTH_DATE and len(value) == 8 and value.isdigit():
+        year, month, day = value[:4], value[4:6], value[6:]
+        for separator in ".-/":
+            for order in ((year, month, day), (day, month, year), (month, day, year)):
+                yield separator.join(order)
 
 
 def _names(head: Head, elements: Iterable[Element]) -> Iterable[str]:

@@ -47,6 +47,10 @@ _PATTERNS: Final = tuple(
         r"(?<![\d.])[0-2]\.\d+(\.\d+){4,}",  # UIDs
     )
 )
+SURE: Final = 5  # letters from which on a part of a name counts between underscores: codes are shorter
+RUN_TOGETHER: Final = 9  # letters of a name that is found without spaces too
+_START, _END = r"(?<![^\W_])", r"(?![^\W_])"
+"""Where a word begins and ends; an underscore is none of it: names are found in names of files."""
 _ESCAPE: Final = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _DIGIT: Final = re.compile(r"\d")
 _SPACE: Final = re.compile(r"[ \t]{2,}")
@@ -90,23 +94,39 @@ class Identity:
 
 
 def _encoded(word: str, codecs: Iterable[str]) -> Iterable[bytes]:
-    """A word as it may stand in a data set, in lower case and without escape sequences."""
-    for codec in ("utf_8", *codecs):
-        try:
-            raw = _ESCAPE.sub(b"", word.encode(codec))
-        except UnicodeEncodeError:
-            continue
-        if len(raw) > 1:
-            yield raw.lower()
+    """A word as it may stand in a data set: without escape sequences, and with ASCII letters in lower case."""
+    forms = {word} if word.isascii() else {word, word.lower(), word.upper()}
+    for codec in ("utf_8", *codecs, *(() if word.isascii() else ("latin_1",))):
+        for form in forms:
+            try:
+                raw = _ESCAPE.sub(b"", form.encode(codec))
+            except UnicodeEncodeError:
+                continue
+            if len(raw) > 1:
+                yield raw.lower()
 
 
 @lru_cache(maxsize=256)
 def _expression(names: tuple[str, ...], numbers: tuple[str, ...], least: int) -> re.Pattern[str] | None:
-    whole = {r"[\s,^=]+".join(map(re.escape, order)) for name in names for order in _orders(name)}
+    whole = {_between(order).join(map(re.escape, order)) for name in names for order in _orders(name)}
     words = {re.escape(part) for part in _parts(names) if len(part) >= least or not part.isascii()} | whole
-    found = [rf"(?<!\w)(?:{'|'.join(sorted(words, key=len, reverse=True))})(?!\w)"] if words else []
-    found += [rf"(?<!\w){re.escape(number)}(?!\w)" for number in _strict(numbers)]
-    return re.compile("|".join(found), re.IGNORECASE) if found else None
+    short = {word for word in words if len(word) < SURE and word not in whole}
+    found = [_any_of(words - short, _START, _END), _any_of(short, r"(?<!\w)", r"(?!\w)")]
+    strict = {re.escape(number): bool(_DIGIT.search(number)) for number in _strict(numbers)}
+    found += [_any_of((one for one in strict if strict[one]), _START, _END)]
+    found += [_any_of((one for one in strict if not strict[one]), r"(?<!\w)", r"(?!\w)")]
+    return re.compile("|".join(filter(None, found)), re.IGNORECASE) if any(found) else None
+
+
+def _any_of(words: Iterable[str], start: str, end: str) -> str:
+    """Any of some expressions between a beginning and an end, the longest first; nothing of none."""
+    longest_first = sorted(words, key=len, reverse=True)
+    return f"{start}(?:{'|'.join(longest_first)}){end}" if longest_first else ""
+
+
+def _between(parts: list[str]) -> str:
+    """What may stand between parts of a name; nothing at all where they are long enough to be no other word."""
+    return r"[\s,^=._-]" + ("*" if sum(map(len, parts)) >= RUN_TOGETHER else "+")
 
 
 def _orders(name: str) -> Iterable[list[str]]:
@@ -117,6 +137,7 @@ def _orders(name: str) -> Iterable[list[str]]:
             yield parts
             yield parts[::-1]
             yield [parts[1], parts[0], *parts[2:]]
+            yield from (parts[:2], parts[1::-1])
 
 
 def _parts(names: Iterable[str]) -> list[str]:

@@ -138,6 +138,8 @@ def test_what_follows_the_pixels_is_levelled_too() -> None:
     instance = encoded(ct_slice(DataSetTrailingPadding=b"Doering^Jane"))
     with_tail = decoded(engine(DEIDENTIFIED).apply(instance))
     assert "DataSetTrailingPadding" not in with_tail
+    only_names = decoded(engine(OBSCURED).apply(instance))
+    assert b"Doering" not in only_names.DataSetTrailingPadding
 
 
 def test_an_identifier_put_where_none_belongs_is_cut_out() -> None:

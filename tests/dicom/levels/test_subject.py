@@ -30,6 +30,7 @@ def test_people_are_found_at_every_depth() -> None:
 
 def test_numbers_are_looked_for_where_the_level_hides_them() -> None:
     assert {"PID-4711", "ACC99812", "19610203", "1.2.3"} <= set(identity_at(DEIDENTIFIED)[1])
+    assert {"1961-02-03", "03.02.1961", "02/03/1961"} <= set(identity_at(DEIDENTIFIED)[1])
     assert identity_at(OBSCURED)[1] == ()
     assert "PID-4711" in identity_at(replace(OBSCURED, name="own", hides_ids=True))[1]
 

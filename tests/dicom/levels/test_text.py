@@ -4,6 +4,7 @@ import pytest
 
 from idas_p2p.dicom.levels.text import MAX_CLEANED, Identity
 
+CODECS = ("utf_8", "latin_1")
 WHO = Identity(("Doering^Jane^M", "Housegood^Gregory"), ("PID-4711", "19610203"), ("latin_1",))
 
 
@@ -17,6 +18,9 @@ WHO = Identity(("Doering^Jane^M", "Housegood^Gregory"), ("PID-4711", "19610203")
         "asked by Housegood",
         "pid-4711 follow up",
         "born 19610203",
+        "/export/DOERING_JANE/ct.dcm",
+        "JaneDoering doeringjane",
+        "housegood_gregory PID-4711_a",
     ],
 )
 def test_the_names_and_numbers_of_an_instance_are_cut_out_of_text(text: str) -> None:
@@ -44,6 +48,17 @@ def test_text_that_names_nobody_is_kept_as_it_is(text: str) -> None:
 )
 def test_what_looks_like_an_identifier_is_cut_out_of_descriptions(text: str, left: str) -> None:
     assert WHO.cleaned(text) == left
+
+
+def test_a_short_part_of_a_name_is_no_part_of_a_code() -> None:
+    who = Identity(("Workflow^RIS",), ("TOSHIBA",))
+    assert who.without("SIEMENS_RIS TOSHIBA_MEC") == "SIEMENS_RIS TOSHIBA_MEC"
+    assert who.without("by ris of toshiba") == "by of"
+
+
+def test_a_name_is_found_in_capitals_and_in_latin_1_where_the_object_says_another_character_set() -> None:
+    who = Identity(("Sjöbäck^Åke",), (), ("utf_8",))
+    assert all(who.may_occur(f"x {form} x".encode(codec)) for form in ("SJÖBÄCK", "sjöbäck") for codec in CODECS)
 
 
 def test_a_text_too_long_to_be_looked_at_does_not_stay() -> None:
