@@ -52,8 +52,10 @@ from idas_p2p.wire.messages import (
     RequestEnd,
     encode_message,
 )
+from idas_p2p.wire.offers import Fate, OfferFate, StudyOffer
 from idas_p2p.wire.outside import PassOffer, PassReceived, PassWanted, SignedIn, SignInWanted
-from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.parts import Part, PartQuery, Parts, PartsRequest
+from idas_p2p.wire.query import QueryKey, StudyQuery
 from idas_p2p.wire.study import Study
 from tools.make_audit_vectors import GROWTH, RECEIPT
 from tools.make_vectors import ADMIN, MEMBER, NOW, STRANGER, VECTORS, Vector, counted
@@ -177,6 +179,8 @@ def messages() -> list[Vector]:
         IceAnswer(number=1, terms=replace(terms, candidates=())),
         FindRequest(number=3, user="", query=query, limit=10_000),
         Hits(number=3, hits=(Hit(study=study, ticket=ticket),)),
+        PartsRequest(number=4, user="anna", query=part_query, limit=50_000),
+        Parts(number=4, study=study, parts=(series, image)),
         RequestEnd(number=3, code=""),
         CancelRequest(number=3),
         AuditWanted(number=4, known=17),
@@ -184,6 +188,16 @@ def messages() -> list[Vector]:
         AuditSeen(number=5, receipt=RECEIPT, growth=replace(GROWTH, digests=counted(17, 64))),
         AuditSeen(number=5, receipt=None, growth=GROWTH),
         AuditReceived(number=5, receipt=None),
+        StudyOffer(
+            number=6,
+            offer=bytes(range(16)),
+            study=study,
+            ticket=ticket,
+            note="Second opinion, please",
+            user="anna",
+            expires=int(NOW) + 86_400,
+        ),
+        OfferFate(number=7, offer=bytes(range(16)), fate=Fate.DONE),
         fetch,
         FetchStart(total=2),
         head,

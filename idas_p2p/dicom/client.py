@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from idas_p2p.dicom import requests
+from idas_p2p.dicom import part_requests, requests
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.dialogue import Stop
 from idas_p2p.dicom.get_request import get
@@ -24,6 +24,7 @@ from idas_p2p.dicom.totals import Totals
 from idas_p2p.errors import ArchiveFailed, IdasError
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
+from idas_p2p.wire.parts import Part, Within
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -32,6 +33,7 @@ T = TypeVar("T")
 MAX_ANSWERS: Final = 100_000  # studies in the answer to one query; ours: ask by smaller date windows
 FIND_QUEUE: Final = 64  # answers held between thread and loop; ours
 GET_QUEUE: Final = 2  # instances held between thread and loop; ours
+MAX_PART_QUERIES: Final = 4  # at once at one archive, beside the harvest's one; ours: workstations wait for them
 MAX_FETCHES: Final = 64  # at once from one archive; ours
 MAX_UIDS: Final = 500  # in one identifier: fits 65,534 bytes, the longest UI value in explicit VR, PS3.5 7.1.2
 STRAGGLER_TIMEOUT: Final = 10.0  # seconds; ours
@@ -66,6 +68,7 @@ class ArchiveClient:
         self._receive_folder = receive_folder
         self._straggler_timeout = straggler_timeout
         self._query_lock = asyncio.Lock()
+        self._part_places = asyncio.Semaphore(MAX_PART_QUERIES)
         self._moves = TaskOwner(limit=MAX_FETCHES)
 
     async def echo(self) -> None:
@@ -109,6 +112,19 @@ class ArchiveClient:
             )
             async with aclosing(answers):
                 return [names async for names in answers]
+
+    async def find_parts(self, within: Within) -> AsyncGenerator[Part, None]:
+        """Yield what the archive has within a study, live. Close it when leaving early.
+
+        Raises:
+            ArchiveUnreachable, ArchiveFailed: it does not answer, or not at this level.
+        """
+        answers = self._stream(
+            lambda stop: part_requests.find_parts(self._archive, within, stop, limit=MAX_ANSWERS), maxsize=FIND_QUEUE
+        )
+        async with self._part_places, aclosing(answers):
+            async for part in answers:
+                yield part
 
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Retrieve a selection, yielding instances as they arrive and a Total before the first and whenever it grows.

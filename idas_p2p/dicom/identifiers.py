@@ -9,11 +9,11 @@ Source: PS3.4 C.4.1.1.3, C.6.2.1 and C.4.2.1.4.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pydicom import config
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -21,6 +21,7 @@ from pydicom.tag import BaseTag, Tag
 
 from idas_p2p.dicom.charset import answer_charset, codecs_of, decode
 from idas_p2p.dicom.matching import time_range
+from idas_p2p.dicom.query_keys import TABLE, Key, Level, Match, Type
 from idas_p2p.errors import BadQuery, MalformedInstance
 from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.query import StudyQuery
@@ -34,9 +35,9 @@ MAX_TEXT_SIZE: Final = 1_024  # characters of one attribute; wire/study.py. What
 MAX_MODALITIES: Final = 64  # wire/study.py
 _UID: Final = re.compile(r"[!-\[\]-~]{1,64}")  # lenient: archives hold UIDs with letters and leading zeros
 _COUNTS: Final = ("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
-_ALWAYS: Final = ("StudyInstanceUID", "QueryRetrieveLevel", "RetrieveAETitle", "InstanceAvailability")
 _CHARACTER_SET: Final = Tag(0x0008, 0x0005)
-_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName"})
+_SHORT_NUMBERS: Final = frozenset(map(tag_for_keyword, ("Rows", "Columns", "BitsAllocated")))  # VR US
+_NAMES: Final = frozenset(tag_for_keyword(key.keyword) for key in TABLE if key.match is Match.NAME)
 
 
 def text_reader(ds: Dataset) -> Text:
@@ -45,6 +46,25 @@ def text_reader(ds: Dataset) -> Text:
 
     def text(keyword: str) -> str:
         return _element_text(ds, Tag(keyword), codecs)
+
+    return text
+
+
+def nested_reader(ds: Dataset) -> Text:
+    """The same for attributes inside sequences as well, `Sequence.Attribute`: the values of all items, one for each.
+
+    Raises:
+        ValueError and others of pydicom: a sequence that is asked for cannot be read.
+    """
+    codecs = codecs_of(_element_text(ds, _CHARACTER_SET, ("ascii",)))
+
+    def text(path: str) -> str:
+        keyword, _, inner = path.partition(".")
+        if not inner:
+            return _element_text(ds, Tag(keyword), codecs)
+        items = ds[keyword].value if keyword in ds and ds[keyword].VR == "SQ" else ()
+        values = [_element_text(item, Tag(inner), codecs).replace("\\", "/") for item in items or ()]
+        return "\\".join(values) if any(values) else ""
 
     return text
 
@@ -133,20 +153,50 @@ def response_dataset(study: Study, requested: Dataset, *, retrieve_aet: str) -> 
     Returns:
         An identifier in ISO_IR 192 when its text is not ASCII (ISO_IR 100 when the request came in it and it suffices).
     """
+    return answer_dataset(study_values(study), requested, level=Level.STUDY, retrieve_aet=retrieve_aet)
+
+
+def study_values(study: Study) -> dict[str, str]:
+    """The attributes of a study by keyword; counts that are not known are empty."""
     values = {keyword: study.value(keyword) for keyword in KEYWORDS}
     values.update((keyword, "") for keyword in _COUNTS if values[keyword] == "0")  # unknown, not none
-    fixed = {"QueryRetrieveLevel": "STUDY", "RetrieveAETitle": retrieve_aet, "InstanceAvailability": "ONLINE"}
-    values.update(fixed)
-    tags = set(requested.keys()) | {Tag(keyword) for keyword in _ALWAYS}
-    known = {Tag(keyword): value for keyword, value in values.items()}
-    answer = Dataset()
+    return values
+
+
+def answer_dataset(values: Mapping[str, str], requested: Dataset, *, level: Level, retrieve_aet: str) -> Dataset:
+    """An answer at a level, with the attributes the request names; those not known are empty.
+
+    Args:
+        values: what is known by keyword; `Sequence.Attribute` inside a sequence.
+        requested: the C-FIND request's identifier.
+        level: of the answer.
+        retrieve_aet: value of Retrieve AE Title (0008,0054).
+    """
+    fixed = {"QueryRetrieveLevel": str(level), "RetrieveAETitle": retrieve_aet}
+    values = {"InstanceAvailability": "ONLINE", **values, **fixed}
+    unique = [key.keyword for key in TABLE if key.type is Type.UNIQUE and _goes_with(key, level)]
+    tags = set(requested.keys()) | {Tag(keyword) for keyword in (*unique, *fixed, "InstanceAvailability")}
+    answer, told = Dataset(), list[str]()
     for tag in sorted(tags):
-        if tag != _CHARACTER_SET and tag.element != 0 and not tag.is_private:
-            _add(answer, tag, known.get(tag, ""))
-    charset = answer_charset([known.get(tag, "") for tag in tags], _element_text(requested, _CHARACTER_SET, ("ascii",)))
+        if tag == _CHARACTER_SET or tag.element == 0 or tag.is_private:
+            continue
+        keyword = keyword_for_tag(tag)
+        inside = {path: text for path, text in values.items() if path.startswith(f"{keyword}.")} if keyword else {}
+        told += [*inside.values(), values.get(keyword, "")]
+        if inside:
+            _add_items(answer, tag, inside)
+        else:
+            _add(answer, tag, values.get(keyword, ""))
+    charset = answer_charset(told, _element_text(requested, _CHARACTER_SET, ("ascii",)))
     if charset:
         answer.SpecificCharacterSet = charset
     return answer
+
+
+def _goes_with(key: Key, level: Level) -> bool:
+    """Whether an answer at a level always says this unique key: its own, and below patients those of studies too."""
+    order = list(Level)
+    return key.level is level or order.index(Level.STUDY) <= order.index(key.level) < order.index(level)
 
 
 def selections_from_dataset(ds: Dataset) -> list[Selection]:
@@ -197,7 +247,21 @@ def _add(ds: Dataset, tag: BaseTag, value: str) -> None:
         vr = dictionary_VR(tag)[:2]  # "US or SS" is as good as US when empty
     except KeyError:
         return
-    ds.add(DataElement(tag, vr, [] if vr == "SQ" else value, validation_mode=config.IGNORE))
+    content: object = [] if vr == "SQ" else value
+    if vr == "US":
+        content = int(value) % 0x10000 if value.isdecimal() else None
+    ds.add(DataElement(tag, vr, content, validation_mode=config.IGNORE))
+
+
+def _add_items(ds: Dataset, tag: BaseTag, inside: Mapping[str, str]) -> None:
+    """Add a sequence of what is inside it by path, one item for each value."""
+    columns = {path.partition(".")[2]: text.split("\\") for path, text in inside.items()}
+    items = []
+    for number in range(max(map(len, columns.values()))):
+        items.append(
+            dataset_of({name: texts[number] for name, texts in sorted(columns.items()) if number < len(texts)})
+        )
+    ds.add(DataElement(tag, "SQ", items, validation_mode=config.IGNORE))
 
 
 def _element_text(ds: Dataset, tag: BaseTag, codecs: tuple[str, ...]) -> str:
@@ -205,9 +269,10 @@ def _element_text(ds: Dataset, tag: BaseTag, codecs: tuple[str, ...]) -> str:
     element = ds.get_item(tag)
     if element is None or element.VR == "SQ" or not element.value:
         return ""
-    if isinstance(element.value, bytes):
-        is_name = tag in {tag_for_keyword(keyword) for keyword in _NAMES}
-        text = decode(element.value, codecs, is_name=is_name)
+    if isinstance(element.value, bytes) and tag in _SHORT_NUMBERS:
+        text = str(int.from_bytes(element.value[:2], "little" if element.is_little_endian else "big"))
+    elif isinstance(element.value, bytes):
+        text = decode(element.value, codecs, is_name=tag in _NAMES)
     elif isinstance(element.value, MultiValue | list | tuple):
         text = "\\".join(str(value) for value in element.value)
     else:

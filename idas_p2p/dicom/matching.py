@@ -4,18 +4,20 @@ Person names match without regard to case, accents and width, in every component
 us. All other text matches exactly, because two accession numbers may differ in case only. An attribute the study does
 not have matches no key.
 
-Belongs here: universal, single value, list of UID, wild card and range matching. Not here: reading the query
-(identifiers.py), choosing candidates (store/catalog.py). Source: PS3.4 C.2.2.2, PS3.5 section 6.2.
+Belongs here: universal, single value, list of UID, wild card, range and sequence matching. Not here: reading the query
+(identifiers.py), which key matches how (query_keys.py), choosing candidates (store/catalog.py).
+Source: PS3.4 C.2.2.2, PS3.5 section 6.2.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
+from idas_p2p.dicom.query_keys import BY_KEYWORD, Match
 from idas_p2p.errors import BadQuery
 from idas_p2p.wire.query import QueryKey, StudyQuery, date_range
 from idas_p2p.wire.study import KEYWORDS, Study
@@ -45,12 +47,43 @@ def matcher(query: StudyQuery) -> Callable[[Study], bool]:
     Raises:
         BadQuery: a key's pattern is malformed, or its keyword is not one of a study.
     """
+    if unknown := [key.keyword for key in query.keys if key.keyword not in KEYWORDS]:
+        raise BadQuery(f"unknown key {unknown[0]}")
     tests = [(key.keyword, _test(key)) for key in query.keys]
 
     def satisfied(study: Study) -> bool:
         return all(test(study.value(keyword)) for keyword, test in tests)
 
     return satisfied
+
+
+@lru_cache(maxsize=64)
+def part_matcher(keys: tuple[QueryKey, ...]) -> Callable[[Mapping[str, str]], bool]:
+    """Prepare keys for matching many series or instances, given as text by keyword (wire/parts.py).
+
+    Keys inside one sequence must all match in one and the same item, PS3.4 C.2.2.2.6.
+
+    Raises:
+        BadQuery: a key's pattern is malformed, or its keyword is not known.
+    """
+    plain = [(key.keyword, _test(key)) for key in keys if "." not in key.keyword]
+    inside: dict[str, list[tuple[str, Test]]] = {}
+    for key in keys:
+        if "." in key.keyword:
+            inside.setdefault(key.keyword.partition(".")[0], []).append((key.keyword, _test(key)))
+
+    def satisfied(values: Mapping[str, str]) -> bool:
+        return all(test(values.get(keyword, "")) for keyword, test in plain) and all(
+            _some_item(tests, values) for tests in inside.values()
+        )
+
+    return satisfied
+
+
+def _some_item(tests: list[tuple[str, Test]], values: Mapping[str, str]) -> bool:
+    columns = [values.get(keyword, "").split("\\") for keyword, _ in tests]
+    items = zip(*columns, strict=False) if len({len(column) for column in columns}) == 1 else ()
+    return any(all(test(value) for (_, test), value in zip(tests, item, strict=True)) for item in items)
 
 
 def time_range(pattern: str) -> tuple[str, str]:
@@ -73,10 +106,10 @@ def _padded_up(time: str) -> str:
 
 
 def _test(key: QueryKey) -> Test:
-    kind = _TESTS.get(key.keyword, _text_test)
-    if key.keyword not in KEYWORDS:
+    known = BY_KEYWORD.get(key.keyword)
+    if known is None or known.match is Match.RETURNED:
         raise BadQuery(f"unknown key {key.keyword}")
-    return kind(key.pattern)
+    return _TESTS[known.match](key.pattern)
 
 
 def _text_test(pattern: str) -> Test:
@@ -172,12 +205,26 @@ def _piece(text: str) -> re.Pattern[str]:
     return re.compile(".".join(re.escape(part) for part in text.split("?")), re.DOTALL)
 
 
-_TESTS: Final[dict[str, Callable[[str], Test]]] = {
-    "StudyInstanceUID": _list_test,
-    "ModalitiesInStudy": _list_test,
-    "StudyDate": _date_test,
-    "PatientBirthDate": _date_test,
-    "StudyTime": _time_test,
-    "PatientName": _name_test,
-    "ReferringPhysicianName": _name_test,
+def _number_test(pattern: str) -> Test:
+    """Whole numbers match by value, whatever zeros lead; anything else as text does."""
+    wanted = _number(pattern)
+    if wanted is None:
+        return _text_test(pattern)
+    return lambda value: any(_number(one) == wanted for one in value.split("\\"))
+
+
+def _number(text: str) -> int | None:
+    """What an Integer String of at most 12 characters says (PS3.5 section 6.2); None when it is none."""
+    digits = text.strip()
+    return int(digits) if len(digits) <= 12 and digits.isascii() and digits.isdecimal() else None
+
+
+_TESTS: Final[dict[Match, Callable[[str], Test]]] = {
+    Match.TEXT: _text_test,
+    Match.UIDS: _list_test,
+    Match.CODES: _list_test,
+    Match.NAME: _name_test,
+    Match.DATE: _date_test,
+    Match.TIME: _time_test,
+    Match.NUMBER: _number_test,
 }

@@ -14,6 +14,7 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
+from idas_p2p.wire.parts import PartQuery, StudyPart
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -57,6 +58,10 @@ class Services(Protocol):
 
     def find(self, caller: Caller, query: StudyQuery) -> AsyncIterator[Study]:
         """Yield studies as they are found; closed when the caller cancels or goes away."""
+        ...
+
+    def find_parts(self, caller: Caller, query: PartQuery) -> AsyncIterator[StudyPart]:
+        """Yield series or instances as they are found; closed when the caller cancels or goes away."""
         ...
 
     async def destination(self, caller: Caller, aet: str) -> RemoteAE:

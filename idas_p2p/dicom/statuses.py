@@ -13,6 +13,7 @@ from idas_p2p.errors import IdasError
 
 SUCCESS: Final = 0x0000
 PENDING: Final = 0xFF00
+PENDING_WITHOUT_KEYS: Final = 0xFF01  # matches go on; some optional keys are not supported, PS3.4 Table C.4-1
 CANCELLED: Final = 0xFE00
 INCOMPLETE: Final = 0xB000  # sub-operations complete, one or more failures or warnings
 OUT_OF_RESOURCES: Final = 0xA700
@@ -42,6 +43,7 @@ _STATUS: Final[dict[type[IdasError], tuple[int, int, int]]] = {
     errors.SignInNeeded: (NOT_AUTHORIZED, NOT_AUTHORIZED, NOT_AUTHORIZED),
     errors.SignInRefused: (NOT_AUTHORIZED, NOT_AUTHORIZED, NOT_AUTHORIZED),
     errors.BadQuery: (DOES_NOT_MATCH, DOES_NOT_MATCH, DOES_NOT_MATCH),
+    errors.TooManyMatches: (OUT_OF_RESOURCES, UNABLE_TO_PERFORM, UNABLE_TO_PROCESS),
     errors.UnknownDestination: (UNABLE_TO_PROCESS, DESTINATION_UNKNOWN, UNABLE_TO_PROCESS),
     errors.DestinationFailed: (UNABLE_TO_PROCESS, UNABLE_TO_PERFORM, UNABLE_TO_PROCESS),
     errors.MalformedInstance: (UNABLE_TO_PROCESS, UNABLE_TO_PROCESS, UNABLE_TO_PROCESS),

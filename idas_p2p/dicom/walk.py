@@ -37,7 +37,8 @@ SHORT_VRS: Final = frozenset(
 )  # 16-bit lengths, PS3.5 Table 7.1-2
 _IN_SEQUENCE, _IN_ITEM, _WAS_IMPLICIT = 0, 1, 2  # bits of one level of nesting
 _CHARACTER_SET: Final = 0x00080005
-_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName"})
+_NAMES: Final = frozenset({"PatientName", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName"})
+_NUMBERS: Final = frozenset({"Rows", "Columns", "BitsAllocated"})  # of VR US, where somebody wants them as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class Elements:
             raw = self.values.get(tag_for_keyword(keyword) or 0, b"")
             if not raw:
                 return ""
+            if keyword in _NUMBERS:
+                return str(number) if (number := self.number(keyword)) is not None else ""
             decoded = decode(raw, codecs, is_name=keyword in _NAMES)
             return "\\".join(value.strip(" \0\t\r\n") for value in decoded.split("\\"))
 

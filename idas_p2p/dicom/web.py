@@ -17,14 +17,17 @@ from typing import Final
 from idas_p2p.dicom.arrived import Arrived
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.client import MAX_ANSWERS
-from idas_p2p.dicom.identifiers import checked_uid, study_from_text
+from idas_p2p.dicom.identifiers import study_from_text
 from idas_p2p.dicom.multipart import Multipart, PartEnd, boundary_of
 from idas_p2p.dicom.totals import Totals
 from idas_p2p.dicom.web_json import study_parameters
 from idas_p2p.dicom.web_parts import Part
 from idas_p2p.dicom.web_requests import WebService, WebSession
+from idas_p2p.dicom.web_search import search_parts, segment
 from idas_p2p.errors import ArchiveFailed, MalformedInstance
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.parts import Part as StudyPart
+from idas_p2p.wire.parts import Within
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -97,9 +100,19 @@ class WebArchive:
             ArchiveUnreachable, ArchiveFailed: it does not answer.
         """
         async with self._session() as session:
-            answers = session.search(f"/studies/{_segment(study_uid)}/instances", [], key="SOPInstanceUID")
+            answers = session.search(f"/studies/{segment(study_uid)}/instances", [], key="SOPInstanceUID")
             async with aclosing(answers):
                 return [(one.text("SeriesInstanceUID"), one.text("SOPInstanceUID")) async for one in answers]
+
+    async def find_parts(self, within: Within) -> AsyncGenerator[StudyPart, None]:
+        """Yield the series or instances the archive lists within a study.
+
+        Raises:
+            ArchiveUnreachable, ArchiveFailed: it does not answer.
+        """
+        async with self._session() as session, aclosing(search_parts(session, within)) as parts:
+            async for part in parts:
+                yield part
 
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Retrieve a selection, yielding instances as they arrive and a Total before the first and whenever it grows.
@@ -171,7 +184,7 @@ class WebArchive:
 
 async def _plan(session: WebSession, selection: Selection) -> _Plan:
     """Find out where a selection is and how many instances it has."""
-    study = f"/studies/{_segment(selection.study_uid)}"
+    study = f"/studies/{segment(selection.study_uid)}"
     if selection.sop_instance_uids:
         places = await _places(session, study, selection)
         wanted = dict.fromkeys(selection.sop_instance_uids)
@@ -180,7 +193,7 @@ async def _plan(session: WebSession, selection: Selection) -> _Plan:
         answers = [a async for a in session.search(f"{study}/series", [_SERIES_COUNT], key="SeriesInstanceUID")]
         counts = [a.count("NumberOfSeriesRelatedInstances") for a in answers if a.text("SeriesInstanceUID") in wanted]
         known = [count for count in counts if count is not None]
-        paths = [f"{study}/series/{_segment(uid)}" for uid in wanted]
+        paths = [f"{study}/series/{segment(uid)}" for uid in wanted]
         return _Plan(paths, sum(known) if len(known) == len(wanted) else None)
     answers = await session.page("/studies", [("StudyInstanceUID", selection.study_uid), _STUDY_COUNT])
     counts = [
@@ -198,7 +211,7 @@ async def _places(session: WebSession, study: str, selection: Selection) -> dict
         async for answer in answers:
             series, uid = answer.text("SeriesInstanceUID"), answer.text("SOPInstanceUID")
             if uid in wanted and selection.includes(series_uid=series, sop_instance_uid=uid):
-                places[uid] = f"{study}/series/{_segment(series)}/instances/{_segment(uid)}"
+                places[uid] = f"{study}/series/{segment(series)}/instances/{segment(uid)}"
                 if len(places) == len(wanted):
                     break
     return places
@@ -216,18 +229,3 @@ def _noted(event: Instance | InstanceFailed, came: Arrived, failed: set[str]) ->
         return None
     failed.update({uid} - {""})  # several may have no name
     return event
-
-
-def _segment(uid: str) -> str:
-    """A UID as one segment of a path.
-
-    Raises:
-        ArchiveFailed: its characters would make it another path.
-    """
-    try:
-        checked = checked_uid(uid)
-    except MalformedInstance:
-        checked = ""
-    if not checked.replace(".", "").replace("-", "").isalnum() or checked.startswith("."):
-        raise ArchiveFailed("a UID that cannot be part of a URL")
-    return checked

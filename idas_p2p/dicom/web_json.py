@@ -28,11 +28,18 @@ class Answer:
         return "Answer(…)"
 
     def text(self, keyword: str) -> str:
-        """The text of an attribute by its keyword, several values joined by backslashes; empty when absent."""
-        attribute = self._attributes.get(_tag(keyword))
+        """The text of an attribute by its keyword, several values joined by backslashes; empty when absent.
+
+        `Sequence.Attribute` gives those of all items of a sequence, one for each.
+        """
+        keyword, _, inner = keyword.partition(".")
+        attribute = self._attributes.get(tag_of(keyword))
         values = attribute.get("Value") if isinstance(attribute, dict) else None
         if not isinstance(values, list):
             return ""
+        if inner:
+            texts = [Answer(item).text(inner).replace("\\", "/") for item in values if isinstance(item, dict)]
+            return "\\".join(texts) if any(texts) else ""
         return "\\".join(_text(value) for value in values)
 
     def count(self, keyword: str) -> int | None:
@@ -59,10 +66,11 @@ def answers_of(body: bytes) -> list[Answer]:
 def study_parameters(query: StudyQuery) -> list[tuple[str, str]]:
     """The parameters that ask for matching studies with every attribute of Study."""
     keys = [(key.keyword, key.pattern.replace("\\", ",")) for key in query.keys]
-    return [*keys, *(("includefield", _tag(keyword)) for keyword in KEYWORDS)]
+    return [*keys, *(("includefield", tag_of(keyword)) for keyword in KEYWORDS)]
 
 
-def _tag(keyword: str) -> str:
+def tag_of(keyword: str) -> str:
+    """An attribute's tag as the JSON model writes it."""
     return f"{tag_for_keyword(keyword):08X}"
 
 

@@ -2,7 +2,7 @@
 
 Law: who is not on the roster may show us a newer manifest and nothing else; who proved the key of the epoch before may
 also get the manifest in force; only who proved the key in force may ask for studies.
-Belongs here: that, and batching of hits. Not here: the answers (FindSource).
+Belongs here: that. Not here: the answers (FindSource, PartSource), cutting them into messages (batches.py).
 Source: docs/spec/exchange.md section 2.
 """
 
@@ -11,27 +11,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from idas_p2p.access.subjects import Requester
-from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, NotAMember, WireError
+from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, NoEmergencyHere, NotAMember, WireError
 from idas_p2p.events import log_event, log_failure
-from idas_p2p.exchange.interfaces import Channel, FindSource
+from idas_p2p.exchange.batches import NO_PARTS, found_for
+from idas_p2p.exchange.interfaces import Channel, FindSource, Membership, PartSource
 from idas_p2p.exchange.logs import NoWitness, Witness, answer_about_logs
-from idas_p2p.limits import FIND_TIMEOUT, MAX_HITS
+from idas_p2p.exchange.meets import NO_MEETS, Meets
+from idas_p2p.exchange.offers import NO_OFFERS, OfferTaker, answer_about_offers
+from idas_p2p.limits import FIND_TIMEOUT
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit_messages import AuditSeen, AuditWanted
-from idas_p2p.wire.ice import IceTerms
+from idas_p2p.wire.emergency import EmergencyOpened, EmergencyWanted
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
     CancelRequest,
     FindRequest,
     Hello,
-    Hit,
-    Hits,
     IceAnswer,
     IceRequest,
     ManifestOffer,
@@ -44,46 +43,20 @@ from idas_p2p.wire.messages import (
     decode_message,
     encode_message,
 )
+from idas_p2p.wire.offers import OfferFate, StudyOffer
+from idas_p2p.wire.parts import PartsRequest
 
 MAX_ANSWERS_AT_ONCE = 16  # of one link; ours
-HITS_PER_MESSAGE = 16  # of at most 50 kB each, so that any 16 fit into a message; ours, protocol allows 64
 HELLO_TIMEOUT = 10.0  # seconds from the handshake to the peer's Hello; ours
 ANSWER_BEAT = 0.02  # seconds; ours: hides what the holder's work tells of studies that may not be seen
-_EAGER_SECONDS = 0.02  # since the last message; hits that come later than this are sent as they come
-
-
-class Membership(Protocol):
-    """What an answering node knows of its federation."""
-
-    @property
-    def epoch(self) -> int:
-        """In force; 0 for none."""
-        ...
-
-    @property
-    def state(self) -> bytes:
-        """Eight bytes that are equal for nodes that know the same; empty for none."""
-        ...
-
-    def manifest_for(self, known: frozenset[bytes]) -> bytes | None:
-        """A manifest in force, encoded, whose digest is none of these."""
-        ...
-
-    def take_manifest(self, data: bytes) -> None:
-        """Install a manifest if it is a valid successor; raises a RemoteError when it is not."""
-        ...
-
-    def is_current_member(self, channel: Channel) -> bool:
-        """Whether the peer is on the roster in force and proved the key in force."""
-        ...
 
 
 RequesterOf = Callable[[NodeId, str], Requester]
 """Makes the requester of a proved peer and the user it names; NotAMember when it is not on the roster."""
-MeetByTcp = Callable[[NodeId, tuple[Address, ...], float], tuple[Address, ...]]
-"""Begins to connect to a peer at places, half a round trip (seconds) from now; returns from where. Busy: not now."""
-MeetByUdp = Callable[[NodeId, IceTerms], Awaitable[IceTerms]]
-"""Begins to seek a way to a peer by UDP on its terms; returns ours. Busy: not now. PeerUnreachable: no UDP here."""
+
+
+BreakGlass = Callable[[Requester, EmergencyWanted], Awaitable[EmergencyOpened]]
+"""Opens an emergency for a requester."""
 
 
 def until_beat(passed: float) -> float:
@@ -95,27 +68,8 @@ def until_beat(passed: float) -> float:
     return -passed % ANSWER_BEAT
 
 
-def meet_nobody(peer: NodeId, places: tuple[Address, ...], round_trip: float) -> tuple[Address, ...]:
-    """What a node does that opens no connections of this kind."""
-    raise Busy("this node does not open connections from both sides")
-
-
-async def meet_nobody_by_udp(peer: NodeId, terms: IceTerms) -> IceTerms:
-    """The same for UDP."""
-    raise Busy("this node does not connect by UDP")
-
-
-@dataclass(frozen=True, slots=True)
-class Meets:
-    """How a node opens connections of which both sides are told beforehand."""
-
-    tcp: MeetByTcp = meet_nobody
-    udp: MeetByUdp = meet_nobody_by_udp
-
-
-NO_MEETS: Final = Meets()
 NO_WITNESS: Final = NoWitness()
-Question = FindRequest | IceRequest | AuditWanted | AuditSeen
+Question = FindRequest | PartsRequest | IceRequest | AuditWanted | AuditSeen | EmergencyWanted | StudyOffer | OfferFate
 """What is answered in a task of its own."""
 
 
@@ -125,11 +79,14 @@ class ControlServer:
     Args:
         channel: a control channel we accepted.
         membership: ours.
-        source: answers queries.
+        source: answers queries for studies.
+        parts: answers queries below them.
         requester_of: makes the requester of a proved peer and the user it names.
         hello_timeout: seconds for the peer's first message.
         meets: open connections from both sides.
         witness: compares audit logs.
+        offers: takes what others offer and say of our offers.
+        break_glass: opens emergencies; where there is none, nobody's.
     """
 
     def __init__(
@@ -139,14 +96,18 @@ class ControlServer:
         membership: Membership,
         source: FindSource,
         requester_of: RequesterOf,
+        parts: PartSource = NO_PARTS,
         hello_timeout: float = HELLO_TIMEOUT,
         meets: Meets = NO_MEETS,
         witness: Witness = NO_WITNESS,
+        offers: OfferTaker = NO_OFFERS,
+        break_glass: BreakGlass | None = None,
     ) -> None:
+        self._break_glass = break_glass
         self._channel, self._membership, self._source = channel, membership, source
         self._requester_of, self._hello_timeout, self._meets = requester_of, hello_timeout, meets
-        self._witness = witness
-        self._tasks = TaskOwner(limit=MAX_ANSWERS_AT_ONCE)
+        self._witness, self._parts = witness, parts
+        self._tasks, self._offers = TaskOwner(limit=MAX_ANSWERS_AT_ONCE), offers
         self._running: dict[int, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
@@ -186,12 +147,16 @@ class ControlServer:
         elif isinstance(message, CancelRequest):
             if (task := self._running.get(message.number)) is not None:
                 task.cancel()
-        elif isinstance(message, FindRequest):
+        elif isinstance(message, FindRequest | PartsRequest):
             await self._start(message, self._find(message))
         elif isinstance(message, MeetRequest):
             await self._send(self._met(message))
         elif isinstance(message, IceRequest):
             await self._start(message, self._met_by_udp(message))
+        elif isinstance(message, EmergencyWanted):
+            await self._start(message, self._emergency(message))
+        elif isinstance(message, StudyOffer | OfferFate):
+            await self._start(message, self._answer_offer(message))
         elif isinstance(message, AuditWanted | AuditSeen):
             await self._start(message, self._compare_logs(message))
         else:
@@ -253,6 +218,19 @@ class ControlServer:
         else:
             await self._send(IceAnswer(number=request.number, terms=terms))
 
+    async def _emergency(self, message: EmergencyWanted) -> None:
+        try:
+            if self._break_glass is None:
+                raise NoEmergencyHere
+            answer: Any = await self._break_glass(self._requester_of(self._channel.peer, message.user), message)
+        except IdasError as error:
+            answer = RequestEnd(number=message.number, code=error.code)
+        await self._send(answer)
+
+    async def _answer_offer(self, message: StudyOffer | OfferFate) -> None:
+        sender = self._requester_of(self._channel.peer, "")
+        await self._send(await answer_about_offers(message, sender, self._offers))
+
     async def _compare_logs(self, message: AuditWanted | AuditSeen) -> None:
         try:
             answer: Any = await answer_about_logs(message, self._channel.peer, self._witness)
@@ -260,12 +238,12 @@ class ControlServer:
             answer = RequestEnd(number=message.number, code=error.code)
         await self._send(answer)
 
-    async def _find(self, request: FindRequest) -> None:
+    async def _find(self, request: FindRequest | PartsRequest) -> None:
         code, now = "", asyncio.get_running_loop().time
         begun = now()
         try:
             async with asyncio.timeout(FIND_TIMEOUT):
-                await self._send_hits(request)
+                await self._send_found(request)
         except TimeoutError:
             code = Busy.code
         except NotAMember:
@@ -279,21 +257,13 @@ class ControlServer:
         await asyncio.sleep(until_beat(now() - begun))
         await self._send(RequestEnd(number=request.number, code=code))
 
-    async def _send_hits(self, request: FindRequest) -> None:
+    async def _send_found(self, request: FindRequest | PartsRequest) -> None:
         requester = self._requester_of(self._channel.peer, request.user)
-        limit, waiting = min(request.limit, MAX_HITS), list[Hit]()
-        now = asyncio.get_running_loop().time
-        sent_at = now() - _EAGER_SECONDS  # so that the first hit goes at once
-        async with aclosing(self._source.find(requester, request.query, limit=limit)) as hits:  # type: ignore[type-var]
-            async for hit in hits:
-                waiting.append(hit)
-                if len(waiting) >= HITS_PER_MESSAGE or now() - sent_at >= _EAGER_SECONDS:
-                    self._requester_of(self._channel.peer, request.user)  # it may have been removed meanwhile
-                    await self._send(Hits(number=request.number, hits=tuple(waiting)))
-                    await asyncio.sleep(0)  # a source that never waits must not stop the node
-                    waiting, sent_at = [], now()
-        if waiting:
-            await self._send(Hits(number=request.number, hits=tuple(waiting)))
+        async with aclosing(found_for(request, requester, self._source, self._parts)) as messages:
+            async for message in messages:
+                self._requester_of(self._channel.peer, request.user)  # it may have been removed meanwhile
+                await self._send(message)
+                await asyncio.sleep(0)  # a source that never waits must not stop the node
 
     async def _send(self, message: Any) -> None:
         await self._channel.send(encode_message(message))

@@ -28,6 +28,7 @@ from idas_p2p.errors import (
     StudyNotFound,
     TicketRefused,
     TooManyMatches,
+    TooManyMatches,
 )
 
 _KINDS: Final[tuple[type[IdasError], ...]] = (

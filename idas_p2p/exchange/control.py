@@ -8,9 +8,9 @@ Source: docs/spec/exchange.md section 2.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from typing import Any, TypeVar
 
 from idas_p2p.errors import Busy, ChannelClosed, IdasError, PeerUnreachable, WireError
 from idas_p2p.exchange.codes import error_of
@@ -19,6 +19,7 @@ from idas_p2p.exchange.interfaces import Channel
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived
+from idas_p2p.wire.emergency import EmergencyOpened
 from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.messages import (
     EXCHANGE_VERSION,
@@ -39,13 +40,19 @@ from idas_p2p.wire.messages import (
     decode_message,
     encode_message,
 )
+from idas_p2p.wire.parts import PartQuery, Parts, PartsRequest, StudyPart
 from idas_p2p.wire.query import StudyQuery
+
+T = TypeVar("T", Hits, Parts)
 
 MAX_OPEN_REQUESTS = 256  # on one link, cancellations not yet sent included; ours
 ANSWER_TIMEOUT = 15.0  # seconds for the one answer to anything but a find; ours
 QUIET = 1.5  # seconds without a word while an answer is waited for, until the link is pinged; ours
 QUIET_PING_TIMEOUT = 3.0  # seconds for that; ours: then the way is lost, and there is time to ask by another one
-_ANSWERS = (Hits, RequestEnd, ManifestOffer, Pong, MeetOffer, IceAnswer, AuditGrown, AuditReceived)
+_ANSWERS = (
+    *(Hits, Parts, RequestEnd, ManifestOffer, Pong, MeetOffer, IceAnswer),
+    *(AuditGrown, AuditReceived, EmergencyOpened),
+)
 
 
 class ControlLink:
@@ -112,9 +119,27 @@ class ControlLink:
             WireError: it answered something else, or more than was asked for.
             IdasError: the code it ended with, or ChannelClosed.
         """
+        hits = self._many(lambda number: FindRequest(number=number, user=user, query=query, limit=limit), Hits, limit)
+        async with aclosing(hits) as messages:
+            async for message in messages:
+                for hit in message.hits:
+                    yield hit
+
+    async def find_parts(self, query: PartQuery, *, user: str, limit: int) -> AsyncIterator[StudyPart]:
+        """Yield the other node's series or images as they arrive; leaving early and errors as for `find`."""
+        asked = self._many(
+            lambda number: PartsRequest(number=number, user=user, query=query, limit=limit), Parts, limit
+        )
+        async with aclosing(asked) as messages:
+            async for message in messages:
+                for part in message.parts:
+                    yield StudyPart(message.study, part)
+
+    async def _many(self, make: Callable[[int], Any], kind: type[T], limit: int) -> AsyncGenerator[T, None]:
+        """Yield the messages that answer a question, all of one kind, up to the end of the answer."""
         number, finished, left = self._begin(), False, limit
         try:
-            await self._send(FindRequest(number=number, user=user, query=query, limit=limit))
+            await self._send(make(number))
             while True:
                 message = await self._inbox.take(number)
                 if isinstance(message, RequestEnd):
@@ -122,11 +147,10 @@ class ControlLink:
                     if message.code:
                         raise error_of(message.code)
                     return
-                if not isinstance(message, Hits) or len(message.hits) > left:
+                left -= len(getattr(message, "hits", getattr(message, "parts", ())))
+                if not isinstance(message, kind) or left < 0:
                     raise WireError("not an answer to a find, or more than was asked for")
-                left -= len(message.hits)
-                for hit in message.hits:
-                    yield hit
+                yield message
         finally:
             self._inbox.close(number)
             if not finished and self.is_open:

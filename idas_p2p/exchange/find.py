@@ -9,23 +9,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from idas_p2p.errors import IdasError, LocalError, PeerUnreachable
 from idas_p2p.events import log_failure
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.messages import Hit
+
+T = TypeVar("T")
 
 MAX_NODES_AT_ONCE = 256  # asked by one query; ours
 _WAITING_HITS = 1_024  # hits not yet taken by the workstation; ours: then the links wait
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteHit:
+class RemoteHit(Generic[T]):
     """A hit and who holds it."""
 
     holder: NodeId
-    hit: Hit
+    hit: T
 
 
 @dataclass(slots=True)
@@ -36,12 +38,9 @@ class Asked:
     unanswered: dict[NodeId, str] = field(default_factory=dict)  # node to error code
 
 
-Ask = Callable[[NodeId], AsyncIterator[Hit]]
-
-
 async def ask_all(
-    nodes: Iterable[NodeId], ask: Ask, *, per_node_timeout: float, asked: Asked
-) -> AsyncIterator[RemoteHit]:
+    nodes: Iterable[NodeId], ask: Callable[[NodeId], AsyncIterator[T]], *, per_node_timeout: float, asked: Asked
+) -> AsyncIterator[RemoteHit[T]]:
     """Ask every node at once and yield hits in order of arrival.
 
     Args:
@@ -52,7 +51,7 @@ async def ask_all(
     """
     wanted = list(dict.fromkeys(nodes))
     tasks = TaskOwner(limit=max(1, len(wanted)))
-    arrived: asyncio.Queue[RemoteHit | NodeId] = asyncio.Queue(maxsize=_WAITING_HITS)
+    arrived: asyncio.Queue[RemoteHit[T] | NodeId] = asyncio.Queue(maxsize=_WAITING_HITS)
     places = asyncio.Semaphore(MAX_NODES_AT_ONCE)
     now = asyncio.get_running_loop().time
 

@@ -1,7 +1,4 @@
-"""What this room needs from others: a channel, a source of studies, a place to put what arrives.
-
-`node` joins them: channels come from transport, sources from archives, the spool from store.
-"""
+"""What this room needs from others: a channel, a source of studies, a place to put what arrives; `node` joins them."""
 
 from __future__ import annotations
 
@@ -18,6 +15,7 @@ from idas_p2p.wire.address import Address
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection
 from idas_p2p.wire.messages import Hit
+from idas_p2p.wire.parts import PartQuery, StudyPart
 from idas_p2p.wire.query import StudyQuery
 
 
@@ -80,6 +78,14 @@ class FindSource(Protocol):
 
     def find(self, requester: Requester, query: StudyQuery, *, limit: int) -> AsyncIterator[Hit]:
         """Yield what matches and may be seen; raises an IdasError to end the answer with its code."""
+        ...
+
+
+class PartSource(Protocol):
+    """Answers queries of other members below studies by this node's policy."""
+
+    def find_parts(self, requester: Requester, query: PartQuery, *, limit: int) -> AsyncIterator[StudyPart]:
+        """Yield what matches and may be seen, study by study; raises an IdasError to end the answer with its code."""
         ...
 
 
@@ -264,4 +270,30 @@ class FetchWatcher(Protocol):
 
     def signed(self, holder: NodeId, evidence: Evidence) -> None:
         """A holder signed what it said on one link."""
+        ...
+
+
+class Membership(Protocol):
+    """What an answering node knows of its federation."""
+
+    @property
+    def epoch(self) -> int:
+        """In force; 0 for none."""
+        ...
+
+    @property
+    def state(self) -> bytes:
+        """Eight bytes that are equal for nodes that know the same; empty for none."""
+        ...
+
+    def manifest_for(self, known: frozenset[bytes]) -> bytes | None:
+        """A manifest in force, encoded, whose digest is none of these."""
+        ...
+
+    def take_manifest(self, data: bytes) -> None:
+        """Install a manifest if it is a valid successor; raises a RemoteError when it is not."""
+        ...
+
+    def is_current_member(self, channel: Channel) -> bool:
+        """Whether the peer is on the roster in force and proved the key in force."""
         ...

@@ -13,10 +13,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from idas_p2p.access.audit import events
 from idas_p2p.access.audit.events import Actor, Device, subject, subject_of
 from idas_p2p.crypto.keys import random_bytes
+from idas_p2p.errors import AuditUnavailable, IdasError
 from idas_p2p.node.audited import Log, Shown, recorded_hits, recorded_transfer
 from idas_p2p.node.find import Finder, Found, Search
+from idas_p2p.node.find_parts import FoundPart, PartFinder, PartSearch
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.transfers import Transfer, Transfers
 from idas_p2p.store.transfers import Direction
@@ -65,6 +68,7 @@ class AuditedUsers:
         log: the audit log.
         institution: ours.
         name_of: the institution of a member.
+        part_finder: finds series and images; None where nobody asks for them.
     """
 
     def __init__(
@@ -76,7 +80,9 @@ class AuditedUsers:
         *,
         institution: str,
         name_of: Callable[[NodeId], str | None],
+        part_finder: PartFinder | None = None,
     ) -> None:
+        self._part_finder = part_finder
         self._finder, self._retriever, self._transfers, self._log = finder, retriever, transfers, log
         self._institution, self._name_of = institution, name_of
         self._seen: OrderedDict[str, Subject] = OrderedDict()
@@ -84,6 +90,29 @@ class AuditedUsers:
     def find(self, actor: Actor, search: Search) -> AsyncGenerator[Found, None]:
         """As Finder.find."""
         return recorded_hits(self._log.note, actor, search.query, self._finder.find(search), self._shown)
+
+    async def find_parts(self, actor: Actor, search: PartSearch) -> AsyncGenerator[FoundPart, None]:
+        """As PartFinder.find; a study is not shown before the record of it is written, once for each holder."""
+        if self._part_finder is None:
+            return
+        noted = set[tuple[str, NodeId | None]]()
+        self._log.note(events.queried(actor, search.query.all_keys()))
+        try:
+            async with aclosing(self._part_finder.find(search)) as found:
+                async for one in found:
+                    if (key := (one.study.study_uid, one.holder)) not in noted:
+                        noted.add(key)
+                        self._note_shown(actor, self._shown(Found(one.study, one.holder, is_first=True)))
+                    yield one
+        except IdasError as error:
+            if not isinstance(error, AuditUnavailable):
+                self._log.note(events.queried(actor, search.query.all_keys(), reason=error.code))
+            raise
+
+    def _note_shown(self, actor: Actor, shown: Shown) -> None:
+        by = replace(actor, nodes=(shown.holder,), institution=shown.institution) if shown.holder else actor
+        for event in events.shown(by, [shown.subject], level=shown.level):
+            self._log.note(event)
 
     async def retrieve(
         self, actor: Actor, selections: Sequence[Selection], *, priority: Priority = Priority.MEDIUM, to: str = ""

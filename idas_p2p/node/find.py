@@ -137,7 +137,7 @@ class Finder:
         async with aclosing(self._holdings.own_studies(search.user, search.query)) as own:
             async for study in own:
                 yield search.add(study, None)
-        members = await self._whom_to_ask(search.query)
+        members = await self.whom_to_ask(search.query)
         hits = ask_all(members, lambda node: self._ask(search, node), per_node_timeout=NODE_TIMEOUT, asked=search.asked)
         async with aclosing(hits):  # type: ignore[type-var]
             async for remote in hits:
@@ -164,7 +164,7 @@ class Finder:
         offers = self.offers.valid(user, study_uid, now=self._clock.now())
         return [offer for offer in offers if offer.holder in members]
 
-    def _take(self, search: Search, remote: RemoteHit) -> Found | None:
+    def _take(self, search: Search, remote: RemoteHit[Hit]) -> Found | None:
         study = remote.hit.study
         if not matches(search.query, study) or remote.holder in search.holders.get(study.study_uid, ()):
             return None
@@ -187,7 +187,7 @@ class Finder:
                 if came or is_last:
                     raise
 
-    async def _whom_to_ask(self, query: StudyQuery) -> list[NodeId]:
+    async def whom_to_ask(self, query: StudyQuery) -> list[NodeId]:
         """The members that the directory names; all members where it cannot tell."""
         others = self._federation.others()
         terms = query_terms(query)

@@ -13,20 +13,23 @@ import os
 import stat
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from idas_p2p.blob import WatchedFile, mark_of
+from idas_p2p.blob import FileBlob, WatchedFile, mark_of
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.listed_parts import in_portions
 from idas_p2p.dicom.matching import matches
 from idas_p2p.dicom.part10 import scan_part10
 from idas_p2p.dicom.scan import InstanceHeader
 from idas_p2p.errors import ArchiveUnreachable, IdasError, InstanceChanged, MalformedInstance
 from idas_p2p.events import log_event
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
+from idas_p2p.wire.parts import Part, Within
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -119,6 +122,22 @@ class FolderArchive:
             await self._look()
         headers = [self._index.files[path].header for path in self._index.studies.get(study_uid, {}).values()]
         return [(header.series_uid, header.sop_instance_uid) for header in headers if header is not None]
+
+    async def find_parts(self, within: Within) -> AsyncGenerator[Part, None]:
+        """Yield what the files of a study, as of the last look, tell of its series and of themselves.
+
+        Raises:
+            ArchiveUnreachable: the folder cannot be read.
+        """
+        if not self._was_read:
+            await self._look()
+        paths = self._index.studies.get(within.study_uid, {}).values()
+        instances = [_unwatched(Path(path), self._index.files[path]) for path in paths]
+        wanted = [one for one in instances if one is not None and _is_of(within, one.series_uid)]
+        wanted.sort(key=lambda one: one.series_uid)
+        async with aclosing(in_portions(self._bridge, wanted, within)) as parts:
+            async for part in parts:
+                yield part
 
     async def _look(self) -> None:
         self._index = await self._bridge.run(_look, self._folder, self._index.files, self._clock.now())
@@ -223,6 +242,18 @@ def _read(path: Path, sop_instance_uid: str, known: _File, now: float) -> Instan
         raise InstanceChanged("it is being written")
     size = instance.data.size
     return replace(instance, data=WatchedFile(path, status.st_size - size, size, mark_of(status)))
+
+
+def _unwatched(path: Path, known: _File) -> Instance | None:
+    """The instance in a file to look at: what it says was read before, or is empty where the file has changed."""
+    if known.header is None:
+        return None
+    data = FileBlob(path, known.offset, known.size - known.offset)
+    return known.header.instance(data, known.transfer_syntax_uid)
+
+
+def _is_of(within: Within, series_uid: str) -> bool:
+    return not within.series_uids or series_uid in within.series_uids
 
 
 def _is_in(selection: Selection, header: InstanceHeader | None) -> bool:

@@ -106,11 +106,11 @@ class Holdings:
 
     async def own_studies(self, user: str, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield what one of this node's own users may see: each matching study once, as its fullest archive has it."""
-        async with aclosing(self._seen_by(self._groups.own(user), query)) as seen:
+        async with aclosing(self.seen_by(self._groups.own(user), query)) as seen:
             async for study, _ in seen:
                 yield study
 
-    async def _seen_by(self, requester: Requester, query: StudyQuery) -> AsyncGenerator[tuple[Study, Level], None]:
+    async def seen_by(self, requester: Requester, query: StudyQuery) -> AsyncGenerator[tuple[Study, Level], None]:
         """Yield each study that matches, once, as the requester may see it, with the level of that.
 
         The level is decided before anything is compared with the query: a study that may not be seen, and one that is
@@ -141,9 +141,13 @@ class Holdings:
         view = self._changing().get(mark)
         return study_uid if view is None else view.original(study_uid) or study_uid
 
+    def view(self, mark: str) -> View | None:
+        """How the level of a mark shows studies; None where it changes nothing."""
+        return self._changing().get(mark)
+
     def at(self, mark: str) -> StudySource:
         """What this node holds, as the level of a mark shows it."""
-        view = self._changing().get(mark)
+        view = self.view(mark)
         return self if view is None else LevelledSource(self, view)
 
     async def _candidates(self, query: StudyQuery) -> AsyncGenerator[list[Entry], None]:
@@ -173,7 +177,7 @@ class Holdings:
     async def find(self, requester: Requester, query: StudyQuery, *, limit: int) -> AsyncGenerator[Hit, None]:
         """Yield what another member may see, each with a ticket (exchange.interfaces.FindSource)."""
         now = self._clock.now()
-        async with aclosing(self._seen_by(await self._groups.of(requester), query)) as seen:
+        async with aclosing(self.seen_by(await self._groups.of(requester), query)) as seen:
             async for study, level in seen:
                 if limit <= 0:
                     return

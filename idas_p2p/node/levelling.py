@@ -18,6 +18,7 @@ from idas_p2p.crypto.kdf import derive
 from idas_p2p.dicom.levels.answers import Answers
 from idas_p2p.dicom.levels.engine import Engine, Parts
 from idas_p2p.dicom.levels.keys import Pseudonyms
+from idas_p2p.dicom.levels.part_answers import PartAnswers
 from idas_p2p.dicom.levels.plan import Plan
 from idas_p2p.errors import ArchiveFailed, IdasError, LocalError, StudyNotFound
 from idas_p2p.events import log_failure
@@ -25,6 +26,7 @@ from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.store.pseudonyms import PATIENT, STUDY, Pseudonym
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.level import Level
+from idas_p2p.wire.parts import UID_OF, Part
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -81,12 +83,26 @@ class View:
         self.level, self._store, self._run = level, store, run
         self._plan = Plan(level)
         self._engine, self._answers = Engine(self._plan, pseudonyms), Answers(self._plan, pseudonyms)
+        self._parts = PartAnswers(self._plan, pseudonyms, self._answers)
         self._stored = set[str]()
         self._originals = OrderedDict[str, str]()  # of series and instances, by what they go by here
 
     def study(self, study: Study) -> Study:
         """The study as the level shows it."""
         return self._answers.study(study)
+
+    def part(self, study: Study, part: Part) -> Part:
+        """A series or instance of a study, both as they are, as the level shows it."""
+        shown = self._parts.part(study, part)
+        if self._plan.maps_uids:
+            for keyword in UID_OF.values():
+                if original := part.value(keyword):
+                    self._note(shown.value(keyword), original)
+        return shown
+
+    def originals(self, uids: Iterable[str]) -> tuple[str, ...]:
+        """The series or instances that go by these UIDs here; none where it is not known of all of them."""
+        return (self._known(uids) or ()) if self._plan.maps_uids else tuple(uids)
 
     def remember(self, study: Study, shown: Study) -> None:
         """Keep what leads back from what was shown, before it is."""

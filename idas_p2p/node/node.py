@@ -25,6 +25,7 @@ from idas_p2p.node.audited_users import AuditedUsers
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Finder
+from idas_p2p.node.find_parts import PartFinder
 from idas_p2p.node.harvest import Harvester
 from idas_p2p.node.lan import Lan
 from idas_p2p.node.memberships import Memberships
@@ -170,6 +171,7 @@ class Node:
             self.audit,
             institution=config.institution,
             name_of=self.federations.institution,
+            part_finder=PartFinder(self.finder, self.links, self.sharing.parts),
         )
         uplink = Uplink(clock=clock)
         self.outsiders = Outsiders(
@@ -198,6 +200,7 @@ class Node:
             meets=self.whereabouts.meets,
             audit=self.audit,
             witness=self.audit.witness,
+            parts=self.sharing.parts,
             others=self.outsiders.served(),
         )
         self.accepted = Accepted(server.serve, belongs=doors.belongs)

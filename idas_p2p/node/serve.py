@@ -21,17 +21,20 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.layout import NATIVE, SeriesPixels
 from idas_p2p.errors import AuditUnavailable, Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
-from idas_p2p.exchange.answer import NO_MEETS, NO_WITNESS, ControlServer, Meets
+from idas_p2p.exchange.answer import NO_WITNESS, ControlServer
+from idas_p2p.exchange.batches import NO_PARTS
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.exchange.logs import Witness
+from idas_p2p.exchange.meets import NO_MEETS, Meets
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.audited import NO_LOG, Log, recorded_transfer
-from idas_p2p.node.audited_finds import AuditedFinds, subject_of_study
+from idas_p2p.node.audited_finds import AuditedFinds, AuditedParts, subject_of_study
 from idas_p2p.node.counted import Counted
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.memberships import Member
+from idas_p2p.node.parts import HeldParts
 from idas_p2p.node.permits import Permit
 from idas_p2p.node.transfers import Transfers
 from idas_p2p.store.transfers import Direction
@@ -62,6 +65,7 @@ class ChannelServer:
         meets: open connections from both sides.
         audit: records what is shown and sent.
         witness: compares logs with those of others.
+        parts: our series and images, for members.
         others: serve channels of other purposes.
     """
 
@@ -78,10 +82,12 @@ class ChannelServer:
         meets: Meets = NO_MEETS,
         audit: Log = NO_LOG,
         witness: Witness = NO_WITNESS,
+        parts: HeldParts | None = None,
         others: Mapping[Purpose, Callable[[Channel], Awaitable[None]]] | None = None,
     ) -> None:
         self._audit, self._witness, self._others = audit, witness, others or {}
         self._meets, self._clock = meets, clock
+        self._parts = NO_PARTS if parts is None else AuditedParts(parts, holdings, audit)
         self._identity, self._coders, self._uplink = identity, coders, uplink
         self._member_on = member_on
         self._holdings, self._transfers = holdings, transfers
@@ -104,6 +110,7 @@ class ChannelServer:
                     source=AuditedFinds(self._holdings, self._audit),
                     requester_of=member.federation.requester,
                     meets=self._meets,
+                    parts=self._parts,
                     witness=self._witness,
                 ).serve()
         except ChannelClosed:

@@ -22,12 +22,14 @@ from idas_p2p.node.commitments import StorageCommitment
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.find import Search
+from idas_p2p.node.find_parts import PartSearch
 from idas_p2p.node.permits import RECHECK_INTERVAL
 from idas_p2p.node.refusals import Refusals
 from idas_p2p.store.settings import Settings
 from idas_p2p.wire.audit import By
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection
+from idas_p2p.wire.parts import PartQuery, StudyPart
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -88,6 +90,15 @@ class NodeServices:
             async for one in found:
                 if one.is_first:
                     yield one.study
+
+    async def find_parts(self, caller: Caller, query: PartQuery) -> AsyncGenerator[StudyPart, None]:
+        """Yield each series or image of the federation once."""
+        actor = await self._actor(caller)
+        await self._embedded.update_catalog()
+        found = self._users.find_parts(actor, PartSearch(user=actor.user, query=query))
+        async with aclosing(found) as parts:
+            async for one in parts:
+                yield StudyPart(one.study, one.part)
 
     async def destination(self, caller: Caller, aet: str) -> RemoteAE:
         """The configured workstation with this AE title; UnknownDestination when there is none."""

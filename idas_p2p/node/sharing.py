@@ -17,6 +17,7 @@ from idas_p2p.directory.service import Directory
 from idas_p2p.node.groupings import Groupings
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.levelling import Levelling
+from idas_p2p.node.parts import HeldParts
 from idas_p2p.node.rules import RuleBook
 from idas_p2p.node.shelves import Shelves
 from idas_p2p.node.sources import Sources
@@ -73,6 +74,7 @@ class Sharing:
             identity, federation, directory, self.groupings, settings, SaidStore(database), clock=clock
         )
         self.shelves = Shelves(spool.scratch, bridge)
+        levelling = Levelling(derive(secret, "idas levels"), settings, PseudonymStore(database), run=bridge.run)
         self.holdings = Holdings(
             catalog,
             sources,
@@ -80,9 +82,10 @@ class Sharing:
             TicketOffice(derive(secret, "idas tickets")),
             rules=rules,
             groups=self.groupings,
-            levelling=Levelling(derive(secret, "idas levels"), settings, PseudonymStore(database), run=bridge.run),
+            levelling=levelling,
             clock=clock,
         )
+        self.parts = HeldParts(self.holdings, sources, self.groupings)
 
     def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
         """The work that goes on for ever, by name."""

@@ -7,6 +7,7 @@ DICOMweb dicom/web.py, folders node/folder_archive.py.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.client import ArchiveClient
 from idas_p2p.dicom.fastest import FastestArchive, OneWay
 from idas_p2p.dicom.inbound import Inbound
+from idas_p2p.dicom.listed_parts import in_portions
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.ways import Way
 from idas_p2p.dicom.web import WebArchive
@@ -23,9 +25,11 @@ from idas_p2p.dicom.web_requests import WebService
 from idas_p2p.errors import BadConfiguration, NoSuchThing
 from idas_p2p.events import log_event
 from idas_p2p.node.folder_archive import FolderArchive
+from idas_p2p.store.feed import FOREIGN
 from idas_p2p.store.objects import ObjectStore
 from idas_p2p.store.settings import Archive
 from idas_p2p.wire.instance import RetrieveEvent, Selection, Total
+from idas_p2p.wire.parts import Part, Within
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -44,6 +48,10 @@ class ArchiveSource(Protocol):
         """Series and SOP Instance UID of each instance of a study; ArchiveUnreachable or ArchiveFailed."""
         ...
 
+    def find_parts(self, within: Within) -> AsyncIterator[Part]:
+        """Yield the series or instances it has within a study; ArchiveUnreachable or ArchiveFailed when it cannot."""
+        ...
+
     def fetch(self, selection: Selection) -> AsyncIterator[RetrieveEvent]:
         """Yield a Total and the instances; ArchiveUnreachable or ArchiveFailed when it cannot."""
         ...
@@ -51,9 +59,15 @@ class ArchiveSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedArchive:
-    """What was stored to the node itself."""
+    """What was stored to the node itself.
+
+    Args:
+        objects: the store.
+        bridge: runs what reads files.
+    """
 
     objects: ObjectStore
+    bridge: Bridge
 
     async def find_studies(self, query: StudyQuery) -> AsyncGenerator[Study, None]:
         """Yield every study; a query is not needed here, the catalog is always up to date."""
@@ -64,6 +78,13 @@ class EmbeddedArchive:
         """Series and SOP Instance UID of each stored instance of a study."""
         stored = self.objects.instances(Selection(study_uid=study_uid))
         return [(one.series_uid, one.sop_instance_uid) for one in stored]
+
+    async def find_parts(self, within: Within) -> AsyncGenerator[Part, None]:
+        """Yield what the stored instances of a study tell of its series and of themselves."""
+        stored = self.objects.instances(Selection(study_uid=within.study_uid, series_uids=within.series_uids))
+        async with aclosing(in_portions(self.bridge, stored, within)) as parts:
+            async for part in parts:
+                yield part
 
     async def fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Yield the stored instances."""
@@ -97,14 +118,14 @@ class Sources:
     ) -> None:
         self._aet, self._bridge, self._inbound, self._clock = aet, bridge, inbound, clock
         self._receive_folder = receive_folder
-        self._embedded = EmbeddedArchive(objects)
+        self._embedded = EmbeddedArchive(objects, bridge)
         self._configured: dict[str, tuple[Archive, ArchiveSource]] = {}
 
     def configure(self, archives: list[Archive]) -> None:
         """Take the configuration now in force; archives that are asked as before keep their state."""
         configured: dict[str, tuple[Archive, ArchiveSource]] = {}
         for archive in archives:
-            if archive.name == EMBEDDED:
+            if archive.name in (EMBEDDED, FOREIGN):
                 log_event("archive_refused", archive=archive.name, next_step="give it another name: this one is taken")
                 continue
             before = self._configured.get(archive.name)
@@ -118,10 +139,21 @@ class Sources:
 
     def get(self, name: str) -> ArchiveSource | None:
         """The archive of that name; None when it is no longer configured."""
-        if name == EMBEDDED:
+        if name in (EMBEDDED, FOREIGN):
             return self._embedded
         pair = self._configured.get(name)
         return pair[1] if pair else None
+
+    def remote(self, name: str) -> RemoteAE:
+        """The DICOM device that an archive is.
+
+        Raises:
+            NoSuchThing: no archive of that name, or one that does not speak DICOM.
+        """
+        pair = self._configured.get(name)
+        if pair is None or pair[0].kind != "dicom":
+            raise NoSuchThing("no DICOM archive has this name; see: idas archive list DIR")
+        return self._remote(pair[0])
 
     def _make(self, archive: Archive) -> ArchiveSource:
         if archive.kind == "folder":
@@ -144,23 +176,12 @@ class Sources:
             receive_folder=self._receive_folder,
         )
 
-    def remote(self, name: str) -> RemoteAE:
-        """The DICOM device that an archive is.
-
-        Raises:
-            NoSuchThing: no archive of that name, or one that does not speak DICOM.
-        """
-        pair = self._configured.get(name)
-        if pair is None or pair[0].kind != "dicom":
-            raise NoSuchThing("no DICOM archive has this name; see: idas archive list DIR")
-        return self._remote(pair[0])
-
-
-def _how_asked(archive: Archive) -> Archive:
-    """All of an archive's configuration but how often it is asked."""
-    return replace(archive, poll_seconds=60.0)
     def _remote(self, archive: Archive) -> RemoteAE:
         if archive.address is None:
             raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
         return RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
 
+
+def _how_asked(archive: Archive) -> Archive:
+    """All of an archive's configuration but how often it is asked."""
+    return replace(archive, poll_seconds=60.0)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.service import Directory
-from idas_p2p.exchange.answer import Meets
+from idas_p2p.exchange.meets import Meets
 from idas_p2p.node.addresses import MAX_ADVERTISED, advertised, interface_addresses
 from idas_p2p.node.meetings import Meetings
 from idas_p2p.node.port_mapping import PortMapping

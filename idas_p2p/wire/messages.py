@@ -34,6 +34,7 @@ from idas_p2p.wire.fetching import (
 )
 from idas_p2p.wire.ice import IceTerms
 from idas_p2p.wire.outside import PassOffer, PassReceived, PassWanted, SignedIn, SignInWanted
+from idas_p2p.wire.parts import Parts, PartsRequest
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.schema import U64, Bytes32, Limit, encode, from_plain
 from idas_p2p.wire.study import Study
@@ -187,6 +188,8 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     21: AuditGrown,
     22: AuditSeen,
     23: AuditReceived,
+    24: PartsRequest,
+    25: Parts,
     26: EmergencyWanted,
     27: EmergencyOpened,
     32: FetchRequest,

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pynetdicom.association import Association
 
 from idas_p2p.errors import AccessDenied, BadQuery, IdasError, PeerUnreachable
+from idas_p2p.wire.parts import Part, StudyPart
 from idas_p2p.wire.study import Study
 from tests.dicom.memory_node import STUDY_FIND, MemoryNode, serving
 
@@ -62,11 +63,67 @@ async def test_an_error_after_some_answers_ends_with_its_status_and_a_comment(
     assert 0 < len(final.ErrorComment) <= 64
 
 
-@pytest.mark.parametrize("level", ["PATIENT", "SERIES", "IMAGE", ""])
-async def test_another_level_than_study_does_not_match(tmp_path: Path, level: str) -> None:
+@pytest.mark.parametrize("level", ["PATIENT", "WORKLIST", ""])
+async def test_a_level_that_the_model_does_not_have_does_not_match(tmp_path: Path, level: str) -> None:
     async with serving(MemoryNode(), tmp_path) as served:
         found, final = await served.workstation([STUDY_FIND], ask(query(level)))  # type: ignore[misc]
     assert (found, final.Status) == ([], 0xA900)
+
+
+SERIES = StudyPart(STUDIES[1], Part.of({"SeriesInstanceUID": "1.2.1.1", "Modality": "CT", "SeriesNumber": "3"}))
+
+
+async def test_series_come_with_what_is_asked_of_their_study_too(tmp_path: Path) -> None:
+    identifier = query("SERIES", StudyInstanceUID="1.2.1")
+    identifier.SeriesInstanceUID = identifier.PatientID = identifier.Modality = ""
+    node = MemoryNode(parts=[SERIES])
+    async with serving(node, tmp_path) as served:
+        found, status = await served.workstation([STUDY_FIND], ask(identifier))  # type: ignore[misc]
+    assert status.Status == 0x0000
+    (series,) = found
+    assert (series.QueryRetrieveLevel, series.SeriesInstanceUID, series.Modality) == ("SERIES", "1.2.1.1", "CT")
+    assert (series.StudyInstanceUID, series.PatientID, str(series.PatientName)) == ("1.2.1", "7", "Müller^Jörg")
+    assert "SeriesNumber" not in series
+    assert node.part_queries[0].wanted == ("Modality", "SeriesInstanceUID")
+
+
+async def test_a_query_below_studies_that_names_none_is_refused_with_words(tmp_path: Path) -> None:
+    async with serving(MemoryNode(parts=[SERIES]), tmp_path) as served:
+        found, final = await served.workstation([STUDY_FIND], ask(query("SERIES")))  # type: ignore[misc]
+    assert (found, final.Status) == ([], 0xA900)
+    assert "Study Instance UID" in final.ErrorComment
+
+
+PATIENT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
+
+
+@pytest.mark.parametrize("counts", [False, True], ids=["without counts", "with counts"])
+async def test_patients_are_told_once_and_counted_where_that_is_asked(tmp_path: Path, counts: bool) -> None:
+    def asks(link: Association) -> list[tuple[int, Dataset]]:
+        return [(status.Status, answer) for status, answer in link.send_c_find(identifier, PATIENT_FIND)]
+
+    other = Study(study_uid="1.3", patient_id="7", issuer="Elsewhere", patient_name="Doe")
+    identifier = query("PATIENT")
+    identifier.PatientID = ""
+    if counts:
+        identifier.NumberOfPatientRelatedStudies = None
+    async with serving(MemoryNode(studies=[*STUDIES, other]), tmp_path) as served:
+        answers = await served.workstation([PATIENT_FIND], asks)
+    *patients, (final, _) = answers  # type: ignore[misc]
+    assert final == 0x0000
+    assert [(str(one.PatientName), one.PatientID) for _, one in patients] == [("Müller^Jörg", "7"), ("Doe", "7")]
+    if counts:
+        assert [one.NumberOfPatientRelatedStudies for _, one in patients] == [3, 1]
+
+
+async def test_a_request_with_keys_nobody_supports_is_answered_with_that_remark(tmp_path: Path) -> None:
+    def asks(link: Association) -> list[int]:
+        return [status.Status for status, _ in link.send_c_find(identifier, STUDY_FIND)]
+
+    identifier = query()
+    identifier.add_new(0x00090010, "LO", "SOMEBODY")
+    async with serving(MemoryNode(studies=STUDIES[:1]), tmp_path) as served:
+        assert await served.workstation([STUDY_FIND], asks) == [0xFF01, 0x0000]
 
 
 async def test_a_malformed_date_is_refused_with_words(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from idas_p2p.errors import (
 )
 from idas_p2p.exchange.answer import (
     ANSWER_BEAT,
-    HITS_PER_MESSAGE,
     MAX_ANSWERS_AT_ONCE,
     ControlServer,
-    Meets,
     until_beat,
 )
+from idas_p2p.exchange.batches import HITS_IN_MESSAGE
+from idas_p2p.exchange.meets import Meets
 from idas_p2p.limits import MAX_HITS, MAX_MESSAGE_SIZE
 from idas_p2p.transport.memory import make_pair
 from idas_p2p.wire.address import Address
@@ -165,7 +165,7 @@ def test_the_largest_hits_of_a_batch_fit_into_a_message() -> None:
         **texts,
     )
     largest = Hit(study=study, ticket=Ticket(level="x" * 32, expires=2**64 - 1, mac=bytes(16)))
-    assert len(encode_message(Hits(number=2**32 - 1, hits=(largest,) * HITS_PER_MESSAGE))) <= MAX_MESSAGE_SIZE
+    assert len(encode_message(Hits(number=2**32 - 1, hits=(largest,) * HITS_IN_MESSAGE))) <= MAX_MESSAGE_SIZE
 
 
 @pytest.mark.parametrize(

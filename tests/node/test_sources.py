@@ -60,8 +60,8 @@ async def test_no_archive_takes_the_name_of_the_embedded_one(sources: Sources) -
     assert sources.archives() == [SHELF]
 
 
-async def test_the_embedded_archive_gives_what_was_stored(objects: ObjectStore) -> None:
-    archive, instance = EmbeddedArchive(objects), make_instance(1)
+async def test_the_embedded_archive_gives_what_was_stored(objects: ObjectStore, bridge: Bridge) -> None:
+    archive, instance = EmbeddedArchive(objects, bridge), make_instance(1)
     header = header_of(instance.data, instance.transfer_syntax_uid)
     objects.put(instance, header.study, modality="CT", now=1.0)
     events = [event async for event in archive.fetch(Selection(study_uid=STUDY))]
@@ -71,8 +71,8 @@ async def test_the_embedded_archive_gives_what_was_stored(objects: ObjectStore) 
     assert await archive.list_instances(STUDY) == [(instance.series_uid, instance.sop_instance_uid)]
 
 
-async def test_an_instance_replaced_while_it_is_sent_is_sent_as_it_was(objects: ObjectStore) -> None:
-    archive, instance = EmbeddedArchive(objects), make_instance(1)
+async def test_an_instance_replaced_while_it_is_sent_is_sent_as_it_was(objects: ObjectStore, bridge: Bridge) -> None:
+    archive, instance = EmbeddedArchive(objects, bridge), make_instance(1)
     study = header_of(instance.data, instance.transfer_syntax_uid).study
     objects.put(instance, study, modality="CT", now=1.0)
     (sending,) = [event async for event in archive.fetch(Selection(study_uid=STUDY)) if isinstance(event, Instance)]

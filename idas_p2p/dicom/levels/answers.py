@@ -39,17 +39,20 @@ class Answers:
 
     def study(self, study: Study) -> Study:
         """The study as the level shows it."""
-        patient = study.patient_id or study.patient_name
-        identity = Identity(
-            tuple(name for name in (study.patient_name, study.referring_physician) if name),
-            tuple(number for number in self._hidden_numbers(study) if number),
-        )
+        patient, identity = study.patient_id or study.patient_name, self.identity(study)
         changed = dict[str, Any]()
         for keyword, deed in self._deeds.items():
             field = KEYWORDS[keyword]
             if value := getattr(study, field):
                 changed[field] = self._value(keyword, deed, value, patient=patient, identity=identity)
         return replace(study, **changed)
+
+    def identity(self, study: Study) -> Identity:
+        """What of a study must not be found in text."""
+        return Identity(
+            tuple(name for name in (study.patient_name, study.referring_physician) if name),
+            tuple(number for number in self._hidden_numbers(study) if number),
+        )
 
     def patient(self, study: Study) -> str:
         """What the level calls the patient of a study."""
