@@ -213,10 +213,6 @@ class TooManyMatches(UserError, code="too_many_matches"):
     """The query has more matches than one answer may hold. Ask for less: one study, one patient, fewer days."""
 
 
-class TooManyMatches(UserError, code="too_many_matches"):
-    """The query has more matches than one answer may hold. Ask for less: one study, one patient, fewer days."""
-
-
 class DatabaseDamaged(UserError, code="database_damaged"):
     """The node's database is damaged or none. Stop the node and restore node.db from a backup; images are kept."""
 

@@ -17,7 +17,6 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 PATIENT_ROOT: Final = frozenset(f"1.2.840.10008.5.1.4.1.2.1.{service}" for service in (1, 2, 3))
-PATIENT_ROOT: Final = frozenset(f"1.2.840.10008.5.1.4.1.2.1.{service}" for service in (1, 2, 3))
 FIND: Final = frozenset({"1.2.840.10008.5.1.4.1.2.1.1", "1.2.840.10008.5.1.4.1.2.2.1"})  # patient, study root
 MOVE: Final = frozenset({"1.2.840.10008.5.1.4.1.2.1.2", "1.2.840.10008.5.1.4.1.2.2.2"})
 GET: Final = frozenset({"1.2.840.10008.5.1.4.1.2.1.3", "1.2.840.10008.5.1.4.1.2.2.3"})

@@ -28,7 +28,6 @@ from idas_p2p.errors import (
     StudyNotFound,
     TicketRefused,
     TooManyMatches,
-    TooManyMatches,
 )
 
 _KINDS: Final[tuple[type[IdasError], ...]] = (

@@ -27,7 +27,6 @@ from idas_p2p.wire.address import Address
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, RetrieveEvent, Selection, Total
 from idas_p2p.wire.parts import PartQuery, StudyPart
-from idas_p2p.wire.parts import PartQuery, StudyPart
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
@@ -85,8 +84,6 @@ class MemoryNode:
     queries: list[StudyQuery] = field(default_factory=list)
     parts: Sequence[StudyPart] = ()
     part_queries: list[PartQuery] = field(default_factory=list)
-    parts: Sequence[StudyPart] = ()
-    part_queries: list[PartQuery] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
     priorities: list[Priority] = field(default_factory=list)
     stored: list[Instance] = field(default_factory=list)
@@ -110,14 +107,6 @@ class MemoryNode:
                 if isinstance(study, IdasError):
                     raise study
                 yield study
-        finally:
-            self.left.set()
-
-    async def find_parts(self, caller: Caller, query: PartQuery) -> AsyncIterator[StudyPart]:
-        self.part_queries.append(query)
-        try:
-            for part in self.parts:
-                yield part
         finally:
             self.left.set()
 
