@@ -12,7 +12,7 @@
     │   │   └── PassUsed, PassExpired, PassRevoked
     │   ├── ArchiveFailed
     │   │   └── MoveDestinationUnknown
-    │   └── DestinationFailed, MalformedInstance, InstanceChanged, CannotConvert
+    │   └── DestinationFailed, MalformedInstance, InstanceChanged, InstanceKept, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration, BadCode, BadQuery, TooManyMatches, NoSuchThing
     │   ├── NotAMember, NotAnAdmin, AwaitingApproval
@@ -144,6 +144,10 @@ class MalformedInstance(RemoteError, code="malformed"):
 
 class InstanceChanged(RemoteError, code="instance_changed"):
     """An image was replaced or cut in its archive while it was being sent. Retrieve the study again."""
+
+
+class InstanceKept(RemoteError, code="instance_kept"):
+    """Another version of this instance is kept here. Give what was changed a SOP Instance UID of its own."""
 
 
 class CannotConvert(RemoteError, code="cannot_convert"):

@@ -48,8 +48,9 @@ class _Services:
     async def admit(self, caller: Caller) -> None:
         return
 
-    async def store(self, caller: Caller, instance: Instance) -> None:
+    async def store(self, caller: Caller, instance: Instance) -> str:
         await self._inbound.offer(caller.aet, instance)
+        return ""
 
 
 async def _receive(archive: OneWay, study: StudyFiles) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from io import BytesIO
 from pathlib import Path
@@ -222,7 +222,7 @@ class Dialogue:
         while not self._association._is_paused and self._association.is_alive():
             time.sleep(0.0001)
 
-    def _exchange(self, request: Any, model: str) -> Iterator[Any]:
+    def _exchange(self, request: Any, model: str) -> Generator[Any, None, None]:
         context = self.context_of(model)
         self._waiting = True
         try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pynetdicom.dimse_primitives import C_ECHO, C_FIND, C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
 
@@ -23,14 +24,14 @@ from idas_p2p.dicom.find_service import serve_find
 from idas_p2p.dicom.messages import FILE_PREFIX
 from idas_p2p.dicom.retrieve_service import serve_get, serve_move
 from idas_p2p.dicom.services import Caller, Services
-from idas_p2p.dicom.serving import Host, ServedLink, serve_echo
+from idas_p2p.dicom.serving import Host, Serve, ServedLink, serve_echo
 from idas_p2p.dicom.sockets import make_ae
 from idas_p2p.dicom.store_service import serve_store
 from idas_p2p.errors import BadConfiguration, IdasError
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.wire.address import Address
 
-HANDLERS: Final = {
+HANDLERS: Final[Mapping[type[Any], tuple[Serve, Container[str]]]] = {
     C_ECHO: (serve_echo, frozenset({VERIFICATION})),
     C_FIND: (serve_find, FIND),
     C_MOVE: (serve_move, MOVE),

@@ -81,13 +81,10 @@ class Services(Protocol):
         """
         ...
 
-    async def store(self, caller: Caller, instance: Instance) -> None:
-        """Take an instance; it is durable when this returns."""
+    async def store(self, caller: Caller, instance: Instance) -> str:
+        """Take an instance; it is durable when this returns. What to tell its sender as a warning; empty mostly."""
         ...
 
-    async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
-        """Learn that what a caller sent under this UID cannot be taken: a retrieval may be waiting for it."""
-        ...
     async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
         """Remember that a caller wants to know which instances are safe; durable when this returns."""
         ...
@@ -111,3 +108,6 @@ class Services(Protocol):
         """
         ...
 
+    async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
+        """Learn that what a caller sent under this UID cannot be taken: a retrieval may be waiting for it."""
+        ...

@@ -187,6 +187,7 @@ class ServedLink(Link):
         status: int,
         *,
         error: IdasError | None = None,
+        remark: str = "",
         identifier: Dataset | None = None,
         counters: Mapping[str, int] | None = None,
     ) -> None:
@@ -197,6 +198,7 @@ class ServedLink(Link):
             context: the presentation context of the request.
             status: PS3.7 Annex C.
             error: why it failed; told in Error Comment, without patient data.
+            remark: told there when it did not fail.
             identifier: the data set of the response.
             counters: sub-operations by keyword.
 
@@ -211,6 +213,8 @@ class ServedLink(Link):
             response.AffectedSOPInstanceUID = request.AffectedSOPInstanceUID
         if error is not None:
             response.ErrorComment = comment_on(error)
+        elif remark:
+            response.ErrorComment = printable(remark)
         for keyword, count in (counters or {}).items():
             setattr(response, keyword, min(count, 0xFFFF))
         if identifier is not None:
@@ -249,6 +253,11 @@ def decoded_information(data: BytesIO | None, context: PresentationContext) -> D
 def comment_on(error: IdasError) -> str:
     """What happened, in the characters an Error Comment can hold."""
     text = error.detail if isinstance(error, UserError) and error.detail else error.explanation()
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """A text as Error Comment (0000,0902) can hold it: its first sentence when it is too long, or as much as fits."""
     plain = "".join(c if " " <= c <= "~" and c != "\\" else "?" for c in text)
     if len(plain) > COMMENT_SIZE:
         first = plain.split(". ")[0]

@@ -22,15 +22,17 @@ UNABLE_TO_PERFORM: Final = 0xA702  # sub-operations
 DESTINATION_UNKNOWN: Final = 0xA801
 DOES_NOT_MATCH: Final = 0xA900  # data set or identifier does not match SOP class
 UNABLE_TO_PROCESS: Final = 0xC000
+DIFFERS: Final = 0xC111  # another version of the instance is kept; ours, among PS3.4 Table B.2-1's "cannot understand"
+KEPT_FIRST: Final = 0xB000  # the same as a warning; PS3.4 Table B.2-1's "coercion", whose Error Comment says more
 NOT_AUTHORIZED: Final = 0x0124  # PS3.7 C.5.23
 CLASS_NOT_SUPPORTED: Final = 0x0122
 UNRECOGNIZED_OPERATION: Final = 0x0211
-
 PROCESSING_FAILURE: Final = 0x0110  # of the N- services, as are the next four; PS3.7 Annex C
 NO_SUCH_INSTANCE: Final = 0x0112
 NO_SUCH_EVENT: Final = 0x0113
 INVALID_ARGUMENT: Final = 0x0115
 NO_SUCH_ACTION: Final = 0x0123
+
 
 _STATUS: Final[dict[type[IdasError], tuple[int, int, int]]] = {
     # error                      C-FIND             C-MOVE, C-GET        C-STORE
@@ -47,6 +49,7 @@ _STATUS: Final[dict[type[IdasError], tuple[int, int, int]]] = {
     errors.UnknownDestination: (UNABLE_TO_PROCESS, DESTINATION_UNKNOWN, UNABLE_TO_PROCESS),
     errors.DestinationFailed: (UNABLE_TO_PROCESS, UNABLE_TO_PERFORM, UNABLE_TO_PROCESS),
     errors.MalformedInstance: (UNABLE_TO_PROCESS, UNABLE_TO_PROCESS, UNABLE_TO_PROCESS),
+    errors.InstanceKept: (UNABLE_TO_PROCESS, UNABLE_TO_PROCESS, DIFFERS),
     errors.InstanceChanged: (UNABLE_TO_PROCESS, UNABLE_TO_PROCESS, UNABLE_TO_PROCESS),
     errors.NodeStopping: (OUT_OF_RESOURCES, UNABLE_TO_PERFORM, OUT_OF_RESOURCES),
     errors.SpoolFull: (OUT_OF_RESOURCES, UNABLE_TO_PERFORM, OUT_OF_RESOURCES),

@@ -14,7 +14,7 @@ from idas_p2p.dicom.framing import store_answer
 from idas_p2p.dicom.messages import received_blob
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.dicom.serving import ServedLink
-from idas_p2p.dicom.statuses import DOES_NOT_MATCH, OUT_OF_RESOURCES, SUCCESS, store_status
+from idas_p2p.dicom.statuses import DOES_NOT_MATCH, KEPT_FIRST, OUT_OF_RESOURCES, SUCCESS, store_status
 from idas_p2p.errors import IdasError, MalformedInstance, SpoolFull
 from idas_p2p.events import log_event
 
@@ -36,11 +36,14 @@ def serve_store(link: ServedLink, request: Any, context: PresentationContext) ->
             _tell(link, request, MalformedInstance("command and data set name different instances"))
             link.respond(request, context, DOES_NOT_MATCH)
             return
-        link.host.bridge.call(link.host.services.store(link.caller, header.instance(data, syntax)))
+        remark = link.host.bridge.call(link.host.services.store(link.caller, header.instance(data, syntax)))
     except IdasError as error:
         log_event("store_failed", reason=error.code)
         _tell(link, request, error)
         link.respond(request, context, store_status(error), error=error)
+        return
+    if remark:
+        link.respond(request, context, KEPT_FIRST, remark=remark)
     else:
         answer = store_answer(
             sop_class_uid=header.sop_class_uid,

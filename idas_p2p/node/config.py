@@ -14,8 +14,9 @@ from pathlib import Path
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.directory.settings import TABLE, DirectorySettings
 from idas_p2p.errors import BadConfiguration
-from idas_p2p.node import audit_settings
+from idas_p2p.node import audit_settings, dicom_settings
 from idas_p2p.node.audit_settings import AuditSettings
+from idas_p2p.node.dicom_settings import DicomSettings
 from idas_p2p.wire.address import Address, Contact
 from idas_p2p.wire.http_proxy import HttpProxy
 from idas_p2p.wire.toml import TomlTable
@@ -36,7 +37,7 @@ aet = {aet}    # the AE title this node answers to
 
 [dicom]
 listen = {dicom}    # where workstations and archives connect
-
+{devices}
 [network]
 listen = {network}    # TCP and UDP port for other nodes
 advertise = []    # addresses others should use instead, e.g. ["203.0.113.7:7000"]; empty: found out by itself
@@ -73,6 +74,7 @@ class NodeConfig:
     encrypt_spool: bool
     directory: DirectorySettings
     audit: AuditSettings
+    devices: DicomSettings
     maps_ports: bool = True
     proxy: HttpProxy | None = None
 
@@ -126,6 +128,7 @@ class NodeConfig:
             proxy=_quoted(proxy),
             spool_gb=DEFAULT_SPOOL_GB,
             spool_hours=DEFAULT_SPOOL_HOURS,
+            devices=dicom_settings.TABLE,
             directory=TABLE,
             audit=audit_settings.TABLE,
         )
@@ -163,6 +166,7 @@ class NodeConfig:
             encrypt_spool=storage.flag("encrypt_spool", default=False),
             directory=DirectorySettings.read(root.table("directory")),
             audit=AuditSettings.read(root.table("audit")),
+            devices=DicomSettings.read(dicom),
             maps_ports=network.flag("map_port", default=True),
             proxy=network.parsed("proxy", HttpProxy.parse),
         )

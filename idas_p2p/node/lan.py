@@ -8,6 +8,7 @@ from __future__ import annotations
 from idas_p2p.access.audit.events import Note, ignore
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
+from idas_p2p.dicom.contexts import StorageClasses
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.server import DicomServer
 from idas_p2p.node.audited_users import AuditedUsers
@@ -73,4 +74,10 @@ class Lan:
             clock=clock,
             note=note,
         )
-        self.dicom = DicomServer(config.aet, self.services, bridge, receive_folder=config.folder / "receive")
+        self.dicom = DicomServer(
+            config.aet,
+            self.services,
+            bridge,
+            receive_folder=config.folder / "receive",
+            storage=StorageClasses(config.devices.private_classes),
+        )

@@ -92,7 +92,9 @@ class Node:
         self.sources = Sources(
             config.aet, self.objects, bridge=self.bridge, inbound=self.inbound, receive_folder=received, clock=clock
         )
-        self.embedded = EmbeddedStore(self.objects, self.catalog, bridge=self.bridge, clock=clock)
+        self.embedded = EmbeddedStore(
+            self.objects, self.catalog, bridge=self.bridge, clock=clock, on_change=config.devices.on_change
+        )
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
 
         self.federations = Federations(self.identity, self.settings, random_bytes=random_bytes)
@@ -221,10 +223,10 @@ class Node:
             users=self.users,
             embedded=self.embedded,
             inbound=self.inbound,
+            objects=self.objects,
             clock=clock,
             note=self.audit.note,
         )
-            objects=self.objects,
         self.services, self.dicom = self.lan.services, self.lan.dicom
 
     async def start(self) -> None:
@@ -252,10 +254,10 @@ class Node:
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),
             ("embedded", self.embedded.turn),
+            ("commitment", self.lan.commitment.turn),
             ("sweep", self.sweeper.turn),
             *self.whereabouts.turns(),
             *self.audit.turns(self.links.open_now),
-            ("commitment", self.lan.commitment.turn),
         ):
             self.tasks.start(name, repeat(name, turn, after_failure=FAILURE_PAUSE))
         self.audit.started()

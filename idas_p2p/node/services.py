@@ -44,9 +44,9 @@ class NodeServices:
         bridge: runs what blocks.
         users: finds and retrieves for users, recorded.
         embedded, inbound: take what is stored.
+        commitment: answers for it.
         clock: the time.
         note: writes down who signed in, and who was turned away.
-        commitment: answers for it.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class NodeServices:
         users: AuditedUsers,
         embedded: EmbeddedStore,
         inbound: Inbound,
+        commitment: StorageCommitment,
         clock: Clock,
         note: Note = ignore,
-        commitment: StorageCommitment,
     ) -> None:
+        self._commitment = commitment
         self._clock, self._note, self._refusals = clock, note, Refusals(note, clock)
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
-        self._commitment = commitment
         self._users, self._embedded, self._inbound = users, embedded, inbound
 
     async def admit(self, caller: Caller) -> None:
@@ -119,29 +119,18 @@ class NodeServices:
                         raise AccessDenied("the user or the workstation was removed")
                 yield event
 
-    async def store(self, caller: Caller, instance: Instance) -> None:
+    async def store(self, caller: Caller, instance: Instance) -> str:
         """Give an instance to the fetch that waits for it, else keep it in the embedded archive.
 
         Raises:
             AccessDenied: an archive sends what nobody waits for, such as the rest of a retrieval that was cancelled.
         """
         if await self._inbound.offer(caller.aet, instance):
-            return
+            return ""
         if await self._bridge.run(self._callers.workstation, caller) is None:
             raise AccessDenied("no retrieval waits for this instance")
-        await self._embedded.store(instance)
+        return await self._embedded.store(instance)
 
-    async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
-        """Pass it on to the fetches that wait for this archive."""
-        self._inbound.refused(caller.aet, InstanceFailed(sop_instance_uid=sop_instance_uid, reason=reason))
-
-    async def _actor(self, caller: Caller) -> Actor:
-        """Who asks. An archive stores and echoes; asking is for workstations, whose user is known."""
-        if await self._bridge.run(self._callers.workstation, caller) is None:
-            raise AccessDenied("only a configured workstation may ask; use: idas workstation add")
-        user = await self._bridge.run(self._callers.user, caller)
-        identity = await self._bridge.run(self._callers.identity, caller)
-        return user_at(user, identity.by, Device(aet=caller.aet, address=caller.address))
     async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
         """Owe a workstation the answer which of the instances it sent are safe; AccessDenied for anybody else."""
         if await self._bridge.run(self._callers.workstation, caller) is None:
@@ -160,3 +149,14 @@ class NodeServices:
         """Give an archive's report to whoever waits for it."""
         self._commitment.answered(answered)
 
+    async def store_refused(self, caller: Caller, sop_instance_uid: str, reason: IdasError) -> None:
+        """Pass it on to the fetches that wait for this archive."""
+        self._inbound.refused(caller.aet, InstanceFailed(sop_instance_uid=sop_instance_uid, reason=reason))
+
+    async def _actor(self, caller: Caller) -> Actor:
+        """Who asks. An archive stores and echoes; asking is for workstations, whose user is known."""
+        if await self._bridge.run(self._callers.workstation, caller) is None:
+            raise AccessDenied("only a configured workstation may ask; use: idas workstation add")
+        user = await self._bridge.run(self._callers.user, caller)
+        identity = await self._bridge.run(self._callers.identity, caller)
+        return user_at(user, identity.by, Device(aet=caller.aet, address=caller.address))

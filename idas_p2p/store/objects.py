@@ -40,6 +40,7 @@ class Stored(StrEnum):
     NEW = "new"
     DUPLICATE = "duplicate"  # the same bytes were here already
     REPLACED = "replaced"  # other bytes were here under its names
+    KEPT = "kept"  # other bytes were here under its names, and still are
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class ObjectStore:
         self._random_bytes = random_bytes
         self._clean()
 
-    def put(self, instance: Instance, study: Study, *, modality: str, now: float) -> Stored:
+    def put(self, instance: Instance, study: Study, *, modality: str, now: float, keeps_first: bool = False) -> Stored:
         """Keep an instance. When it returns, no power cut can lose it.
 
         Args:
@@ -79,18 +80,22 @@ class ObjectStore:
             study: the study's attributes as this instance tells them; counts and modalities do not matter.
             modality: of the series, such as `CT`; may be empty.
             now: Unix time in seconds.
+            keeps_first: what is here stays, whatever the bytes.
 
         Raises:
             SpoolFull, DatabaseFull: no space. Nothing is kept.
         """
         with self._database.read() as connection:
             held = _held(connection, instance.study_uid, instance.sop_instance_uid)
-        if held is not None and self._files.is_whole(held.file, held.size) and held.digest == _digest(instance):
-            return Stored.DUPLICATE
+        if held is not None and self._files.is_whole(held.file, held.size):
+            if held.digest == _digest(instance):
+                return Stored.DUPLICATE
+            if keeps_first:
+                return Stored.KEPT
         name = self._random_bytes(NAME_SIZE).hex()
         self._files.mark(name)
         try:
-            stored = self._put(name, instance, study, modality=modality, now=now)
+            stored = self._put(name, instance, study, modality=modality, now=now, keeps_first=keeps_first)
         except DatabaseUnreachable:  # nobody knows whether it has the row: the next start will
             raise
         except BaseException:
@@ -99,28 +104,33 @@ class ObjectStore:
         self._files.unmark(name)
         return stored
 
-    def _put(self, name: str, instance: Instance, study: Study, *, modality: str, now: float) -> Stored:
+    def _put(
+        self, name: str, instance: Instance, study: Study, *, modality: str, now: float, keeps_first: bool
+    ) -> Stored:
         file = NewFile(self._files.path(name))
         try:
             digest = _digest(instance, file)
             file.keep(durable=True)
             row = _row(instance, file=name, digest=digest, modality=modality, now=now)
             with self._database.write() as connection:
-                stored = self._insert(connection, row, study)
+                stored = self._insert(connection, row, study, keeps_first=keeps_first)
         except DatabaseUnreachable:
             raise
         except BaseException:
             file.discard()
             raise
-        if stored is Stored.DUPLICATE:
+        if stored in (Stored.DUPLICATE, Stored.KEPT):
             file.discard()
         return stored
 
-    def _insert(self, connection: Connection, row: dict[str, Any], study: Study) -> Stored:
+    def _insert(self, connection: Connection, row: dict[str, Any], study: Study, *, keeps_first: bool) -> Stored:
         """Add an instance to the database, unless another thread has just added the same."""
         held = _held(connection, row["study_uid"], row["sop_instance_uid"])
-        if held is not None and self._files.is_whole(held.file, held.size) and held.digest == row["digest"]:
-            return Stored.DUPLICATE
+        if held is not None and self._files.is_whole(held.file, held.size):
+            if held.digest == row["digest"]:
+                return Stored.DUPLICATE
+            if keeps_first:
+                return Stored.KEPT
         if held is not None:
             self._files.mark(held.file)  # transfers under way may still read it: it goes at the next start
         upsert(connection, stored_instances, [row])
@@ -168,6 +178,24 @@ class ObjectStore:
                 if self._files.is_whole(row.file, row.size):
                     found.setdefault(row.sop_instance_uid, set()).add(row.sop_class_uid)
         return found
+
+    def remove(self, study_uid: str) -> int:
+        """Let go of a study, its files too; a transfer of it that is under way loses what it has not read.
+
+        Returns:
+            How many instances it had.
+        """
+        table = stored_instances
+        with self._database.write() as connection:
+            query = select(table.c.file).where(table.c.study_uid == study_uid)
+            files = list(connection.execute(query).scalars())
+            for file in files:
+                self._files.mark(file)  # should the node die now, the next start removes them
+            connection.execute(table.delete().where(table.c.study_uid == study_uid))
+            connection.execute(stored_studies.delete().where(stored_studies.c.study_uid == study_uid))
+        for file in files:
+            self._files.remove(file)
+        return len(files)
 
     def _instance(self, row: Any) -> Instance:
         return Instance(

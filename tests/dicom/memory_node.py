@@ -19,6 +19,7 @@ from pynetdicom.presentation import PresentationContext
 from idas_p2p.blob import Blob, MemoryBlob
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.commitment import Answered, Asked
+from idas_p2p.dicom.contexts import STANDARD_CLASSES, StorageClasses
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.server import DicomServer
 from idas_p2p.dicom.services import Caller
@@ -92,6 +93,7 @@ class MemoryNode:
     pulled: int = 0
     asked: list[Asked] = field(default_factory=list)
     safe: frozenset[str] = frozenset()  # SOP Instance UIDs it answers for
+    remark: str = ""
     told: list[str] = field(default_factory=list)  # transaction UIDs
     reports: list[Answered] = field(default_factory=list)
 
@@ -140,10 +142,11 @@ class MemoryNode:
         finally:
             self.left.set()
 
-    async def store(self, caller: Caller, instance: Instance) -> None:
+    async def store(self, caller: Caller, instance: Instance) -> str:
         if self.store_error is not None:
             raise self.store_error
         self.stored.append(instance)
+        return self.remark
 
     async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
         if self.store_error is not None:
@@ -220,10 +223,14 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(node: MemoryNode, folder: Path, *, max_associations: int = 8) -> AsyncIterator[Served]:
+async def serving(
+    node: MemoryNode, folder: Path, *, max_associations: int = 8, storage: StorageClasses = STANDARD_CLASSES
+) -> AsyncIterator[Served]:
     """Run a DICOM server over a node in memory."""
     bridge = Bridge(threads=4)
-    server = DicomServer("NODE", node, bridge, receive_folder=folder, max_associations=max_associations)
+    server = DicomServer(
+        "NODE", node, bridge, receive_folder=folder, max_associations=max_associations, storage=storage
+    )
     address = await server.start(Address("127.0.0.1", 0))
     try:
         yield Served(address, node, server, bridge, folder)

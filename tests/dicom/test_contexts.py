@@ -87,3 +87,20 @@ def test_each_kind_is_proposed_as_stored_and_uncompressed_instead() -> None:
 
 def test_no_more_contexts_are_proposed_than_an_association_can_have() -> None:
     assert len(proposals([(f"1.2.{number}", JPEG) for number in range(100)])) == contexts.MAX_CONTEXTS
+
+
+def test_private_classes_are_taken_as_configured_and_no_service_is_taken_for_one() -> None:
+    any_private = contexts.StorageClasses(frozenset({contexts.ANY_PRIVATE}))
+    assert "1.3.46.670589.2.3.1.1" in any_private
+    assert "1.2.840.10008.5.1.4.1.1.999" not in any_private
+    assert "1.3.46.670589.2.3.1.1" not in contexts.STANDARD_CLASSES
+    (answer,), _ = negotiate([proposed("1.3.46.670589.2.3.1.1", J2K)], {}, any_private)
+    assert (answer.result, str(answer.transfer_syntax[0])) == (0, J2K)
+
+
+def test_the_requestor_of_commitment_may_be_in_either_role() -> None:
+    asks, items = negotiate([proposed(contexts.COMMITMENT, EXPLICIT)], {})
+    assert (asks[0].result, asks[0].as_scp, items) == (0, True, [])
+    (reports,), (item,) = negotiate([proposed(contexts.COMMITMENT, EXPLICIT)], {contexts.COMMITMENT: (False, True)})
+    assert (reports.result, reports.as_scu, item.scp_role) == (0, True, True)
+    assert chosen(contexts.COMMITMENT, JPEG)[0] == SYNTAXES_NOT_SUPPORTED

@@ -11,6 +11,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import build_context
 
 from idas_p2p import limits
+from idas_p2p.dicom.contexts import StorageClasses
 from idas_p2p.errors import IdasError, SpoolFull
 from idas_p2p.wire.instance import Instance
 from tests.dicom.memory_node import CT, EXPLICIT, MemoryNode, make_instance, serving
@@ -104,3 +105,22 @@ async def test_a_receive_folder_that_is_gone_refuses_large_instances_only(tmp_pa
         assert answer.Status == 0xA700  # type: ignore[attr-defined]
         answer = await served.workstation([build_context(CT, [EXPLICIT])], send(make_instance(2)))
         assert answer.Status == 0x0000  # type: ignore[attr-defined]
+
+
+async def test_what_the_sender_should_know_comes_with_a_warning(tmp_path: Path) -> None:
+    node, instance = MemoryNode(remark="The first version is kept."), make_instance(1)
+    async with serving(node, tmp_path) as served:
+        answer = await served.workstation([build_context(CT, [EXPLICIT])], send(instance))
+    assert (answer.Status, answer.ErrorComment) == (0xB000, "The first version is kept.")  # type: ignore[attr-defined]
+
+
+async def test_a_private_class_is_taken_where_it_is_configured(tmp_path: Path) -> None:
+    private, node = make_instance(1, sop_class="1.2.840.113619.4.26"), MemoryNode()
+    asked = [build_context(CT, [EXPLICIT]), build_context(private.sop_class_uid, [EXPLICIT])]
+    async with serving(node, tmp_path) as served:
+        accepted = await served.workstation(asked, lambda link: [c.abstract_syntax for c in link.accepted_contexts])
+    assert accepted == [CT]
+    async with serving(node, tmp_path, storage=StorageClasses(frozenset({private.sop_class_uid}))) as served:
+        answer = await served.workstation(asked[1:], send(private))
+    assert answer.Status == 0x0000  # type: ignore[attr-defined]
+    assert [one.sop_class_uid for one in node.stored] == [private.sop_class_uid]

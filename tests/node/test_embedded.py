@@ -8,12 +8,14 @@ import pytest
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.clock import SystemClock
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.errors import MalformedInstance
+from idas_p2p.errors import InstanceKept, MalformedInstance
+from idas_p2p.node.dicom_settings import OnChange
 from idas_p2p.node.embedded import EmbeddedStore
 from idas_p2p.node.sources import EMBEDDED
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
+from idas_p2p.wire.instance import Instance, Selection
 from tests.node.nodes import STUDY, make_instance
 
 
@@ -81,3 +83,29 @@ async def test_an_update_that_failed_is_made_up_for_by_the_next(
             await embedded.update_catalog()
     await embedded.update_catalog()
     assert counts(catalog) == {STUDY: 1}
+
+
+def changed(number: int) -> Instance:
+    """The instance of that number, with other pixels."""
+    instance = make_instance(number)
+    data = bytearray(instance.data.read())
+    data[-1] ^= 1
+    return replace(instance, data=MemoryBlob(bytes(data)))
+
+
+@pytest.mark.parametrize("rule", OnChange)
+async def test_an_instance_with_other_bytes_is_treated_by_rule(
+    rule: OnChange, database: Database, tmp_path: Path, bridge: Bridge
+) -> None:
+    objects = ObjectStore(tmp_path / "objects", database)
+    embedded = EmbeddedStore(objects, Catalog(database), bridge=bridge, clock=SystemClock(), on_change=rule)
+    first, second = make_instance(1), changed(1)
+    assert await embedded.store(first) == ""
+    assert await embedded.store(first) == ""  # the same bytes are welcome under every rule
+    if rule is OnChange.REFUSE:
+        with pytest.raises(InstanceKept):
+            await embedded.store(second)
+    else:
+        assert bool(await embedded.store(second)) == (rule is OnChange.KEEP)
+    (kept,) = objects.instances(Selection(study_uid=STUDY))
+    assert kept.data.read() == (second if rule is OnChange.REPLACE else first).data.read()
