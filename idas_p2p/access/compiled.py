@@ -38,12 +38,17 @@ class Policy:
         self.rules = tuple(rules)
         self._by_subject: dict[SubjectKey, list[int]] = {}
         for position, rule in enumerate(self.rules):
-            for key in {subject.key() for subject in rule.subjects}:
+            for key in set(rule.keys()):
                 self._by_subject.setdefault(key, []).append(position)
         self._indexes: dict[SubjectKey, _Index] = {}
 
     def __len__(self) -> int:
         return len(self.rules)
+
+    @property
+    def permits_emergencies(self) -> bool:
+        """Whether any rule is for emergencies."""
+        return any(rule.break_glass for rule in self.rules)
 
     @property
     def node_groups(self) -> frozenset[str]:

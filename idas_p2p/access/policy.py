@@ -6,13 +6,13 @@ are kept (store/settings.py, policy_file.py), who asks (node/callers.py). Source
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from idas_p2p.access.levels import FULL, NONE
 from idas_p2p.access.objects import EVERY_STUDY, Facts, Objects
-from idas_p2p.access.subjects import Requester, Subject
+from idas_p2p.access.subjects import EMERGENCY, Requester, Subject, SubjectKey
 from idas_p2p.wire.level import Level
 
 
@@ -25,12 +25,19 @@ class Rule:
     objects: Objects = EVERY_STUDY
     expires: float | None = None  # Unix seconds; None for ever
     origin: str = ""  # where an operator finds it, such as `grant 3`
+    break_glass: bool = False  # speaks only of who declared an emergency about the patient: emergencies.py
 
     def words(self) -> str:
         """The rule as an operator reads it; it may name patients, so it is for operators alone."""
         expires = "" if self.expires is None else f", until {datetime.fromtimestamp(self.expires, UTC):%Y-%m-%dT%H:%MZ}"
         about = self.objects.words() or "every study"
-        return f"{self.origin}: {self.level} of {about} to {', '.join(map(str, self.subjects))}{expires}"
+        when = ", in an emergency only" if self.break_glass else ""
+        return f"{self.origin}: {self.level} of {about} to {', '.join(map(str, self.subjects))}{when}{expires}"
+
+    def keys(self) -> Iterator[SubjectKey]:
+        """What its subjects are looked up by."""
+        for subject in self.subjects:
+            yield (*subject.key(), EMERGENCY) if self.break_glass else subject.key()
 
     def has_expired(self, *, now: float) -> bool:
         """Whether its time is over."""
@@ -41,7 +48,9 @@ class Rule:
         if self.has_expired(now=now):
             return "it has expired"
         keys = set(requester.keys())
-        if not any(subject.key() in keys for subject in self.subjects):
+        if not any(key in keys for key in self.keys()):
+            if self.break_glass and not requester.in_emergency:
+                return "it is for emergencies: idas break-glass"
             return f"it is about {', '.join(map(str, self.subjects))}"
         return self.objects.mismatch(facts)
 

@@ -91,6 +91,11 @@ def _rule(table: TomlTable, file: str, levels: Levels) -> Rule:
     except BadConfiguration as error:
         raise table.bad("rule", error.detail) from None
     expires = table.moment("expires")
+    break_glass = table.flag("break_glass", default=False)
+    if break_glass and level.is_none:
+        raise table.bad("break_glass", "goes with a level that shows something, such as full")
     table.refuse_unknown()
     origin = f"{file} line {table.line}" + (f" ({name})" if name else "")
-    return Rule(subjects=subjects, level=level, objects=objects, expires=expires, origin=origin)
+    return Rule(
+        subjects=subjects, level=level, objects=objects, expires=expires, origin=origin, break_glass=break_glass
+    )

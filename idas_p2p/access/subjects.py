@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from idas_p2p.access.names import folded, node_named
 from idas_p2p.errors import BadConfiguration
@@ -24,6 +25,10 @@ SubjectKey = tuple[str, ...]
 
 _HOW = "write everyone, node:NAME, nodes:GROUP, group:CLIENT_GROUP or user:NAME@NODE, or in:FEDERATION: before it"
 _IN = re.compile(r"in:\s*(.+?)\s*:\s*(everyone|(?:node|nodes|group|user)\s*:.*)")
+
+
+EMERGENCY: Final = "emergency"
+"""Ends the keys of rules that speak of emergencies alone."""
 
 
 class SubjectKind(StrEnum):
@@ -95,9 +100,16 @@ class Requester:
     is_own: bool = False  # one of this node's own users
     federation: str = ""  # the name of the one it asks in
     is_of_first: bool = True  # whether that is the one of subjects that name none
+    in_emergency: bool = False  # whether it broke the glass for the patient of the study in question
 
     def keys(self) -> Iterator[SubjectKey]:
-        """The keys of every subject that means this requester."""
+        """The keys of every subject that means this requester, and in an emergency of rules for those too."""
+        for key in self._all_keys():
+            yield key
+            if self.in_emergency:
+                yield (*key, EMERGENCY)
+
+    def _all_keys(self) -> Iterator[SubjectKey]:
         for key in self._keys():
             if self.is_own or self.is_of_first:
                 yield key

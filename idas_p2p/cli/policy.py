@@ -202,6 +202,7 @@ def _document(rule: Rule) -> dict[str, Any]:
         "studies": rule.objects.words() or "every study",
         "level": rule.level.name,
         "expires": rule.expires,
+        "break_glass": rule.break_glass,
     }
 
 

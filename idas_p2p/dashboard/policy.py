@@ -22,7 +22,7 @@ def rules_table(rules: Sequence[Row]) -> RenderableType:
             word(row.get("origin")),
             joined(row.get("to")),
             word(row.get("studies")),
-            word(row.get("level")),
+            f"{word(row.get('level'))}, in an emergency" if row.get("break_glass") else word(row.get("level")),
             until(row.get("expires")),
         )
         for row in rules

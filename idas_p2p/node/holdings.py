@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final, Protocol
 
 from idas_p2p.access.compiled import Policy
+from idas_p2p.access.emergencies import Emergencies
 from idas_p2p.access.labels import Labelled
 from idas_p2p.access.levels import NONE
 from idas_p2p.access.subjects import Requester
@@ -85,6 +87,7 @@ class Holdings:
         groups: who belongs to which.
         levelling: shows studies at levels that change something.
         clock: the time.
+        emergencies: who broke the glass for whom.
     """
 
     def __init__(
@@ -98,7 +101,9 @@ class Holdings:
         groups: Grouping,
         levelling: Levelling,
         clock: Clock,
+        emergencies: Emergencies | None = None,
     ) -> None:
+        self._emergencies = emergencies
         self._catalog, self._sources, self._shelves, self._tickets = catalog, sources, shelves, tickets
         self._rules, self._groups, self._clock = rules, groups, clock
         self.levelling = levelling
@@ -171,8 +176,8 @@ class Holdings:
 
     @property
     def policy_version(self) -> int:
-        """Raised by every change of the policy."""
-        return self._rules.version
+        """Raised by every change of the policy, and when an emergency begins or ends."""
+        return self._rules.version + (self._emergencies.version if self._emergencies else 0)
 
     async def find(self, requester: Requester, query: StudyQuery, *, limit: int) -> AsyncGenerator[Hit, None]:
         """Yield what another member may see, each with a ticket (exchange.interfaces.FindSource)."""
@@ -221,7 +226,10 @@ class Holdings:
     def _decide(self, requester: Requester, entries: Sequence[Entry]) -> Level:
         """What the policy gives of a study; the same work is done for one that is not there."""
         facts = facts_of_entries(entries, self._rules.labelled)
-        level = self._rules.policy.decide(requester, facts, now=self._clock.now()).level
+        now = self._clock.now()
+        if self._emergencies and self._emergencies.covers(requester, facts.patient, now=now):
+            requester = replace(requester, in_emergency=True)
+        level = self._rules.policy.decide(requester, facts, now=now).level
         return level if entries else NONE
 
     async def open_study(self, requester: Requester, selection: Selection) -> AsyncIterator[RetrieveEvent]:

@@ -17,7 +17,6 @@ from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.exchange.codec.workshop import Workshop
-from idas_p2p.exchange.turns import Uplink
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
 from idas_p2p.node.accepted import Accepted
 from idas_p2p.node.audit import Audit
@@ -175,16 +174,16 @@ class Node:
             name_of=self.federations.institution,
             part_finder=PartFinder(self.finder, self.links, self.sharing.parts),
         )
-        uplink = Uplink(clock=clock)
         self.outsiders = Outsiders(
             self.identity,
             config.institution,
             self.settings,
             outside,
             self.memberships,
-            self.holdings,
+            self.federations,
+            self.sharing,
+            self.catalog,
             self.transfers,
-            uplink,
             self.workshop,
             rules=self.rules,
             audit=self.audit,
@@ -196,7 +195,7 @@ class Node:
             self.memberships.on,
             self.holdings,
             self.transfers,
-            uplink,
+            self.outsiders.uplink,
             self.workshop,
             clock=clock,
             meets=self.whereabouts.meets,
@@ -204,6 +203,7 @@ class Node:
             witness=self.audit.witness,
             parts=self.sharing.parts,
             others=self.outsiders.served(),
+            break_glass=self.outsiders.emergencies.answer,
         )
         self.accepted = Accepted(server.serve, belongs=doors.belongs)
         self.listener = Listener(

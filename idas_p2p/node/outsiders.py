@@ -1,4 +1,4 @@
-"""Everything about passes for those who belong to no federation, and the doors of this node, put together once.
+"""Passes for those who belong to no federation, emergencies, and the doors of this node, put together once.
 
 Belongs here: which part is given to which. Not here: any decision.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+from idas_p2p.access.federations import Federations
 from idas_p2p.access.invitation import PassCode
 from idas_p2p.access.passes import Passes
 from idas_p2p.clock import Clock
@@ -15,29 +16,32 @@ from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.audit import Audit
 from idas_p2p.node.doors import Doors
-from idas_p2p.node.holdings import Holdings
+from idas_p2p.node.emergencies import EmergencyDesk
 from idas_p2p.node.invitations import Invitations
 from idas_p2p.node.memberships import Memberships
 from idas_p2p.node.outside import Outside
 from idas_p2p.node.pass_desk import PassDesk
 from idas_p2p.node.pass_server import PassServer
 from idas_p2p.node.rules import RuleBook
+from idas_p2p.node.sharing import Sharing
 from idas_p2p.node.transfers import Transfers
+from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.settings import Settings
 from idas_p2p.transport.channel import Channel
 from idas_p2p.wire.handshake import Purpose
 
 
 class Outsiders:
-    """Passes, and the doors.
+    """Passes, emergencies, and the doors.
 
     Args:
         identity: ours.
         institution: ours.
         settings: keep passes.
-        outside: directory and addresses.
+        outside: directory, addresses and links.
         memberships: decide about members.
-        holdings, transfers, uplink, coders: show and send studies.
+        federations: our fellow members.
+        sharing, catalog, transfers, coders: show and send studies.
         rules: know the levels.
         audit: records everything.
         clock: the time.
@@ -50,17 +54,18 @@ class Outsiders:
         settings: Settings,
         outside: Outside,
         memberships: Memberships,
-        holdings: Holdings,
+        federations: Federations,
+        sharing: Sharing,
+        catalog: Catalog,
         transfers: Transfers,
-        uplink: Uplink,
         coders: Coders,
         *,
         rules: RuleBook,
         audit: Audit,
         clock: Clock,
     ) -> None:
-        addresses = outside.whereabouts.addresses
-        self.passes = Passes(settings)
+        addresses, holdings = outside.whereabouts.addresses, sharing.holdings
+        self.passes, self.uplink = Passes(settings), Uplink(clock=clock)
         self.doors = Doors(identity.node_id, memberships, self.passes, note=audit.note, clock=clock)
         invitations = Invitations(
             identity.node_id,
@@ -86,11 +91,24 @@ class Outsiders:
             self.passes,
             holdings,
             transfers,
-            uplink,
+            self.uplink,
             coders,
             levels=lambda: rules.levels,
             clock=clock,
             audit=audit,
+        )
+
+        self.emergencies = EmergencyDesk(
+            identity.node_id,
+            institution,
+            sharing.emergencies,
+            catalog,
+            rules=rules,
+            groups=sharing.groupings,
+            federations=federations,
+            links=outside.links,
+            audit=audit,
+            clock=clock,
         )
 
     def served(self) -> Mapping[Purpose, Callable[[Channel], Awaitable[None]]]:
@@ -100,3 +118,4 @@ class Outsiders:
     def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
         """What goes on for ever, by name."""
         yield "passes", self.desk.turn
+        yield "emergencies", self.emergencies.turn

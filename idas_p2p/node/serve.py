@@ -21,7 +21,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.layout import NATIVE, SeriesPixels
 from idas_p2p.errors import AuditUnavailable, Busy, ChannelClosed, IdasError, MalformedInstance, WireError
 from idas_p2p.events import log_event
-from idas_p2p.exchange.answer import NO_WITNESS, ControlServer
+from idas_p2p.exchange.answer import NO_WITNESS, BreakGlass, ControlServer
 from idas_p2p.exchange.batches import NO_PARTS
 from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import PixelLayout
@@ -67,6 +67,7 @@ class ChannelServer:
         witness: compares logs with those of others.
         parts: our series and images, for members.
         others: serve channels of other purposes.
+        break_glass: opens emergencies.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class ChannelServer:
         witness: Witness = NO_WITNESS,
         parts: HeldParts | None = None,
         others: Mapping[Purpose, Callable[[Channel], Awaitable[None]]] | None = None,
+        break_glass: BreakGlass | None = None,
     ) -> None:
         self._audit, self._witness, self._others = audit, witness, others or {}
+        self._break_glass = break_glass
         self._meets, self._clock = meets, clock
         self._parts = NO_PARTS if parts is None else AuditedParts(parts, holdings, audit)
         self._identity, self._coders, self._uplink = identity, coders, uplink
@@ -112,6 +115,7 @@ class ChannelServer:
                     meets=self._meets,
                     parts=self._parts,
                     witness=self._witness,
+                    break_glass=self._break_glass,
                 ).serve()
         except ChannelClosed:
             pass

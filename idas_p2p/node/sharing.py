@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 
+from idas_p2p.access.emergencies import Emergencies
 from idas_p2p.access.federation import Federation
 from idas_p2p.access.tickets import TicketOffice
 from idas_p2p.clock import Clock
@@ -60,7 +61,7 @@ class Sharing:
         clock: Clock,
     ) -> None:
         settings, secret = Settings(database), identity.x25519_secret()
-        self._rules = rules
+        self._rules, self.emergencies = rules, Emergencies(settings)
         self.groupings = Groupings(
             identity.node_id,
             institution,
@@ -84,6 +85,7 @@ class Sharing:
             groups=self.groupings,
             levelling=levelling,
             clock=clock,
+            emergencies=self.emergencies,
         )
         self.parts = HeldParts(self.holdings, sources, self.groupings)
 

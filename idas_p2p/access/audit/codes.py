@@ -57,6 +57,7 @@ EVENT_TYPES: Final = {
     110_133: "Audit Recording Stopped",
     110_136: "Security Roles Changed",
     110_137: "User security Attributes Changed",
+    110_138: "Emergency Override Stopped",
 }
 APPLICATION: Final = Code("110150", "Application")
 DESTINATION: Final = Code("110152", "Destination Role ID")

@@ -28,6 +28,7 @@ LOGIN: Final = 110_122
 LOGOUT: Final = 110_123
 NODE_AUTHENTICATION: Final = 110_126
 EMERGENCY_STARTED: Final = 110_127  # Emergency Override Started
+EMERGENCY_STOPPED: Final = 110_138  # Emergency Override Stopped
 NETWORK_CONFIGURATION: Final = 110_128
 SECURITY_CONFIGURATION: Final = 110_129
 RESTRICTED_FUNCTION: Final = 110_132  # Use of Restricted Function
@@ -175,10 +176,21 @@ def break_glass(
     requester: Requester | None = None,
     subjects: Iterable[Subject] = (),
     device: Device = Device(),
+    by: By = By.NOTHING,
+    refused: str = "",
 ) -> Event:
-    """Somebody took more than their level in an emergency, and said why; `requester` when it is another member's."""
-    actor = Actor.of(requester) if requester else Actor(side=Side.REQUESTER, user=user, device=device)
+    """Somebody takes more than their level in an emergency, and says why; `requester` when it is another member's.
+
+    `refused` is the code of the refusal where no rule permits it.
+    """
+    actor = Actor.of(requester) if requester else Actor(side=Side.REQUESTER, user=user, by=by, device=device)
     event = replace(actor.event(Kind.ALERT), code=EMERGENCY_STARTED, text=reason[:MAX_TEXT])
+    return _ended(replace(event, subjects=tuple(subjects)[:MAX_SUBJECTS]), refused)
+
+
+def glass_mended(actor: Actor, subjects: Iterable[Subject], *, text: str) -> Event:
+    """An emergency is over: after its time, or ended before."""
+    event = replace(actor.event(Kind.ALERT), code=EMERGENCY_STOPPED, text=text[:MAX_TEXT])
     return replace(event, subjects=tuple(subjects)[:MAX_SUBJECTS])
 
 

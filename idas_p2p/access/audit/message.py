@@ -187,7 +187,11 @@ def _add_objects(root: Element, event: Event, subjects: Sequence[Subject], sourc
 
 def _counts(event: Event) -> Iterable[tuple[str, str]]:
     yield "Level", event.level
-    yield "Destination", event.text.removeprefix("to ") if event.kind in (Kind.BEGIN_TRANSFER, Kind.TRANSFERRED) else ""
+    if event.kind in (Kind.BEGIN_TRANSFER, Kind.TRANSFERRED):
+        if event.text.startswith("instances "):
+            yield "InstanceUIDs", event.text.removeprefix("instances ")
+        else:
+            yield "Destination", event.text.removeprefix("to ")
     if event.transfer:
         yield "Transfer", str(event.transfer)
     if event.kind == Kind.TRANSFERRED:
