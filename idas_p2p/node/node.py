@@ -18,7 +18,7 @@ from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.exchange.codec.workshop import Workshop
 from idas_p2p.limits import MAX_ASSOCIATIONS, MAX_CHANNELS
-from idas_p2p.node.accepted import Accepted
+from idas_p2p.node.answering import Answering
 from idas_p2p.node.audit import Audit
 from idas_p2p.node.audited_users import AuditedUsers
 from idas_p2p.node.config import NodeConfig
@@ -34,7 +34,6 @@ from idas_p2p.node.publish import Publisher
 from idas_p2p.node.repeating import repeat
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.rules import RuleBook
-from idas_p2p.node.serve import ChannelServer
 from idas_p2p.node.sharing import Sharing
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.sweeping import Sweeper
@@ -46,7 +45,6 @@ from idas_p2p.store.settings import Settings
 from idas_p2p.store.spool import Spool
 from idas_p2p.store.transfers import TransferLog
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.transport.listener import Listener
 from idas_p2p.transport.sockets import with_port
 
 STOP_GRACE: Final = 10.0  # seconds for what is in flight when the node is told to stop; ours
@@ -174,48 +172,6 @@ class Node:
             name_of=self.federations.institution,
             part_finder=PartFinder(self.finder, self.links, self.sharing.parts),
         )
-        self.outsiders = Outsiders(
-            self.identity,
-            config.institution,
-            self.settings,
-            outside,
-            self.memberships,
-            self.federations,
-            self.sharing,
-            self.catalog,
-            self.transfers,
-            self.workshop,
-            rules=self.rules,
-            audit=self.audit,
-            clock=clock,
-        )
-        doors = self.outsiders.doors
-        server = ChannelServer(
-            self.identity,
-            self.memberships.on,
-            self.holdings,
-            self.transfers,
-            self.outsiders.uplink,
-            self.workshop,
-            clock=clock,
-            meets=self.whereabouts.meets,
-            audit=self.audit,
-            witness=self.audit.witness,
-            parts=self.sharing.parts,
-            others=self.outsiders.served(),
-            break_glass=self.outsiders.emergencies.answer,
-        )
-        self.accepted = Accepted(server.serve, belongs=doors.belongs)
-        self.listener = Listener(
-            self.identity,
-            find_psk=self.whereabouts.reachability.watching(doors.find_psk),
-            on_channel=self.accepted.serve,
-            admits=doors.admits,
-            strangers=doors,
-            owner=self.channels,
-        )
-        self.whereabouts.roaming.on_change.append(self.listener.check)
-        self.whereabouts.relays.on_leaving.append(self.listener.leave)
         self.lan = Lan(
             config,
             self.database,
@@ -227,6 +183,35 @@ class Node:
             clock=clock,
             note=self.audit.note,
         )
+        self.outsiders = Outsiders(
+            self.identity,
+            config.institution,
+            self.settings,
+            outside,
+            self.memberships,
+            self.federations,
+            self.sharing,
+            self.catalog,
+            self.transfers,
+            self.workshop,
+            self.lan.desk,
+            rules=self.rules,
+            audit=self.audit,
+            clock=clock,
+        )
+        answering = Answering(
+            self.identity,
+            self.memberships,
+            self.sharing,
+            self.transfers,
+            self.workshop,
+            self.outsiders,
+            self.whereabouts,
+            audit=self.audit,
+            channels=self.channels,
+            clock=clock,
+        )
+        self.accepted, self.listener = answering.accepted, answering.listener
         self.services, self.dicom = self.lan.services, self.lan.dicom
 
     async def start(self) -> None:

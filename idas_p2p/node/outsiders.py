@@ -24,6 +24,8 @@ from idas_p2p.node.pass_desk import PassDesk
 from idas_p2p.node.pass_server import PassServer
 from idas_p2p.node.rules import RuleBook
 from idas_p2p.node.sharing import Sharing
+from idas_p2p.node.sign_in_commands import SignInDesk
+from idas_p2p.node.sign_in_server import SignInServer
 from idas_p2p.node.transfers import Transfers
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.settings import Settings
@@ -42,6 +44,7 @@ class Outsiders:
         memberships: decide about members.
         federations: our fellow members.
         sharing, catalog, transfers, coders: show and send studies.
+        desk: signs users in.
         rules: know the levels.
         audit: records everything.
         clock: the time.
@@ -59,6 +62,7 @@ class Outsiders:
         catalog: Catalog,
         transfers: Transfers,
         coders: Coders,
+        desk: SignInDesk,
         *,
         rules: RuleBook,
         audit: Audit,
@@ -98,6 +102,7 @@ class Outsiders:
             audit=audit,
         )
 
+        self._sign_ins = SignInServer(desk, note=audit.note, clock=clock)
         self.emergencies = EmergencyDesk(
             identity.node_id,
             institution,
@@ -113,7 +118,7 @@ class Outsiders:
 
     def served(self) -> Mapping[Purpose, Callable[[Channel], Awaitable[None]]]:
         """What serves channels, by purpose."""
-        return {Purpose.PASS: self._server.serve}
+        return {Purpose.PASS: self._server.serve, Purpose.SIGN_IN: self._sign_ins.serve}
 
     def turns(self) -> Iterator[tuple[str, Callable[[], Awaitable[float]]]]:
         """What goes on for ever, by name."""

@@ -12,7 +12,8 @@ from typing import Any, Final
 from idas_p2p.access.audit.events import Device, Note, signed_in, signed_out
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.errors import BadConfiguration, SignInRefused
+from idas_p2p.dicom.services import Caller
+from idas_p2p.errors import BadConfiguration, NoSuchThing, SignInRefused
 from idas_p2p.events import log_event
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.control import Command, Progress
@@ -64,6 +65,24 @@ class SignInDesk:
         self._callers.signed_in(aet)
         log_event("session_opened")
         return session
+
+    async def is_workstation(self, caller: Caller) -> bool:
+        """Whether somebody calls from a configured workstation, by its title and its address."""
+        return await self._bridge.run(self._callers.workstation, caller) is not None
+
+    async def leave(self, aet: str, user: str, password: str) -> None:
+        """Sign out a user who proves to be the one.
+
+        Raises:
+            SignInRefused: as `login`.
+            NoSuchThing: this user is not signed in there.
+        """
+        address = self._callers.settings.workstation(aet).address.host
+        account = await self._bridge.run(lambda: self._callers.passwords.check(user, password, address=address))
+        session = self._sign_ins.session(aet)
+        if session is None or session.user != account.name:
+            raise NoSuchThing("this user is not signed in there")
+        self.logout(aet)
 
     def logout(self, aet: str) -> None:
         """Sign out whoever is signed in at a workstation; NoSuchThing when nobody is."""
