@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import UserIdentityNegotiation
+from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation, UserIdentityNegotiation
 
 from idas_p2p.dicom.contexts import STANDARD_CLASSES, StorageClasses, negotiate
+from idas_p2p.dicom.negotiation import agreed
 from idas_p2p.dicom.services import Caller
 from idas_p2p.errors import AccessDenied, IdasError, SignInRefused, UnknownCaller
 from idas_p2p.events import log_event
@@ -78,6 +79,13 @@ def _identity_noted() -> UserIdentityNegotiation:
     return item
 
 
+def _extended(sop_class_uid: str, answer: bytes) -> SOPClassExtendedNegotiation:
+    item = SOPClassExtendedNegotiation()
+    item.sop_class_uid = sop_class_uid
+    item.service_class_application_information = answer
+    return item
+
+
 class Acceptance(ACSE):  # type: ignore[misc]
     """pynetdicom's association control, with our admission and our choice of contexts.
 
@@ -97,6 +105,7 @@ class Acceptance(ACSE):  # type: ignore[misc]
         self._storage = storage
         self._judge = judge
         self.caller: Caller | None = None
+        self.agreed: dict[str, bytes] = {}  # extended negotiation by SOP class
 
     def _negotiate_as_acceptor(self) -> None:
         self.requestor.ae_title = self.requestor.primitive.calling_ae_title
@@ -116,6 +125,10 @@ class Acceptance(ACSE):  # type: ignore[misc]
         self.assoc._rejected_cx = [context for context in results if context.result != 0]
         for item in answers:
             self.acceptor.add_negotiation_item(item)
+        offered = {str(uid): raw or b"" for uid, raw in self.requestor.sop_class_extended.items()}
+        self.agreed = agreed(offered)
+        for uid, answer in self.agreed.items():
+            self.acceptor.add_negotiation_item(_extended(uid, answer))
         identity = self.requestor.user_identity
         if identity is not None and identity.positive_response_requested:
             self.acceptor.add_negotiation_item(_identity_noted())

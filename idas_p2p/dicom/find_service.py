@@ -12,16 +12,20 @@ from typing import Any, Final, TypeVar
 from pydicom.dataset import Dataset
 from pynetdicom.presentation import PresentationContext
 
+from idas_p2p.dicom.combined import combined
 from idas_p2p.dicom.contexts import PATIENT_ROOT
 from idas_p2p.dicom.identifiers import answer_dataset, query_from_dataset, query_level, response_dataset
+from idas_p2p.dicom.negotiation import options_of
 from idas_p2p.dicom.part_identifiers import part_query_from_dataset, part_response
 from idas_p2p.dicom.patients import Patients
 from idas_p2p.dicom.query_keys import Level, unsupported
+from idas_p2p.dicom.services import Remarks
 from idas_p2p.dicom.serving import ServedLink, decoded_identifier
 from idas_p2p.dicom.statuses import CANCELLED, PENDING, PENDING_WITHOUT_KEYS, SUCCESS, find_status
 from idas_p2p.errors import BadQuery, IdasError, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.wire.parts import Depth
+from idas_p2p.wire.study import Study
 
 POLL: Final = 0.2  # seconds between looks for C-CANCEL while nothing is found; ours
 _DEPTHS: Final = {Level.SERIES: Depth.SERIES, Level.IMAGE: Depth.IMAGE}
@@ -40,7 +44,12 @@ def serve_find(link: ServedLink, request: Any, context: PresentationContext) -> 
         link.respond(request, context, find_status(error), error=error)
     else:
         if status is not None:
-            link.respond(request, context, status)
+            link.respond(request, context, status, remark=remark_of(conversation.remarks) if status == SUCCESS else "")
+
+
+def remark_of(remarks: Remarks) -> str:
+    """What the last response says of holders that did not answer: the Error Comment of a success, which may be less."""
+    return f"{remarks.unanswered} of {remarks.asked} holders did not answer" if remarks.unanswered else ""
 
 
 def _level(identifier: Dataset, context: PresentationContext) -> Level:
@@ -65,7 +74,8 @@ class Conversation:
 
     def __init__(self, link: ServedLink, request: Any, context: PresentationContext, identifier: Dataset) -> None:
         self.link, self.identifier = link, identifier
-        self.aet = link.host.aet
+        self.aet, self.remarks = link.host.aet, Remarks()
+        self.options = options_of(link.acse.agreed.get(str(context.abstract_syntax), b""))
         self._request, self._context = request, context
         self._pending = PENDING_WITHOUT_KEYS if unsupported(identifier) else PENDING
 
@@ -92,26 +102,39 @@ class Conversation:
 
 def _answer(conversation: Conversation, level: Level) -> int | None:
     link, identifier, aet = conversation.link, conversation.identifier, conversation.aet
-    services, caller = link.host.services, link.caller
+    services, remarks, fuzzy = link.host.services, conversation.remarks, conversation.options.fuzzy_names
     if (depth := _DEPTHS.get(level)) is not None:
-        parts = services.find_parts(caller, part_query_from_dataset(identifier, depth))
+        asked = part_query_from_dataset(identifier, depth, fuzzy_names=fuzzy)
+        parts = services.find_parts(link.caller, asked, remarks=remarks)
         return conversation.tell_each(
             parts, lambda part: [part_response(part, identifier, depth=depth, retrieve_aet=aet)]
         )
-    studies = services.find(caller, query_from_dataset(identifier))
-    if level is Level.STUDY:
-        return conversation.tell_each(studies, lambda study: [response_dataset(study, identifier, retrieve_aet=aet)])
-    return _answer_patients(conversation, studies)
+    query = query_from_dataset(identifier, fuzzy_names=fuzzy)
+    fits: Callable[[Study], bool] = _any_study
+    if conversation.options.combined_times:
+        query, fits = combined(query)
+    studies = services.find(link.caller, query, remarks=remarks)
+    if level is Level.PATIENT:
+        return _answer_patients(conversation, studies, fits)
+    return conversation.tell_each(
+        studies, lambda study: [response_dataset(study, identifier, retrieve_aet=aet)] if fits(study) else []
+    )
 
 
-def _answer_patients(conversation: Conversation, studies: AsyncIterator[Any]) -> int | None:
+def _any_study(study: Study) -> bool:
+    return True
+
+
+def _answer_patients(
+    conversation: Conversation, studies: AsyncIterator[Study], fits: Callable[[Study], bool]
+) -> int | None:
     patients = Patients.for_request(conversation.identifier)
 
     def answer(values: dict[str, str]) -> Dataset:
         return answer_dataset(values, conversation.identifier, level=Level.PATIENT, retrieve_aet=conversation.aet)
 
-    def answers(study: Any) -> list[Dataset]:
-        values = patients.add(study)
+    def answers(study: Study) -> list[Dataset]:
+        values = patients.add(study) if fits(study) else None
         if patients.are_too_many:
             raise TooManyMatches
         return [] if values is None else [answer(values)]

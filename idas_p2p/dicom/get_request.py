@@ -17,10 +17,11 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet
 from idas_p2p.dicom.arrived import Arrived
 from idas_p2p.dicom.dialogue import Dialogue, Stop
 from idas_p2p.dicom.get_contexts import COMPRESSED, PLAIN_SYNTAXES, Proposal, classes_of_modalities, get_contexts
-from idas_p2p.dicom.identifiers import dataset_of, selection_dataset
+from idas_p2p.dicom.identifiers import dataset_of
 from idas_p2p.dicom.messages import received_blob
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.requests import FIND, Ended, answers, progress
+from idas_p2p.dicom.retrieve_identifiers import selection_dataset
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.dicom.statuses import OUT_OF_RESOURCES, SUCCESS, store_status
 from idas_p2p.errors import ArchiveFailed, IdasError, InstanceChanged, SpoolFull

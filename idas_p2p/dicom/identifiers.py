@@ -1,9 +1,9 @@
-"""Identifiers of C-FIND, C-MOVE and C-GET to values and back.
+"""Identifiers of C-FIND to values and back.
 
 Values are read as raw bytes and decoded here: pydicom's own conversion warns, with the value, about what it dislikes.
 
 Belongs here: which attribute means what, in which character set. Not here: matching (matching.py), the wire (server).
-Source: PS3.4 C.4.1.1.3, C.6.2.1 and C.4.2.1.4.
+Source: PS3.4 C.4.1.1.3 and C.6.2.1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from idas_p2p.dicom.charset import answer_charset, codecs_of, decode
 from idas_p2p.dicom.matching import time_range
 from idas_p2p.dicom.query_keys import TABLE, Key, Level, Match, Type
 from idas_p2p.errors import BadQuery, MalformedInstance
-from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import KEYWORDS, Study
 
@@ -33,7 +32,7 @@ Text = Callable[[str], str]
 MAX_PATTERN_SIZE: Final = 16_384  # characters of one matching key; wire/query.py
 MAX_TEXT_SIZE: Final = 1_024  # characters of one attribute; wire/study.py. What is longer is cut
 MAX_MODALITIES: Final = 64  # wire/study.py
-_UID: Final = re.compile(r"[!-\[\]-~]{1,64}")  # lenient: archives hold UIDs with letters and leading zeros
+UID: Final = re.compile(r"[!-\[\]-~]{1,64}")  # lenient: archives hold UIDs with letters and leading zeros
 _COUNTS: Final = ("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
 _CHARACTER_SET: Final = Tag(0x0008, 0x0005)
 _SHORT_NUMBERS: Final = frozenset(map(tag_for_keyword, ("Rows", "Columns", "BitsAllocated")))  # VR US
@@ -110,7 +109,7 @@ def checked_uid(text: str) -> str:
     Raises:
         MalformedInstance: empty, longer than 64 characters, or with characters no UID can have.
     """
-    if not _UID.fullmatch(text):
+    if not UID.fullmatch(text):
         raise MalformedInstance("a UID is missing or malformed")
     return text
 
@@ -120,7 +119,7 @@ def query_level(ds: Dataset) -> str:
     return text_reader(ds)("QueryRetrieveLevel").upper()
 
 
-def query_from_dataset(ds: Dataset) -> StudyQuery:
+def query_from_dataset(ds: Dataset, *, fuzzy_names: bool = False) -> StudyQuery:
     """Read the matching keys of a STUDY level identifier; keys not supported are universal, PS3.4 C.2.2.1.3.
 
     Raises:
@@ -130,7 +129,7 @@ def query_from_dataset(ds: Dataset) -> StudyQuery:
     patterns = {keyword: text(keyword) for keyword in KEYWORDS if keyword not in _COUNTS}
     if too_long := [keyword for keyword, pattern in patterns.items() if len(pattern) > MAX_PATTERN_SIZE]:
         raise BadQuery(f"the key {too_long[0]} is longer than {MAX_PATTERN_SIZE} characters")
-    query = StudyQuery.of(patterns)
+    query = StudyQuery.of(patterns, fuzzy_names=fuzzy_names)
     if pattern := query.pattern("StudyTime"):
         time_range(pattern)
     return query
@@ -199,38 +198,6 @@ def _goes_with(key: Key, level: Level) -> bool:
     return key.level is level or order.index(Level.STUDY) <= order.index(key.level) < order.index(level)
 
 
-def selections_from_dataset(ds: Dataset) -> list[Selection]:
-    """What a C-MOVE or C-GET identifier asks for, one selection a study; STUDY, SERIES or IMAGE level.
-
-    Raises:
-        BadQuery: a unique key of the level is missing, PS3.4 C.4.2.1.4.
-    """
-    text = text_reader(ds)
-    level = text("QueryRetrieveLevel").upper()
-    studies, series, instances = (
-        _uids(text(keyword)) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-    )
-    if level == "STUDY" and studies:
-        return [Selection(study_uid=uid) for uid in studies]
-    if level == "SERIES" and len(studies) == 1 and series:
-        return [Selection(study_uid=studies[0], series_uids=series)]
-    if level == "IMAGE" and len(studies) == 1 and instances:
-        return [Selection(study_uid=studies[0], series_uids=series, sop_instance_uids=instances)]
-    if level in {"STUDY", "SERIES", "IMAGE"}:
-        raise BadQuery(f"retrieval at {level} level needs the UIDs of that level and one study")
-    raise BadQuery("retrieval is at STUDY, SERIES or IMAGE level")
-
-
-def selection_dataset(selection: Selection) -> Dataset:
-    """The C-MOVE or C-GET identifier that asks for a selection."""
-    values = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": selection.study_uid}
-    if selection.series_uids:
-        values |= {"QueryRetrieveLevel": "SERIES", "SeriesInstanceUID": "\\".join(selection.series_uids)}
-    if selection.sop_instance_uids:
-        values |= {"QueryRetrieveLevel": "IMAGE", "SOPInstanceUID": "\\".join(selection.sop_instance_uids)}
-    return dataset_of(values)
-
-
 def dataset_of(values: dict[str, str], *, charset: str = "") -> Dataset:
     """An identifier of these attributes by keyword, in this Specific Character Set."""
     ds = Dataset()
@@ -278,11 +245,6 @@ def _element_text(ds: Dataset, tag: BaseTag, codecs: tuple[str, ...]) -> str:
     else:
         text = str(element.value)
     return "\\".join(value.strip(" \0\t\r\n") for value in text.split("\\"))
-
-
-def _uids(text: str) -> tuple[str, ...]:
-    """The UIDs of a list, each once, in order; a malformed one cannot name anything here and is left out."""
-    return tuple(dict.fromkeys(uid for uid in text.split("\\") if _UID.fullmatch(uid) and not {"*", "?"} & set(uid)))
 
 
 def _cut(text: str) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
+from idas_p2p.dicom.fuzzy import fuzzy_test
 from idas_p2p.dicom.query_keys import BY_KEYWORD, Match
 from idas_p2p.errors import BadQuery
 from idas_p2p.wire.query import QueryKey, StudyQuery, date_range
@@ -26,6 +27,7 @@ from idas_p2p.wire.terms import fold_name
 Test = Callable[[str], bool]
 """Whether one attribute's text satisfies one key."""
 
+_PATIENT: Final = "PatientName"
 _TIME: Final = re.compile(r"([01]\d|2[0-3])([0-5]\d(([0-5]\d|60)(\.\d{1,6})?)?)?")
 _EARLIEST: Final = "000000.000000"
 _LATEST: Final = "235960.999999"
@@ -49,7 +51,9 @@ def matcher(query: StudyQuery) -> Callable[[Study], bool]:
     """
     if unknown := [key.keyword for key in query.keys if key.keyword not in KEYWORDS]:
         raise BadQuery(f"unknown key {unknown[0]}")
-    tests = [(key.keyword, _test(key)) for key in query.keys]
+    tests = [(key.keyword, _test(key)) for key in query.keys if not (query.fuzzy_names and key.keyword == _PATIENT)]
+    if query.fuzzy_names and (pattern := query.pattern(_PATIENT)):
+        tests.append((_PATIENT, fuzzy_test(pattern)))
 
     def satisfied(study: Study) -> bool:
         return all(test(study.value(keyword)) for keyword, test in tests)
@@ -101,6 +105,11 @@ def time_range(pattern: str) -> tuple[str, str]:
     return ends[0] + _EARLIEST[len(ends[0]) :], _padded_up(ends[1]) if ends[1] else _LATEST
 
 
+def time_of(value: str) -> str | None:
+    """A study's time as `HHMMSS.FFFFFF`, what it does not say taken for zero; None when it is none."""
+    return value + _EARLIEST[len(value) :] if _TIME.fullmatch(value) else None
+
+
 def _padded_up(time: str) -> str:
     return time + "__5960.999999"[len(time) :]
 
@@ -140,7 +149,8 @@ def _time_test(pattern: str) -> Test:
     first, last = time_range(pattern)
 
     def test(value: str) -> bool:
-        return bool(_TIME.fullmatch(value)) and first <= value + _EARLIEST[len(value) :] <= last
+        moment = time_of(value)
+        return moment is not None and first <= moment <= last
 
     return test
 

@@ -32,7 +32,7 @@ SELECTIVE: Final = frozenset({"StudyInstanceUID", "PatientID", "PatientName", "A
 """Keys of which one at least must be given: without any, every study of the federation would be opened."""
 
 
-def part_query_from_dataset(ds: Dataset, depth: Depth) -> PartQuery:
+def part_query_from_dataset(ds: Dataset, depth: Depth, *, fuzzy_names: bool = False) -> PartQuery:
     """Read the keys of a SERIES or IMAGE level identifier; those not supported are universal, PS3.4 C.2.2.1.3.
 
     Keys of higher levels match too, with or without relational queries: a viewer that repeats them loses nothing.
@@ -40,7 +40,7 @@ def part_query_from_dataset(ds: Dataset, depth: Depth) -> PartQuery:
     Raises:
         BadQuery: not a query this node answers; the detail says why, free of patient data.
     """
-    studies = query_from_dataset(ds)
+    studies = query_from_dataset(ds, fuzzy_names=fuzzy_names)
     if not any(key.keyword in SELECTIVE for key in studies.keys):
         raise BadQuery(f"{LEVEL_OF[depth]} level needs a Study Instance UID")
     keywords = part_keywords(depth)

@@ -24,8 +24,9 @@ from idas_p2p.dicom.dialogue import Dialogue, Stop, is_pending
 from idas_p2p.dicom.get_contexts import (
     PLAIN_SYNTAXES,
 )
-from idas_p2p.dicom.identifiers import dataset_of, query_dataset, selection_dataset, study_from_text
+from idas_p2p.dicom.identifiers import dataset_of, query_dataset, study_from_text
 from idas_p2p.dicom.remote import RemoteAE
+from idas_p2p.dicom.retrieve_identifiers import selection_dataset
 from idas_p2p.dicom.statuses import DESTINATION_UNKNOWN, SUCCESS, UNABLE_TO_PROCESS
 from idas_p2p.dicom.walk import read_elements
 from idas_p2p.errors import ArchiveFailed, MalformedInstance, MoveDestinationUnknown

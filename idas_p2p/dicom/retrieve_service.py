@@ -19,15 +19,18 @@ from idas_p2p.dicom.identifiers import selections_from_dataset
 from idas_p2p.dicom.pull import Pull
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.retrieve import DeliveryReport, Outcome, failed_uid_list, final_status
+from idas_p2p.dicom.retrieve_identifiers import patient_query, selections_from_dataset
 from idas_p2p.dicom.sending import store_instance
+from idas_p2p.dicom.services import Remarks
 from idas_p2p.dicom.serving import ServedLink, decoded_identifier
 from idas_p2p.dicom.statuses import PENDING, SUCCESS
-from idas_p2p.errors import ChannelClosed, DestinationFailed, IdasError
+from idas_p2p.errors import ChannelClosed, DestinationFailed, IdasError, StudyNotFound, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 
 POLL: Final = 0.2  # seconds between looks for C-CANCEL; ours
+MAX_STUDIES: Final = 1_000  # of one patient retrieved at once; ours
 _PRIORITIES: Final = {0: Priority.MEDIUM, 1: Priority.HIGH, 2: Priority.LOW}  # (0000,0700); PS3.7 E.1
 
 
@@ -107,7 +110,7 @@ def serve_move(link: ServedLink, request: Any, context: PresentationContext) -> 
     conversation = Conversation(link, request, context)
     services, caller = link.host.services, link.caller
     try:
-        selections = selections_from_dataset(decoded_identifier(request, context))
+        selections = _selections(link, conversation, decoded_identifier(request, context))
         title = str(request.MoveDestination or "").strip()
         remote = link.host.bridge.call(services.destination(caller, title))
         with link.host.bridge.iterate(_delivery(link, conversation, remote, selections, request)) as delivery:
@@ -115,6 +118,32 @@ def serve_move(link: ServedLink, request: Any, context: PresentationContext) -> 
     except IdasError as error:
         conversation.error = error
     conversation.conclude()
+
+
+def _selections(link: ServedLink, conversation: Conversation, identifier: Dataset) -> list[Selection]:
+    """What an identifier asks for; the studies of a patient have to be found first.
+
+    Raises:
+        StudyNotFound: the patient has none.
+        TooManyMatches: more than MAX_STUDIES.
+    """
+    query = patient_query(identifier)
+    if query is None:
+        return selections_from_dataset(identifier)
+    uids = list[str]()
+    with link.host.bridge.iterate(link.host.services.find(link.caller, query, remarks=Remarks())) as studies:
+        while not conversation.is_stopped:
+            try:
+                uids.append(studies.get(POLL).study_uid)
+            except TimeoutError:
+                conversation.keep_alive()
+            except StopIteration:
+                break
+            if len(uids) > MAX_STUDIES:
+                raise TooManyMatches(f"the patient has more than {MAX_STUDIES} studies")
+    if not uids:
+        raise StudyNotFound
+    return [Selection(study_uid=uid) for uid in uids]
 
 
 async def _delivery(
@@ -146,7 +175,7 @@ def serve_get(link: ServedLink, request: Any, context: PresentationContext) -> N
     """Answer a C-GET; its sub-operations go over the same association."""
     conversation = Conversation(link, request, context)
     try:
-        selections = selections_from_dataset(decoded_identifier(request, context))
+        selections = _selections(link, conversation, decoded_identifier(request, context))
         wanted = link.host.services.retrieve(link.caller, selections, priority_of(request))
         with link.host.bridge.iterate(wanted) as events:
             _send_each(link, conversation, events)

@@ -43,6 +43,14 @@ class Caller:
         return "Caller(…)"
 
 
+@dataclass(slots=True)
+class Remarks:
+    """What an answer that came to its end does not hold; filled while it is read."""
+
+    unanswered: int = 0  # holders that did not answer
+    asked: int = 0  # holders that were asked
+
+
 class Services(Protocol):
     """The node's side. All of it runs on the event loop, for many callers at once; any of it may raise IdasError."""
 
@@ -56,11 +64,11 @@ class Services(Protocol):
         """
         ...
 
-    def find(self, caller: Caller, query: StudyQuery) -> AsyncIterator[Study]:
+    def find(self, caller: Caller, query: StudyQuery, *, remarks: Remarks) -> AsyncIterator[Study]:
         """Yield studies as they are found; closed when the caller cancels or goes away."""
         ...
 
-    def find_parts(self, caller: Caller, query: PartQuery) -> AsyncIterator[StudyPart]:
+    def find_parts(self, caller: Caller, query: PartQuery, *, remarks: Remarks) -> AsyncIterator[StudyPart]:
         """Yield series or instances as they are found; closed when the caller cancels or goes away."""
         ...
 

@@ -29,7 +29,7 @@ class NoParts:
 
     async def find_parts(self, requester: Requester, query: PartQuery, *, limit: int) -> AsyncIterator[StudyPart]:
         """Nothing."""
-        for one in ():
+        for one in list[StudyPart]():
             yield one
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from idas_p2p.access.audit import events
 from idas_p2p.access.audit.events import Actor, Device, subject, subject_of
 from idas_p2p.crypto.keys import random_bytes
-from idas_p2p.errors import AuditUnavailable, IdasError
+from idas_p2p.errors import ArchiveUnreachable, AuditUnavailable, IdasError, PeerUnreachable, RemoteError
 from idas_p2p.node.audited import Log, Shown, recorded_hits, recorded_transfer
 from idas_p2p.node.find import Finder, Found, Search
 from idas_p2p.node.find_parts import FoundPart, PartFinder, PartSearch
@@ -117,18 +117,26 @@ class AuditedUsers:
     async def retrieve(
         self, actor: Actor, selections: Sequence[Selection], *, priority: Priority = Priority.MEDIUM, to: str = ""
     ) -> AsyncGenerator[RetrieveEvent, None]:
-        """As Retriever.retrieve; `to` says where the images go, empty: to the device that asks."""
-        earlier = 0  # instances of the selections before
+        """As Retriever.retrieve; `to` says where the images go, empty: to the device that asks.
+
+        A study that cannot be had does not hold up the others; why the first of them cannot is raised at the end.
+        """
+        earlier, failure = 0, None  # instances of the selections before; why one of them did not come
         for selection in selections:
             total = 0
-            async with aclosing(self._one(actor, selection, priority, to)) as events:
-                async for event in events:
-                    if isinstance(event, Total):
-                        total = event.count
-                        yield Total(earlier + total)
-                    else:
-                        yield event
+            try:
+                async with aclosing(self._one(actor, selection, priority, to)) as events:
+                    async for event in events:
+                        if isinstance(event, Total):
+                            total = event.count
+                            yield Total(earlier + total)
+                        else:
+                            yield event
+            except (RemoteError, PeerUnreachable, ArchiveUnreachable) as error:
+                failure = failure or error  # the other studies may be had
             earlier += total
+        if failure is not None:
+            raise failure
 
     async def _one(
         self, actor: Actor, selection: Selection, priority: Priority, to: str

@@ -21,7 +21,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.levels.answers import asks_by_pseudonym
 from idas_p2p.dicom.matching import matches
 from idas_p2p.directory.service import Directory
-from idas_p2p.errors import BadSignature, ChannelClosed, IdasError, PeerUnreachable
+from idas_p2p.errors import BadSignature, ChannelClosed, IdasError, PeerUnreachable, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.exchange.find import Asked, RemoteHit, ask_all
 from idas_p2p.limits import MAX_HITS
@@ -132,6 +132,7 @@ class Finder:
         """Yield every copy found, our own first, then in order of arrival.
 
         Raises:
+            TooManyMatches: a holder has more than it told.
             PeerUnreachable: nothing was found and some holder did not answer: "nothing there" would be a guess.
         """
         async with aclosing(self._holdings.own_studies(search.user, search.query)) as own:
@@ -145,6 +146,8 @@ class Finder:
                     yield found
         for node, reason in search.asked.unanswered.items():
             log_event("holder_did_not_answer", peer=node.short, reason=reason)
+        if TooManyMatches.code in search.asked.unanswered.values():
+            raise TooManyMatches("a holder has more matches than it may tell; ask for less")
         if not search.holders and search.asked.unanswered:
             raise PeerUnreachable(f"{len(search.asked.unanswered)} of {len(members)} holders did not answer")
 

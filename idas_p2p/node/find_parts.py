@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from idas_p2p.dicom.matching import matches, part_matcher
-from idas_p2p.errors import PeerUnreachable
+from idas_p2p.errors import PeerUnreachable, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.exchange.batches import MAX_PARTS
 from idas_p2p.exchange.find import Asked, ask_all
@@ -63,6 +63,7 @@ class PartFinder:
         """Yield each part once.
 
         Raises:
+            TooManyMatches: a holder has more than it told, or parts of too many studies are asked for.
             PeerUnreachable: nothing was found and some holder did not answer: "nothing there" would be a guess.
         """
         async with aclosing(self._held.own(search.user, search.query)) as own:
@@ -80,6 +81,8 @@ class PartFinder:
                     yield FoundPart(study, part, remote.holder, study.study_uid)
         for node, reason in search.asked.unanswered.items():
             log_event("holder_did_not_answer", peer=node.short, reason=reason)
+        if TooManyMatches.code in search.asked.unanswered.values():
+            raise TooManyMatches("a holder has more matches than it may tell; ask for less")
         if not search.seen and search.asked.unanswered:
             raise PeerUnreachable(f"{len(search.asked.unanswered)} of {len(members)} holders did not answer")
 

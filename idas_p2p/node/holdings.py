@@ -20,7 +20,7 @@ from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.matching import matches
-from idas_p2p.errors import StudyNotFound, TicketRefused
+from idas_p2p.errors import StudyNotFound, TicketRefused, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.exchange.interfaces import StudySource
 from idas_p2p.node.facts import facts_of_entries, fullest_first
@@ -180,12 +180,16 @@ class Holdings:
         return self._rules.version + (self._emergencies.version if self._emergencies else 0)
 
     async def find(self, requester: Requester, query: StudyQuery, *, limit: int) -> AsyncGenerator[Hit, None]:
-        """Yield what another member may see, each with a ticket (exchange.interfaces.FindSource)."""
+        """Yield what another member may see, each with a ticket (exchange.interfaces.FindSource).
+
+        Raises:
+            TooManyMatches: there are more than `limit`.
+        """
         now = self._clock.now()
         async with aclosing(self.seen_by(await self._groups.of(requester), query)) as seen:
             async for study, level in seen:
                 if limit <= 0:
-                    return
+                    raise TooManyMatches("more matches than one answer holds")
                 yield Hit(study=study, ticket=self._tickets.issue(requester, study.study_uid, level, now=now))
                 limit -= 1
 

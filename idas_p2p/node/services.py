@@ -14,8 +14,9 @@ from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.commitment import Answered, Asked
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
-from idas_p2p.dicom.services import Caller
+from idas_p2p.dicom.services import Caller, Remarks
 from idas_p2p.errors import AccessDenied, IdasError, SignInRefused, UnknownCaller
+from idas_p2p.exchange.find import Asked
 from idas_p2p.node.audited_users import AuditedUsers, user_at
 from idas_p2p.node.callers import Callers
 from idas_p2p.node.commitments import StorageCommitment
@@ -82,23 +83,30 @@ class NodeServices:
         if identity is not None and identity.by is not By.NOTHING:
             self._note(signed_in(identity.user, device=device, by=identity.by))
 
-    async def find(self, caller: Caller, query: StudyQuery) -> AsyncGenerator[Study, None]:
+    async def find(
+        self, caller: Caller, query: StudyQuery, *, remarks: Remarks | None = None
+    ) -> AsyncGenerator[Study, None]:
         """Yield each study of the federation once."""
         actor = await self._actor(caller)
         await self._embedded.update_catalog()
-        async with aclosing(self._users.find(actor, Search(user=actor.user, query=query))) as found:
+        search = Search(user=actor.user, query=query)
+        async with aclosing(self._users.find(actor, search)) as found:
             async for one in found:
                 if one.is_first:
                     yield one.study
+        _remark(remarks, search.asked)
 
-    async def find_parts(self, caller: Caller, query: PartQuery) -> AsyncGenerator[StudyPart, None]:
+    async def find_parts(
+        self, caller: Caller, query: PartQuery, *, remarks: Remarks | None = None
+    ) -> AsyncGenerator[StudyPart, None]:
         """Yield each series or image of the federation once."""
         actor = await self._actor(caller)
         await self._embedded.update_catalog()
-        found = self._users.find_parts(actor, PartSearch(user=actor.user, query=query))
-        async with aclosing(found) as parts:
-            async for one in parts:
+        search = PartSearch(user=actor.user, query=query)
+        async with aclosing(self._users.find_parts(actor, search)) as found:
+            async for one in found:
                 yield StudyPart(one.study, one.part)
+        _remark(remarks, search.asked)
 
     async def destination(self, caller: Caller, aet: str) -> RemoteAE:
         """The configured workstation with this AE title; UnknownDestination when there is none."""
@@ -160,3 +168,8 @@ class NodeServices:
         user = await self._bridge.run(self._callers.user, caller)
         identity = await self._bridge.run(self._callers.identity, caller)
         return user_at(user, identity.by, Device(aet=caller.aet, address=caller.address))
+
+
+def _remark(remarks: Remarks | None, asked: Asked) -> None:
+    if remarks is not None:
+        remarks.unanswered, remarks.asked = len(asked.unanswered), len(asked.unanswered) + len(asked.answered)

@@ -19,7 +19,7 @@ from idas_p2p.store.rows import storable
 from idas_p2p.store.tables import studies
 from idas_p2p.wire.query import StudyQuery, date_range
 from idas_p2p.wire.study import Study
-from idas_p2p.wire.terms import fold, fold_name
+from idas_p2p.wire.terms import BETWEEN_WORDS, fold, fold_name, name_words
 
 ODD: Final = "\\"  # several values, too many groups, no date: any pattern may match
 GROUPS: Final = 3  # alphabetic, ideographic, phonetic: PS3.5 section 6.2.1
@@ -52,7 +52,7 @@ def conditions(query: StudyQuery) -> list[ColumnElement[bool]]:
         _uid_condition(query.pattern("StudyInstanceUID")),
         _text_condition(studies.c.patient_key, query.pattern("PatientID")),
         _text_condition(studies.c.accession_key, query.pattern("AccessionNumber")),
-        _name_condition(query.pattern("PatientName")),
+        _name_condition(query),
         _date_condition(query.pattern("StudyDate")),
     ]
     return [condition for condition in found if condition is not None]
@@ -66,7 +66,7 @@ def fragments(query: StudyQuery) -> list[ColumnElement[bool]]:
     found = [
         _fragment_condition((studies.c.patient_key,), fold(storable(query.pattern("PatientID")))),
         _fragment_condition((studies.c.accession_key,), fold(storable(query.pattern("AccessionNumber")))),
-        _fragment_condition(_NAMES, fold_name(storable(query.pattern("PatientName")))),
+        None if query.fuzzy_names else _fragment_condition(_NAMES, fold_name(storable(query.pattern("PatientName")))),
     ]
     return [condition for condition in found if condition is not None]
 
@@ -97,10 +97,19 @@ def _text_condition(column: Column[Any], pattern: str) -> ColumnElement[bool] | 
     return or_(starts_with(column, fixed.rstrip()), column == ODD) if fixed.strip() else None
 
 
-def _name_condition(pattern: str) -> ColumnElement[bool] | None:
-    """The first group given must start one of the study's: keys of one group match any, of several each its own."""
+def _name_condition(query: StudyQuery) -> ColumnElement[bool] | None:
+    """The first group given must start one of the study's: keys of one group match any, of several each its own.
+
+    Of a name that need only be alike, the family name begins with the letter of one of the key's words.
+    """
+    pattern = query.pattern("PatientName")
     if "\\" in pattern:
         return None
+    if query.fuzzy_names:
+        letters = sorted({word[0] for word in name_words(storable(pattern))})
+        letters += BETWEEN_WORDS if letters else ""  # a group may begin with what is no word
+        begins = [starts_with(column, letter) for column in _NAMES for letter in letters]
+        return or_(*begins, studies.c.name_1 == ODD) if letters else None
     group = next(filter(None, fold_name(storable(pattern)).split("=")), "")
     fixed = _until_wildcard(group).rstrip("^ ")  # `DOE^*` may match a lone `DOE`
     if not fixed:

@@ -34,9 +34,10 @@ class StudyQuery:
     """Keys that must all match, sorted by keyword; no key means every study."""
 
     keys: Annotated[tuple[QueryKey, ...], Limit(0, 32)] = ()
+    fuzzy_names: bool = False  # whether the patient's name need only be like its key: dicom/fuzzy.py
 
     @classmethod
-    def of(cls, patterns: Mapping[str, str]) -> StudyQuery:
+    def of(cls, patterns: Mapping[str, str], *, fuzzy_names: bool = False) -> StudyQuery:
         """Build a query from DICOM keywords; empty patterns and a lone `*` match everything and are dropped.
 
         Raises:
@@ -49,7 +50,7 @@ class StudyQuery:
             for keyword, pattern in sorted(patterns.items())
             if (text := pattern.strip()) and text != "*"
         )
-        query = cls(keys=keys)
+        query = cls(keys=keys, fuzzy_names=fuzzy_names)
         for keyword in ("StudyDate", "PatientBirthDate"):
             if pattern := query.pattern(keyword):
                 date_range(pattern)

@@ -7,6 +7,7 @@ Belongs here: normalisation and choice of terms. Source: docs/spec/directory.md 
 from __future__ import annotations
 
 import datetime
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,8 @@ NAME_PREFIXES = (3, 4, 6)  # characters of the family name; protocol
 DATE_BLOCKS = (1, 4, 16, 64, 256)  # days; protocol
 MAX_DATE_TERMS = 48  # blocks one query may look up; ours: more than this asks every member instead
 _WILDCARDS = frozenset("*?")
+BETWEEN_WORDS = "^=-,.*?'"  # and spaces: what parts the words of a name
+_BETWEEN_WORDS = re.compile(f"[{re.escape(BETWEEN_WORDS)}]+")
 
 
 class Field(StrEnum):
@@ -57,6 +60,12 @@ def fold_name(name: str) -> str:
     return "=".join(groups).rstrip("=")
 
 
+def name_words(name: str) -> tuple[str, ...]:
+    """The words of a name folded, in order, of all its components; wild cards are none of them."""
+    spaced = _BETWEEN_WORDS.sub(" ", fold_name(name))
+    return tuple(spaced.split())
+
+
 def study_terms(study: Study) -> list[Term]:
     """Every term under which this study's holder is to be found."""
     terms = {Term(Field.STUDY, study.study_uid)}
@@ -87,7 +96,7 @@ def query_terms(query: StudyQuery) -> list[Term] | None:
         return [Term(Field.ACCESSION, accession)]
     if (patient := query.pattern("PatientID")) and not _WILDCARDS & set(patient):
         return [_patient_term(patient, query.pattern("IssuerOfPatientID"))]
-    if name := query.pattern("PatientName"):
+    if (name := query.pattern("PatientName")) and not query.fuzzy_names:
         term = _name_term(name)
         if term:
             return [term]

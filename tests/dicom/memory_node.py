@@ -22,7 +22,7 @@ from idas_p2p.dicom.commitment import Answered, Asked
 from idas_p2p.dicom.contexts import STANDARD_CLASSES, StorageClasses
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.server import DicomServer
-from idas_p2p.dicom.services import Caller
+from idas_p2p.dicom.services import Caller, Remarks
 from idas_p2p.errors import IdasError, UnknownCaller, UnknownDestination
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.fetching import Priority
@@ -84,6 +84,7 @@ class MemoryNode:
     callers: list[Caller] = field(default_factory=list)
     queries: list[StudyQuery] = field(default_factory=list)
     parts: Sequence[StudyPart] = ()
+    silent: int = 0  # holders that did not answer
     part_queries: list[PartQuery] = field(default_factory=list)
     selections: list[Selection] = field(default_factory=list)
     priorities: list[Priority] = field(default_factory=list)
@@ -102,8 +103,9 @@ class MemoryNode:
         if caller.aet not in self.known:
             raise UnknownCaller
 
-    async def find(self, caller: Caller, query: StudyQuery) -> AsyncIterator[Study]:
+    async def find(self, caller: Caller, query: StudyQuery, *, remarks: Remarks) -> AsyncIterator[Study]:
         self.queries.append(query)
+        remarks.unanswered, remarks.asked = self.silent, 5
         try:
             for study in self.studies:
                 if isinstance(study, IdasError):
@@ -112,7 +114,7 @@ class MemoryNode:
         finally:
             self.left.set()
 
-    async def find_parts(self, caller: Caller, query: PartQuery) -> AsyncIterator[StudyPart]:
+    async def find_parts(self, caller: Caller, query: PartQuery, *, remarks: Remarks) -> AsyncIterator[StudyPart]:
         self.part_queries.append(query)
         try:
             for part in self.parts:

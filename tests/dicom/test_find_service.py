@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 from idas_p2p.errors import AccessDenied, BadQuery, IdasError, PeerUnreachable
 from idas_p2p.wire.parts import Part, StudyPart
@@ -154,3 +155,40 @@ async def test_a_workstation_that_goes_away_ends_the_query(tmp_path: Path) -> No
     async with serving(node, tmp_path) as served:
         await served.workstation([STUDY_FIND], leave)
         await node.left.wait()
+
+
+async def test_holders_that_did_not_answer_are_counted_at_the_end(tmp_path: Path) -> None:
+    async with serving(MemoryNode(studies=STUDIES, silent=2), tmp_path) as served:
+        found, final = await served.workstation([STUDY_FIND], ask(query()))  # type: ignore[misc]
+    assert (len(found), final.Status) == (3, 0x0000)
+    assert final.ErrorComment == "2 of 5 holders did not answer"
+
+
+def wishes(flags: bytes, sop_class: str = STUDY_FIND) -> SOPClassExtendedNegotiation:
+    item = SOPClassExtendedNegotiation()
+    item.sop_class_uid = sop_class
+    item.service_class_application_information = flags
+    return item
+
+
+async def test_what_is_agreed_beyond_plain_queries_is_said_and_kept(tmp_path: Path) -> None:
+    def talk(link: Association) -> tuple[bytes, list[str]]:
+        answers = [str(answer.StudyInstanceUID) for _, answer in link.send_c_find(identifier, STUDY_FIND) if answer]
+        return link.acceptor.sop_class_extended[STUDY_FIND], answers
+
+    held = [
+        Study(study_uid=f"1.2.{day}.{hour}", study_date=f"2024013{day}", study_time=f"{hour}0000")
+        for day in (0, 1)
+        for hour in ("08", "20")
+    ]
+    identifier = query(PatientName="somebody", StudyDate="20240130-20240131")
+    identifier.StudyTime = "1200-1000"
+    node = MemoryNode(studies=held)
+    async with serving(node, tmp_path) as served:
+        answer, uids = await served.workstation(  # type: ignore[misc]
+            [STUDY_FIND], talk, ext_neg=[wishes(b"\x01\x01\x01\x01")]
+        )
+    assert answer == b"\x01\x01\x01\x00"
+    assert uids == ["1.2.0.20", "1.2.1.08"]
+    assert node.queries[0].fuzzy_names
+    assert not node.queries[0].pattern("StudyTime")

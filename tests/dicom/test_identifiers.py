@@ -15,10 +15,9 @@ from idas_p2p.dicom.identifiers import (
     query_from_dataset,
     query_level,
     response_dataset,
-    selection_dataset,
-    selections_from_dataset,
     study_from_dataset,
 )
+from idas_p2p.dicom.retrieve_identifiers import selection_dataset, selections_from_dataset
 from idas_p2p.errors import BadQuery, MalformedInstance
 from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.query import StudyQuery

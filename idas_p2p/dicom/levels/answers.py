@@ -83,7 +83,7 @@ class Answers:
                 kept += _widened(key)
             elif deed is Deed.KEEP and key.keyword not in _FREE_TEXT:
                 kept.append(key)
-        return StudyQuery(keys=tuple(kept))
+        return replace(query, keys=tuple(kept))
 
     def _value(self, keyword: str, deed: Deed, value: str, *, patient: str, identity: Identity) -> str:
         if deed is Deed.KEEP:

@@ -70,4 +70,4 @@ def _deed(plan: Plan, keyword: str) -> Deed:
 
 
 def _vr(keyword: str) -> str:
-    return dictionary_VR(tag_for_keyword(keyword.rpartition(".")[2]) or 0)
+    return str(dictionary_VR(tag_for_keyword(keyword.rpartition(".")[2]) or 0))
