@@ -14,7 +14,7 @@
     │   │   └── MoveDestinationUnknown
     │   └── DestinationFailed, MalformedInstance, InstanceChanged, InstanceKept, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
-    │   ├── BadConfiguration, BadCode, BadQuery, TooManyMatches, NoSuchThing
+    │   ├── BadConfiguration, BadCode, BadQuery, TooManyMatches, NoSuchThing, TransferStopped
     │   ├── NotAMember, NotAnAdmin, AwaitingApproval
     │   ├── NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
     │   ├── UnknownDestination, UnknownCaller, SignInNeeded, SignInRefused
@@ -227,6 +227,10 @@ class DatabaseTooNew(UserError, code="database_too_new"):
 
 class StorageRefused(UserError, code="storage_refused"):
     """The node's folder cannot be used. Check that it exists, that its disk works and that you may write to it."""
+
+
+class TransferStopped(UserError, code="transfer_stopped"):
+    """The operator of a node ended this transfer. Ask for the study again when that may be; what arrived is kept."""
 
 
 class NoSuchThing(UserError, code="no_such_thing"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from idas_p2p.dashboard.configuration import until
 from idas_p2p.dashboard.tables import Records, Row, rows_of, state, word
 from idas_p2p.dashboard.text import UNKNOWN, age, duration, number, size
 
@@ -20,6 +21,7 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
         status: institution, aet, node_id, version, dicom, network, uptime_seconds, memory_bytes, spool_bytes,
             spool_limit_bytes, spool_encrypted;
             reachability: reachable, published, mapped (way, external); proxy: null or address, refusal;
+            connections: channels, handshakes, refused (by name);
             federation: null or name, epoch, members, admin, admins, asking, proposals;
             joining: null or state, reason; federations: all of them;
             directory: joined, carried, contacts, records_stored, lookups, lookup_ms_p50,
@@ -29,22 +31,47 @@ def status_view(status: Mapping[str, Any], *, now: float) -> RenderableType:
             A part that is missing is shown as a dash.
         now: Unix seconds.
     """
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    for label, words in _facts(status):
-        facts.add_row(Text(label, style="bold"), Text(words))
+    facts = facts_grid(status_facts(status))
     archives = rows_of(status, "archives")
     if not archives:
         return Group(facts, Text(""), Text("No archive yet; add one with: idas archive add"))
-    return Group(facts, Text(""), _archives(archives, now=now))
+    return Group(facts, Text(""), archives_table(archives, now=now))
 
 
-def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
+def facts_grid(facts: Sequence[tuple[str, str]]) -> Table:
+    """Labels and words in two columns."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for label, words in facts:
+        grid.add_row(Text(label, style="bold"), Text(words))
+    return grid
+
+
+def directory_facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The directory as a node sees it, by label."""
+    directory = _part(status, "directory")
+    told = {key: _part(directory, key) for key in ("refused", "dropped")}
+    return [
+        ("Directory", _directory(directory)),
+        ("Role", "server: holds records of others" if directory.get("server") else "client: others cannot reach it"),
+        ("Lookups", number(directory.get("lookups"))),
+        ("Publishing", _publishing(directory)),
+        *((key.capitalize(), _counted(counts)) for key, counts in told.items() if counts),
+    ]
+
+
+def _counted(counts: Row) -> str:
+    return ", ".join(f"{number(count)} {word(name)}" for name, count in counts.items())
+
+
+def status_facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A node at a glance, by label."""
     return [
         ("Institution", f"{word(status.get('institution'))} (AE title {word(status.get('aet'))})"),
         ("Node", f"{word(status.get('node_id'))}, version {word(status.get('version'))}"),
         ("Listens", f"DICOM {word(status.get('dicom'))}, network {word(status.get('network'))}"),
         ("Reachable", _reachability(_part(status, "reachability"))),
         *_proxy(_part(status, "proxy")),
+        ("Connections", _connections(_part(status, "connections"))),
         ("Up", f"{duration(status.get('uptime_seconds'))}, {size(status.get('memory_bytes'))} of memory"),
         ("Federation", _federation(status.get("federation"), _part(status, "joining"))),
         *(("", _federation(one, {})) for one in rows_of(status, "federations")[1:]),
@@ -55,8 +82,17 @@ def _facts(status: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Spool", _spool(status)),
         ("Policy", _policy(_part(status, "policy"))),
         ("Audit", _audit(_part(status, "audit"))),
+        *_passes(_part(status, "passes")),
+        *(("EMERGENCY", _emergency(row)) for row in rows_of(status, "emergencies")),
         *(("Sign-in", _waiting(row)) for row in rows_of(status, "sign_ins_wanted")),
     ]
+
+
+def _connections(connections: Row) -> str:
+    """How many others have opened, and why others were turned away since the start."""
+    words = f"{number(connections.get('channels'))} opened by others"
+    refused = [f"{number(count)} {word(name)}" for name, count in _part(connections, "refused").items()]
+    return f"{words}; turned away: {', '.join(refused)}" if refused else words
 
 
 def _policy(policy: Row) -> str:
@@ -75,6 +111,22 @@ def _audit(audit: Row) -> str:
         return words
     told = f"{words}; {number(collector.get('delivered'))} of them at the collector"
     return told if collector.get("connected") else f"{told}, which is NOT reached: {word(collector.get('error'))}"
+
+
+def _passes(passes: Row) -> list[tuple[str, str]]:
+    """Passes for outsiders that are open, and whether somebody tried codes that nobody has."""
+    if not passes.get("open") and not passes.get("guesses"):
+        return []
+    guessed = f"; {number(passes.get('guesses'))} codes were tried that nobody has" if passes.get("guesses") else ""
+    return [("Passes", f"{number(passes.get('open'))} open: idas pass list{guessed}")]
+
+
+def _emergency(row: Row) -> str:
+    """Who broke the glass, for whom and why."""
+    user, institution = word(row.get("user")), word(row.get("institution"))
+    who = f"{user} at {institution} sees" if row.get("side") == "holder" else f"{user} sees what {institution} has of"
+    patient = f"patient {word(row.get('patient_id'))}"
+    return f"{who} {patient} until {until(row.get('until'))}: {word(row.get('reason'))}; see idas emergency list"
 
 
 def _waiting(row: Row) -> str:
@@ -159,7 +211,8 @@ def _catalog(catalog: Row) -> str:
     return f"{number(catalog.get('studies'))} studies, {number(catalog.get('instances'))} images"
 
 
-def _archives(archives: list[Row], *, now: float) -> Records:
+def archives_table(archives: Sequence[Row], *, now: float) -> Records:
+    """The archives in the answer of `idas status`."""
     rows = [
         (
             word(row.get("name")),

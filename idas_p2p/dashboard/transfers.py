@@ -12,14 +12,15 @@ from idas_p2p.dashboard.tables import Records, Row, counted, rows_of, state, wor
 from idas_p2p.dashboard.text import UNKNOWN, duration, joined, number, size
 
 
-def transfers_table(result: Mapping[str, Any]) -> RenderableType:
+def transfers_table(result: Mapping[str, Any], *, reveals: bool = True) -> RenderableType:
     """The answer of `idas transfers`.
 
     Args:
         result: `transfers`: number, direction (in, out), study_uid, peer, state, instances, total, failed (a count),
             bytes, wire_bytes, ratio, rate (bytes a second), seconds, left_seconds, path, reason.
+        reveals: whether studies are named.
     """
-    rows = [
+    rows: list[tuple[str | Text, ...]] = [
         (
             word(row.get("number")),
             word(row.get("direction")),
@@ -34,13 +35,13 @@ def transfers_table(result: Mapping[str, Any]) -> RenderableType:
             duration(row.get("left_seconds")),
             word(row.get("path")),
             word(row.get("reason") or ""),
-            word(row.get("study_uid")),
+            *([word(row.get("study_uid"))] if reveals else []),
         )
         for row in rows_of(result, "transfers")
     ]
     headings = ("NO", "WAY", "STATE", "PEER", "IMAGES", "SIZE", "ON WIRE", "RATIO", "RATE", "TIME", "LEFT", "PATH")
     numbers = ("NO", "IMAGES", "SIZE", "ON WIRE", "RATIO", "RATE", "TIME", "LEFT")
-    records = Records((*headings, "REASON", "STUDY UID"), rows, numbers=numbers)
+    records = Records((*headings, "REASON", *(["STUDY UID"] if reveals else [])), rows, numbers=numbers)
     return counted(records, "transfers", when_empty="No transfer yet.")
 
 

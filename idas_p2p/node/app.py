@@ -17,11 +17,12 @@ from typing import Final
 from idas_p2p import __version__
 from idas_p2p.clock import SystemClock
 from idas_p2p.errors import BadConfiguration, NodeAlreadyRunning
-from idas_p2p.events import log_event
+from idas_p2p.events import log_event, logger
 from idas_p2p.node.commands import commands
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.control import ControlSocket
 from idas_p2p.node.node import Node
+from idas_p2p.node.recent import RecentEvents
 
 LOCK_NAME: Final = "node.lock"
 
@@ -38,9 +39,9 @@ async def run_node(folder: Path, on_ready: Callable[[str], None]) -> None:
         NodeAlreadyRunning: another process runs this node.
     """
     config = NodeConfig.load(folder)
-    with _lock(folder), _stop_signal() as stop:
+    with _lock(folder), _stop_signal() as stop, _recent_events() as recent:
         node = Node(config, clock=SystemClock())
-        control = ControlSocket(folder, commands(node))
+        control = ControlSocket(folder, commands(node, recent))
         try:
             await node.start()
             await control.start()
@@ -70,6 +71,17 @@ def _stop_signal() -> Iterator[asyncio.Event]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _recent_events() -> Iterator[RecentEvents]:
+    """The latest events while the block runs."""
+    recent = RecentEvents()
+    logger.addHandler(recent)
+    try:
+        yield recent
+    finally:
+        logger.removeHandler(recent)
 
 
 @contextmanager

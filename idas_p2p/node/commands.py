@@ -23,13 +23,17 @@ from idas_p2p.node.audited_users import operator
 from idas_p2p.node.control import Command, Progress
 from idas_p2p.node.destinations import destination
 from idas_p2p.node.doctor.examination import examine_running
+from idas_p2p.node.emergency_commands import emergency_commands
+from idas_p2p.node.exam_commands import exam_commands
 from idas_p2p.node.export import export
 from idas_p2p.node.federation_commands import federation_commands
 from idas_p2p.node.find import Search
 from idas_p2p.node.group_commands import group_commands
 from idas_p2p.node.node import Node
+from idas_p2p.node.overview import overview, pulse
 from idas_p2p.node.pass_desk import pass_commands
 from idas_p2p.node.pseudonym_commands import pseudonym_commands
+from idas_p2p.node.recent import RecentEvents
 from idas_p2p.node.sign_in_commands import sign_in_commands
 from idas_p2p.node.transfers import Transfer
 from idas_p2p.store.transfers import Counters, Direction
@@ -45,8 +49,9 @@ PROGRESS_INTERVAL: Final = 0.2  # seconds between two progress lines; ours
 Arguments = Mapping[str, Any]
 
 
-def commands(node: Node) -> dict[str, Command]:
-    """Every command by name."""
+def commands(node: Node, recent: RecentEvents | None = None) -> dict[str, Command]:
+    """Every command by name; `recent` keeps the events that a dashboard shows."""
+    recent = recent or RecentEvents()
 
     def with_node(function: Callable[[Node, Arguments], Awaitable[Arguments]]) -> Command:
         return lambda arguments, progress: function(node, arguments)
@@ -62,9 +67,14 @@ def commands(node: Node) -> dict[str, Command]:
         "peers": view(views.peers),
         "transfers": view(views.transfers),
         "studies": view(views.studies),
+        "overview": view(lambda node: overview(node, recent)),
+        "pulse": view(lambda node: pulse(node, recent)),
+        "transfer_stop": with_node(_transfer_stop),
         **federation_commands(node),
         **pseudonym_commands(node),
+        **exam_commands(node),
         **pass_commands(node.outsiders.desk),
+        **emergency_commands(node.outsiders.emergencies),
         **sign_in_commands(node.lan.desk),
         **group_commands(
             node.sharing.tokens, node.sharing.groupings, node.federation, clock=node.clock, note=node.audit.note
@@ -97,6 +107,11 @@ async def _archive_echo(node: Node, arguments: Arguments) -> Arguments:
         raise NoSuchThing("no archive has this name")
     if isinstance(source, FastestArchive):
         await source.echo()
+    return {}
+
+
+async def _transfer_stop(node: Node, arguments: Arguments) -> Arguments:
+    node.transfers.stop(int(arguments["number"]))
     return {}
 
 
@@ -152,7 +167,9 @@ async def _get(node: Node, arguments: Arguments, progress: Progress) -> Argument
         if arguments.get("out"):
             report = await export(node.bridge, Path(arguments["out"]), events, on_progress=reporter.report)
         else:
-            workstation = destination(node.settings, str(arguments["to"]), calling_aet=node.config.aet)
+            workstation = destination(
+                node.settings, str(arguments["to"]), calling_aet=node.config.aet, tls=node.tls.client
+            )
             report = await deliver(node.bridge, workstation, events, on_progress=reporter.report)
     finally:
         await watching.stop()

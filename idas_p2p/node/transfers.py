@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from idas_p2p.clock import Clock
-from idas_p2p.errors import IdasError, LocalError
+from idas_p2p.errors import IdasError, LocalError, NoSuchThing, TransferStopped
 from idas_p2p.events import log_event
 from idas_p2p.exchange.signed_manifest import Evidence
 from idas_p2p.store.transfers import Counters, Direction, SignedManifest, State, TransferLog
@@ -40,6 +40,7 @@ class Transfer:
     failed: int = 0
     bytes: int = 0  # of data sets
     differing: list[str] = field(default_factory=list)  # institutions whose copies were left out
+    is_stopped: bool = False  # by the operator
     evidence: list[tuple[NodeId, Evidence]] = field(default_factory=list)  # what holders signed
     _channels: list[Channel] = field(default_factory=list)
     _path: str = ""  # where there is no channel
@@ -73,7 +74,13 @@ class Transfer:
         return sum(channel.bytes_sent + channel.bytes_received for channel in self._channels)
 
     def count(self, event: RetrieveEvent) -> None:
-        """Count one event of the retrieval."""
+        """Count one event of the retrieval.
+
+        Raises:
+            TransferStopped: the operator wants no more of it.
+        """
+        if self.is_stopped:
+            raise TransferStopped(f"transfer {self.number}")
         if isinstance(event, Total):
             self.total = event.count
         elif isinstance(event, InstanceFailed):
@@ -136,6 +143,17 @@ class Transfers:
             if not self.running:
                 self._idle.set()
             self._finish(transfer, state, reason)
+
+    def stop(self, number: int) -> None:
+        """End a running transfer at its next image; what has arrived is kept for a repetition.
+
+        Raises:
+            NoSuchThing: none of that number runs.
+        """
+        if (transfer := self.running.get(number)) is None:
+            raise NoSuchThing(f"no transfer {number} is under way")
+        transfer.is_stopped = True
+        log_event("transfer_stopped", request=number)
 
     async def wait_idle(self, timeout: float) -> bool:
         """Wait until no transfer runs; False when some still do after `timeout` seconds."""

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from idas_p2p.errors import ArchiveFailed
+from idas_p2p.errors import ArchiveFailed, NoSuchThing, TransferStopped
 from idas_p2p.exchange.signed_manifest import Evidence
 from idas_p2p.node.transfers import COPIES_DIFFER, Transfers
 from idas_p2p.store.database import Database
@@ -33,6 +33,20 @@ def test_a_transfer_is_listed_while_it_runs_and_logged_when_it_ends(transfers: T
     assert transfers.running == {}
     last = TransferLog(database).recent(1)[0]
     assert (last.state, last.partner, last.counters.instances) == (State.DONE, "Lake Clinic", 1)
+
+
+def test_a_transfer_that_is_stopped_ends_at_its_next_image(transfers: Transfers, database: Database) -> None:
+    def retrieve() -> None:
+        with transfers.transfer(Direction.IN, STUDY, "") as transfer:
+            transfer.count(Total(2))
+            transfers.stop(transfer.number)
+            transfer.count(make_instance(1))
+
+    with pytest.raises(TransferStopped):
+        retrieve()
+    assert ended(database) == (State.FAILED, TransferStopped.code)
+    with pytest.raises(NoSuchThing):
+        transfers.stop(1)
 
 
 def test_a_transfer_that_brought_less_than_it_announced_is_partial(transfers: Transfers, database: Database) -> None:

@@ -71,7 +71,7 @@ async def _examine_node(configured: Configured, *, ask: Ask, clock: Clock) -> li
 async def examine_running(node: Node) -> list[Finding]:
     """What the running node can find out: what it knows of itself, and its archives and workstations."""
     status = {**views.status(node), "relays": len(node.whereabouts.relays.offers())}
-    findings = judge_running(status, views.peers(node), _expiries(node), now=node.clock.now())
+    findings = judge_running(status, views.peers(node), expiries(node), now=node.clock.now())
     return findings + await _examine_lan(
         Configured(node.config, tuple(node.settings.archives()), tuple(node.settings.workstations())),
         node.sources,
@@ -122,7 +122,7 @@ async def _examine_lan(configured: Configured, sources: Sources, *, run: Run, ca
     return [finding for findings in await asyncio.gather(*looks) for finding in findings]
 
 
-def _expiries(node: Node) -> list[Expiry]:
+def expiries(node: Node) -> list[Expiry]:
     """Of the manifests in force, and of what this node says of groups; what it renews by itself is left out."""
     places = [one for one in node.federations.places if one.is_member and one.known is not None]
     manifests = [(f"federation {one.require_member().name}", one.known.first) for one in places if one.known]

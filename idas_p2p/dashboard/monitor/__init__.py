@@ -1,0 +1,1 @@
+"""The dashboard: what a running node does now, on a terminal."""

@@ -1,0 +1,34 @@
+"""Everything a dashboard shows, in one answer: what is said elsewhere, put together, with what needs attention first.
+
+Belongs here: putting together. Not here: any single part (views.py, doctor/running.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from idas_p2p.node import views
+from idas_p2p.node.doctor.examination import expiries
+from idas_p2p.node.doctor.running import judge_running
+from idas_p2p.node.node import Node
+from idas_p2p.node.recent import RecentEvents
+
+
+def overview(node: Node, recent: RecentEvents) -> Mapping[str, Any]:
+    """Answer of `overview`: status, peers, transfers, alerts (as the doctor's findings), log (the latest events)."""
+    status = {**views.status(node), "relays": len(node.whereabouts.relays.offers())}
+    peers = views.peers(node)
+    alerts = judge_running(status, peers, expiries(node), now=node.clock.now())
+    return {
+        "status": status,
+        **peers,
+        **views.transfers(node),
+        "alerts": [one.document() for one in alerts if one.name],
+        "log": recent.latest(),
+    }
+
+
+def pulse(node: Node, recent: RecentEvents) -> Mapping[str, Any]:
+    """Answer of `pulse`: what changes from second to second, transfers and log, at little cost."""
+    return {**views.transfers(node), "log": recent.latest()}
