@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+Octets = bytes | memoryview
+"""Bytes that nobody changes; a view shows some of others without a copy of them."""
+
 
 class Blob(Protocol):
     """A fixed sequence of bytes."""
@@ -135,6 +138,13 @@ def _read(file: int, start: int, size: int) -> bytes:
 def mark_of(status: os.stat_result) -> tuple[int, int, int]:
     """What tells a file from another under its name, and from itself before a change: inode, size, time in ns."""
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def view(blob: Blob, offset: int, length: int) -> Octets:
+    """As `blob.read`, without a copy where the bytes are in memory."""
+    return (
+        memoryview(blob.data)[offset : offset + length] if isinstance(blob, MemoryBlob) else blob.read(offset, length)
+    )
 
 
 def pieces(blob: Blob, size: int) -> Iterator[bytes]:

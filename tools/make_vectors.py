@@ -321,17 +321,19 @@ def chunks() -> list[Vector]:
         "unknown coding": replace(light, coding=99),
         "a dictionary that has not come": replace(light, coding=int(Coding.ZSTD_SERIES)),
         "raw, of another size": Chunk(coding=0, size=3, data=b"four"),
-        "differences to something unknown": replace(light, data=b"\x04" + light.data[1:]),
-        "a lossy scan": replace(dense, data=dense.data.replace(scan + b"\0", scan + b"\1")),
-        "a scan that is cut short": replace(dense, data=dense.data[:-9] + dense.data[-2:]),
-        "an image larger than its chunk": replace(dense, data=dense.data.replace(b"\0\x10\0\x20", b"\xff\xff\xff\xff")),
+        "differences to something unknown": replace(light, data=b"\x04" + bytes(light.data[1:])),
+        "a lossy scan": replace(dense, data=bytes(dense.data).replace(scan + b"\0", scan + b"\1")),
+        "a scan that is cut short": replace(dense, data=bytes(dense.data[:-9]) + bytes(dense.data[-2:])),
+        "an image larger than its chunk": replace(
+            dense, data=bytes(dense.data).replace(b"\0\x10\0\x20", b"\xff\xff\xff\xff")
+        ),
     }
     for name, good in (("differences", light), ("JPEG-LS", dense), ("colours", rgb)):
         refused |= {
             f"{name}, larger than announced": replace(good, size=good.size // 2),
             f"{name}, smaller than announced": replace(good, size=good.size * 2),
             f"{name}, cut short": replace(good, data=good.data[:-1]),
-            f"{name}, something behind": replace(good, data=good.data + b"\0"),
+            f"{name}, something behind": replace(good, data=bytes(good.data) + b"\0"),
         }
     head_chunk = Chunk(coding=0, size=4, data=b"head")
     return [

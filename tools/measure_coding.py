@@ -106,7 +106,7 @@ def pixels_of(found: list[Instance]) -> list[tuple[bytes, Grid]]:
             continue
         for piece in Encoder().pieces(instance.series_uid, instance.data, layout):
             if piece.grid is not None:
-                pieces.append((piece.data, piece.grid))
+                pieces.append((bytes(piece.data), piece.grid))
                 size += len(piece.data)
     return pieces
 

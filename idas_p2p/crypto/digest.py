@@ -11,13 +11,15 @@ from typing import Final, Protocol, Self
 
 from blake3 import blake3
 
+from idas_p2p.blob import Octets
+
 DIGEST_SIZE: Final = 32  # bytes of the digest of a whole data set; protocol
 
 
 class DataHasher(Protocol):
     """Takes a data set piece by piece."""
 
-    def update(self, piece: bytes, /) -> object:
+    def update(self, piece: Octets, /) -> object:
         """Take the next bytes; lets other threads run meanwhile."""
         ...
 

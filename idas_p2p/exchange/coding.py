@@ -15,7 +15,7 @@ from typing import Final
 
 import zstandard
 
-from idas_p2p.blob import Blob
+from idas_p2p.blob import Blob, Octets, view
 from idas_p2p.errors import WireError
 from idas_p2p.exchange.codec.choice import Effort, SeriesWays
 from idas_p2p.exchange.codec.grid import Grid
@@ -47,7 +47,7 @@ class SeriesDictionaries:
         """The dictionary of a series, or None before its first head."""
         return self._heads.get(series_uid)
 
-    def offer(self, series_uid: str, head: bytes) -> None:
+    def offer(self, series_uid: str, head: Octets) -> None:
         """Take a series' first chunk as its dictionary, once."""
         if series_uid in self._heads or len(head) < MIN_DICTIONARY_SIZE or len(self._heads) >= MAX_DICTIONARIES:
             return
@@ -62,7 +62,7 @@ class Piece:
     """What one chunk will carry, and what is to be done with it."""
 
     offset: int  # bytes from the start of the data set
-    data: bytes
+    data: Octets
     grid: Grid | None = None  # of whole rows of pixels
     ways: SeriesWays | None = None  # what its series has taught; of pixels only
 
@@ -89,7 +89,7 @@ class Encoder:
         grid = None if layout is None else grid_of(layout)
         begin, end, _ = _pixels(data.size, layout)
         for offset, size in cuts(data.size, layout, start=start):
-            piece = data.read(offset, size)
+            piece = view(data, offset, size)
             if len(piece) != size:
                 raise OSError("a data set ended early")
             if not begin <= offset < end or offset == start:  # what goes on where it was cut may be no whole rows
@@ -174,11 +174,11 @@ class Decoder:
         dictionary = self._dictionaries.get(series_uid) if chunk.coding == Coding.ZSTD_SERIES else None
         return Decode(chunk.coding, chunk.size, chunk.data, dictionary)
 
-    def done(self, series_uid: str, piece: bytes) -> None:
+    def done(self, series_uid: str, piece: Octets) -> None:
         """The first chunk of an instance was decoded: the dictionary of its series if that has none."""
         self._dictionaries.offer(series_uid, piece)
 
-    def decode(self, series_uid: str, chunk: Chunk, *, first: bool) -> bytes:
+    def decode(self, series_uid: str, chunk: Chunk, *, first: bool) -> Octets:
         """Return the bytes of a chunk, decoded here and now.
 
         Raises:

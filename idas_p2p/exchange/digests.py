@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from idas_p2p.blob import Blob
+from idas_p2p.blob import Blob, view
 from idas_p2p.crypto.digest import data_hasher
 from idas_p2p.wire.fetching import PREFIX_SIZE
 
@@ -39,7 +39,7 @@ async def digests_of(data: Blob, cuts: Iterable[tuple[int, int]]) -> Digests:
     running = data_hasher()
     prefixes, held = dict[int, bytes](), 0
     for offset, size in cuts:
-        piece = data.read(offset, size)
+        piece = view(data, offset, size)
         if len(piece) != size:
             raise OSError("a data set ended early")
         running.update(piece)

@@ -7,6 +7,7 @@ Source: docs/spec/exchange.md section 5.
 
 from __future__ import annotations
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import ChannelClosed, DigestMismatch, InstanceChanged, WireError
 from idas_p2p.exchange.interfaces import InstanceWriter, TransferSpool
 from idas_p2p.wire.fetching import Chunk, InstanceHead
@@ -50,7 +51,7 @@ class Incoming:
         """Whether all its bytes have come."""
         return self._left == 0
 
-    def take(self, chunk: Chunk, piece: bytes) -> None:
+    def take(self, chunk: Chunk, piece: Octets) -> None:
         """Take the next chunk and its decoded bytes.
 
         Raises:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from idas_p2p.access.subjects import Requester
+from idas_p2p.blob import Octets
 from idas_p2p.errors import IdasError
 from idas_p2p.exchange.codec.choice import LineLook
 from idas_p2p.exchange.signed_manifest import Evidence
@@ -165,7 +166,7 @@ class PartialInstance(Protocol):
 class InstanceWriter(Protocol):
     """Takes the bytes of one instance."""
 
-    def write(self, piece: bytes, digest: bytes | None = None) -> None:
+    def write(self, piece: Octets, digest: bytes | None = None) -> None:
         """Append bytes.
 
         Args:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import WireError
 from idas_p2p.exchange.codes import error_of
 from idas_p2p.exchange.incoming import Incoming
@@ -68,7 +69,7 @@ class Receiver:
         """Expect the end."""
         self._is_done = True
 
-    def receive(self, message: Any, piece: bytes = b"") -> list[ReceiverEvent]:
+    def receive(self, message: Any, piece: Octets = b"") -> list[ReceiverEvent]:
         """Take a message, and the decoded bytes if it is a chunk; return what it completes.
 
         Raises:
@@ -157,7 +158,7 @@ class Receiver:
         self._current = Incoming(head, self._spool, study_uid=self._selection.study_uid)
         return self._outcome(self._current)
 
-    def _continue(self, chunk: Chunk, piece: bytes) -> list[ReceiverEvent]:
+    def _continue(self, chunk: Chunk, piece: Octets) -> list[ReceiverEvent]:
         if self._current is None:
             raise WireError("a chunk belongs to no instance")
         self._current.take(chunk, piece)

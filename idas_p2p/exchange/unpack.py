@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import WireError
 from idas_p2p.exchange.codec.coders import Coders, InPlace
 from idas_p2p.exchange.coding import Decoder
@@ -39,12 +40,12 @@ class Unpacker:
         self._decoder = Decoder()
         self._series = ""
         self._offset: int | None = None  # of the next chunk in its data set; None before the first head
-        self._read = deque[tuple[Any, asyncio.Future[bytes] | bytes, int]]()
+        self._read = deque[tuple[Any, asyncio.Future[Octets] | Octets, int]]()
         self._size = 0  # bytes held
         self._changed = asyncio.Event()
         self._error: Exception | None = None
 
-    async def messages(self, receive: Receive) -> AsyncGenerator[tuple[Any, bytes], None]:
+    async def messages(self, receive: Receive) -> AsyncGenerator[tuple[Any, Octets], None]:
         """Yield each message, and the bytes that it carries once decoded: none unless it is a Chunk.
 
         Args:
@@ -63,14 +64,14 @@ class Unpacker:
                         raise self._error
                     await self._change()
                 message, piece, size = self._read.popleft()
-                decoded = piece if isinstance(piece, bytes) else await piece
+                decoded = await piece if isinstance(piece, asyncio.Future) else piece
                 self._size -= size
                 self._changed.set()
                 yield message, decoded
         finally:
             await tasks.stop()
             for _, piece, _ in self._read:
-                if not isinstance(piece, bytes):
+                if isinstance(piece, asyncio.Future):
                     piece.cancel()
 
     async def _read_all(self, receive: Receive) -> None:
@@ -91,7 +92,7 @@ class Unpacker:
             self._error = error
             self._changed.set()
 
-    async def _begin(self, chunk: Chunk) -> asyncio.Future[bytes] | bytes:
+    async def _begin(self, chunk: Chunk) -> asyncio.Future[Octets] | Octets:
         """Have a chunk decoded."""
         if self._offset is None:
             raise WireError("a chunk belongs to no instance")
@@ -100,7 +101,7 @@ class Unpacker:
         job = self._decoder.job(self._series, chunk, first=is_first)
         decoded = self._coders.start(job)
         if is_first:
-            piece: bytes = await decoded
+            piece: Octets = await decoded
             self._decoder.done(self._series, piece)
             return piece
         return decoded

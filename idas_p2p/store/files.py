@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import SpoolFull, StorageRefused
 
 PART: Final = ".part"  # ends the name of a file that is not whole yet
@@ -76,7 +77,7 @@ class NewFile:
             self._file = os.fdopen(descriptor, "wb", buffering=0)
             self._file.seek(start or 0)  # what lies behind it is written over
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: Octets) -> None:
         """Append bytes."""
         with disk_errors():
             self._write_all(piece)
@@ -110,13 +111,13 @@ class NewFile:
             self._part.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
 
-    def _write_at(self, offset: int, piece: bytes) -> None:
+    def _write_at(self, offset: int, piece: Octets) -> None:
         """Write at an offset, over what may be there."""
         with disk_errors():
             self._file.seek(offset)
             self._write_all(piece)
 
-    def _write_all(self, piece: bytes) -> None:
+    def _write_all(self, piece: Octets) -> None:
         view = memoryview(piece)
         while view:
             view = view[self._file.write(view) :]

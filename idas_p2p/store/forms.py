@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from idas_p2p.blob import Blob, BlobChanged, FileBlob, pieces
+from idas_p2p.blob import Blob, BlobChanged, FileBlob, Octets, pieces
 from idas_p2p.crypto.box import OVERHEAD, open_sealed, seal
 from idas_p2p.errors import BadSignature
 from idas_p2p.store.files import NewFile, disk_errors, part_of
@@ -169,7 +169,7 @@ class SealedFile(NewFile):
                 self._tail += kept.read(self._full * PIECE)
         super().__init__(path, start=start)
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: Octets) -> None:
         """Append bytes; those of a piece not complete wait for `flush` or more."""
         self._tail += piece
         while len(self._tail) >= PIECE:

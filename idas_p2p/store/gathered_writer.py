@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from idas_p2p.blob import Octets
 from idas_p2p.crypto.digest import data_hasher
 from idas_p2p.errors import DigestMismatch, IdasError, InstanceChanged, StorageRefused
 from idas_p2p.store.place import Place, instance_of
@@ -27,7 +28,7 @@ class GatheredWriter:
 
     def __init__(self, announced: dict[str, Any], place: Place) -> None:
         self._announced, self._place = announced, place
-        self._pieces = list[bytes]()
+        self._pieces = list[Octets]()
         self._size = 0  # bytes of them
         self._hasher = data_hasher()
         self._is_over = False
@@ -40,7 +41,7 @@ class GatheredWriter:
     ) -> None:
         self.abort()
 
-    def write(self, piece: bytes, digest: bytes | None = None) -> None:
+    def write(self, piece: Octets, digest: bytes | None = None) -> None:
         """As SpoolWriter.write; the disk is not touched yet."""
         self._hasher.update(piece)
         is_right = digest is None or self._hasher.digest()[:PREFIX_DIGEST_SIZE] == digest

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
+from idas_p2p.blob import Octets
 from idas_p2p.crypto.digest import data_hasher
 from idas_p2p.errors import DigestMismatch, IdasError, InstanceChanged
 from idas_p2p.store.database import Database, insert_missing
@@ -53,7 +54,7 @@ class SpoolWriter:
     ) -> None:
         self.abort()
 
-    def write(self, piece: bytes, digest: bytes | None = None) -> None:
+    def write(self, piece: Octets, digest: bytes | None = None) -> None:
         """Append bytes of the data set.
 
         Args:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
 
+from idas_p2p.blob import Octets
 from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.wire.schema import U64, Bytes32, Limit, exactly
 from idas_p2p.wire.study import Uid
@@ -19,6 +20,7 @@ MAX_SERIES: Final = 1_024  # named in one fetch; protocol
 MAX_INSTANCES: Final = 8_192  # named in one fetch; protocol
 MAX_ANNOUNCED: Final = 131_072  # instances a holder may announce for one fetch; protocol
 MAX_WANTED: Final = 256  # instances in one Want or Taken; protocol
+AS_IT_IS: Final = 0  # coding of a chunk whose data are the bytes themselves; protocol
 PREFIX_SIZE: Final = 16  # bytes of a digest over a data set up to the end of a chunk; protocol
 Code = Annotated[str, Limit(0, 64)]  # a code of errors.py
 UserName = Annotated[str, Limit(0, 64)]
@@ -93,7 +95,7 @@ class Chunk:
 
     coding: Annotated[int, Limit(0, 255)]
     size: Annotated[int, Limit(0, MAX_MESSAGE_SIZE)]  # bytes once decoded
-    data: Annotated[bytes, Limit(0, MAX_MESSAGE_SIZE)]
+    data: Annotated[Octets, Limit(0, MAX_MESSAGE_SIZE)]
     digest: Annotated[bytes, exactly(PREFIX_SIZE)] = bytes(PREFIX_SIZE)  # of the data set up to this chunk's end
 
 

@@ -14,6 +14,7 @@ from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived, AuditSeen, AuditWanted
 from idas_p2p.wire.canonical import unpack
+from idas_p2p.wire.chunks import chunk_message, read_chunk
 from idas_p2p.wire.emergency import EmergencyOpened, EmergencyWanted
 from idas_p2p.wire.federation import MAX_ADMINS, MAX_MANIFEST_SIZE
 from idas_p2p.wire.fetching import (
@@ -214,7 +215,8 @@ _CODES: Final = {kind: code for code, kind in MESSAGES.items()}
 
 def encode_message(message: Any) -> bytes:
     """One type byte and the canonical body."""
-    return bytes((_CODES[type(message)],)) + encode(message)
+    kind = bytes((_CODES[type(message)],))
+    return chunk_message(kind, message) if type(message) is Chunk else kind + encode(message)
 
 
 def decode_message(data: bytes) -> Any:
@@ -226,6 +228,8 @@ def decode_message(data: bytes) -> Any:
     """
     if not data or (kind := MESSAGES.get(data[0])) is None:
         raise WireError("unknown type of message")
+    if kind is Chunk and (chunk := read_chunk(data)) is not None:
+        return chunk
     plain = unpack(data[1:], max_size=MAX_MESSAGE_SIZE)
     if kind is Hello and isinstance(plain, list) and plain and type(plain[0]) is int:
         _check_version(plain[0])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import WireError
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.canonical import pack, unpack
@@ -129,6 +130,8 @@ def _reader(hint: Any) -> Reader:
     if get_origin(hint) is Annotated:
         hint, *marks = get_args(hint)
         limit = next((mark for mark in marks if isinstance(mark, Limit)), None)
+    if hint == Octets:
+        hint = bytes
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = (arg for arg in get_args(hint) if arg is not types.NoneType)
         return _optional_reader(_reader(Annotated[inner, limit] if limit else inner))

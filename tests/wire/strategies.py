@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from idas_p2p.blob import Octets
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.ice import IceCandidate, IceTerms
 from idas_p2p.wire.ids import NodeId
@@ -45,6 +46,8 @@ def _field(hint: Any) -> st.SearchStrategy[Any]:
     if get_origin(hint) is Annotated:
         hint, *marks = get_args(hint)
         limit = next(mark for mark in marks if isinstance(mark, Limit))
+    if hint == Octets:
+        hint = bytes
     if get_origin(hint) in (Union, types.UnionType):
         inner = next(arg for arg in get_args(hint) if arg is not types.NoneType)
         return st.none() | _field(Annotated[inner, limit])

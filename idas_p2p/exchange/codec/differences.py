@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 import zstandard
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import WireError
 from idas_p2p.exchange.codec.grid import Grid, Samples, sample_type
 
@@ -37,7 +38,7 @@ class Predictor(IntEnum):
     BOTH = 3  # left + up - up and left
 
 
-def code_differences(piece: bytes, grid: Grid, predictor: Predictor) -> bytes:
+def code_differences(piece: Octets, grid: Grid, predictor: Predictor) -> bytes:
     """Code whole rows.
 
     Args:
@@ -51,7 +52,7 @@ def code_differences(piece: bytes, grid: Grid, predictor: Predictor) -> bytes:
     return head + zstandard.ZstdCompressor(compression_params=_PLANES).compress(planes.data)
 
 
-def decode_differences(size: int, data: bytes) -> bytes:
+def decode_differences(size: int, data: Octets) -> bytes:
     """Reverse `code_differences`.
 
     Raises:
@@ -128,12 +129,12 @@ def _unfolded(folded: Samples) -> Samples:
     return numbers
 
 
-def zstd(piece: bytes, level: int) -> bytes:
+def zstd(piece: Octets, level: int) -> bytes:
     """One zstd frame that states its content's size."""
     return zstandard.ZstdCompressor(level=level, write_checksum=False).compress(piece)
 
 
-def unzstd(size: int, data: bytes, dictionary: zstandard.ZstdCompressionDict | None = None) -> bytes:
+def unzstd(size: int, data: Octets, dictionary: zstandard.ZstdCompressionDict | None = None) -> bytes:
     """Decompress one zstd frame.
 
     Raises:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from idas_p2p.blob import Octets
+
 Samples = np.ndarray[Any, Any]
 
 
@@ -39,7 +41,7 @@ class Grid:
         """Samples from one to the next of its kind."""
         return 1 if self.planar else self.samples
 
-    def read(self, piece: bytes) -> Samples:
+    def read(self, piece: Octets) -> Samples:
         """The samples of a piece as unsigned little-endian numbers: rows, columns, `step`."""
         samples = np.frombuffer(piece, sample_type(self.sample_size, big_endian=self.big_endian))
         return samples.astype(sample_type(self.sample_size), copy=False).reshape(-1, self.columns, self.step)

@@ -13,6 +13,7 @@ from typing import Final
 
 import zstandard
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import WireError
 from idas_p2p.exchange.codec.differences import unzstd
 from idas_p2p.exchange.codec.grid import Grid
@@ -32,7 +33,7 @@ _NO_WAY: Final = 255
 class Encode:
     """Code a piece in the best of some ways."""
 
-    piece: bytes
+    piece: Octets
     grid: Grid | None
     ways: tuple[Way, ...]
 
@@ -40,6 +41,8 @@ class Encode:
     def size(self) -> int:
         """Bytes of the piece."""
         return len(self.piece)
+
+    is_done: Final = False
 
     @property
     def is_heavy(self) -> bool:
@@ -55,16 +58,17 @@ class Encode:
         grid = self.grid or Grid(columns=0, sample_size=1)
         kind = grid.planar | grid.big_endian << 1
         shape = (grid.columns, grid.sample_size, grid.samples, kind, grid.rows)
-        return _ENCODE.pack(_ENCODING, *shape, len(self.ways), self.size) + bytes(self.ways) + self.piece
+        return b"".join((_ENCODE.pack(_ENCODING, *shape, len(self.ways), self.size), bytes(self.ways), self.piece))
 
 
 @dataclass(frozen=True, slots=True)
 class EncodeHead:
     """Code the head of a data set, with the dictionary of its series if there is one."""
 
-    piece: bytes
+    piece: Octets
     dictionary: zstandard.ZstdCompressionDict | None
     is_heavy: Final = False
+    is_done: Final = False
 
     @property
     def size(self) -> int:
@@ -86,15 +90,20 @@ class Decode:
 
     coding: int
     size: int
-    data: bytes
+    data: Octets
     dictionary: zstandard.ZstdCompressionDict | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the bytes are there already."""
+        return self.coding == Coding.RAW
 
     @property
     def is_heavy(self) -> bool:
         """Whether it would keep other threads from running."""
         return self.coding in JPEG_LS_CODINGS
 
-    def perform(self) -> bytes:
+    def perform(self) -> Octets:
         """Do it; WireError when it is not what it says."""
         if self.coding != Coding.ZSTD_SERIES:
             return decode_piece(self.coding, self.size, self.data)
@@ -106,11 +115,11 @@ class Decode:
 
     def to_bytes(self) -> bytes:
         """For a worker."""
-        return _DECODE.pack(_DECODING, self.coding, self.size, len(self.data)) + self.data
+        return b"".join((_DECODE.pack(_DECODING, self.coding, self.size, len(self.data)), self.data))
 
 
 Job = Encode | EncodeHead | Decode
-Outcome = Coded | bytes | WireError
+Outcome = Coded | Octets | WireError
 
 
 def perform_all(jobs: Sequence[Job]) -> list[Outcome]:
@@ -147,9 +156,9 @@ def outcome_bytes(outcome: Outcome) -> bytes:
     """An outcome, in a worker."""
     if isinstance(outcome, Coded):
         way = _NO_WAY if outcome.way is None else outcome.way
-        return _OUTCOME.pack(1, outcome.coding, way, len(outcome.data)) + outcome.data
-    if isinstance(outcome, bytes):
-        return _OUTCOME.pack(1, 0, _NO_WAY, len(outcome)) + outcome
+        return b"".join((_OUTCOME.pack(1, outcome.coding, way, len(outcome.data)), outcome.data))
+    if not isinstance(outcome, WireError):
+        return b"".join((_OUTCOME.pack(1, 0, _NO_WAY, len(outcome)), outcome))
     text = str(outcome).encode()
     return _OUTCOME.pack(0, 0, _NO_WAY, len(text)) + text
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import WireError
 from idas_p2p.exchange.codec.differences import Predictor, code_differences, decode_differences, unzstd, zstd
 from idas_p2p.exchange.codec.grid import Grid
@@ -63,11 +64,11 @@ class Coded:
     """A coded piece, and by which way; RAW has none."""
 
     coding: Coding
-    data: bytes
+    data: Octets
     way: Way | None = None
 
 
-def code_piece(piece: bytes, grid: Grid | None, ways: Iterable[Way]) -> Coded:
+def code_piece(piece: Octets, grid: Grid | None, ways: Iterable[Way]) -> Coded:
     """Code a piece in the best of some ways.
 
     Args:
@@ -83,7 +84,7 @@ def code_piece(piece: bytes, grid: Grid | None, ways: Iterable[Way]) -> Coded:
     return best
 
 
-def decode_piece(coding: int, size: int, data: bytes) -> bytes:
+def decode_piece(coding: int, size: int, data: Octets) -> Octets:
     """The bytes of a chunk that needs no dictionary.
 
     Raises:
@@ -99,7 +100,7 @@ def decode_piece(coding: int, size: int, data: bytes) -> bytes:
     return piece
 
 
-def _code(piece: bytes, grid: Grid | None, way: Way) -> Coded | None:
+def _code(piece: Octets, grid: Grid | None, way: Way) -> Coded | None:
     """Code in one way; None when it is not made for such a piece."""
     if (level := _LEVELS.get(way)) is not None:
         return Coded(Coding.ZSTD, zstd(piece, level), way)
@@ -115,7 +116,7 @@ def _code(piece: bytes, grid: Grid | None, way: Way) -> Coded | None:
     return Coded(coding, data, way) if data is not None and _is_exact(piece, coding, data) else None
 
 
-def _is_exact(piece: bytes, coding: Coding, data: bytes) -> bool:
+def _is_exact(piece: Octets, coding: Coding, data: Octets) -> bool:
     """Whether a foreign library's work can be undone; sums and zstd are exact by construction."""
     try:
         return decode_piece(coding, len(piece), data) == piece
@@ -123,11 +124,11 @@ def _is_exact(piece: bytes, coding: Coding, data: bytes) -> bool:
         return False
 
 
-def _raw(_size: int, data: bytes) -> bytes:
+def _raw(_size: int, data: Octets) -> Octets:
     return data
 
 
-_DECODERS: Final[dict[int, Callable[[int, bytes], bytes]]] = {
+_DECODERS: Final[dict[int, Callable[[int, Octets], Octets]]] = {
     Coding.RAW: _raw,
     Coding.ZSTD: unzstd,
     Coding.DIFFERENCES: decode_differences,

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import WireError
 from idas_p2p.exchange.codec import jpegls
 from idas_p2p.exchange.codec.grid import Grid, Samples, sample_type
@@ -22,7 +23,7 @@ _COLOURS: Final = struct.Struct(">BHH")  # kind, columns, rows of a frame
 _PLANAR, _DIFFERENCES = 1, 2  # bits of the kind
 
 
-def code_plane(piece: bytes, grid: Grid) -> bytes | None:
+def code_plane(piece: Octets, grid: Grid) -> bytes | None:
     """Code whole rows of one sample a pixel; None when JPEG-LS has no such image."""
     if grid.sample_size > 2 or grid.step != 1:
         return None
@@ -40,7 +41,7 @@ def code_plane(piece: bytes, grid: Grid) -> bytes | None:
     return None if stream is None else _PLANE.pack(kind, grid.columns, least) + stream
 
 
-def decode_plane(size: int, data: bytes) -> bytes:
+def decode_plane(size: int, data: Octets) -> bytes:
     """Reverse `code_plane`.
 
     Raises:
@@ -53,7 +54,7 @@ def decode_plane(size: int, data: bytes) -> bytes:
     if kind > (_TWO_BYTES | _WIDE | _BIG_ENDIAN) or (wide and sample_size == 1) or least >> 8 * sample_size:
         raise WireError("a chunk of JPEG-LS has no such form")
     rows = _whole(size, columns * sample_size)
-    stream = data[_PLANE.size :]
+    stream = bytes(data[_PLANE.size :])
     decoded = np.frombuffer(jpegls.decode(stream, rows=rows, columns=columns, wide=wide), "<u2" if wide else "u1")
     samples = decoded.astype(sample_type(sample_size), copy=False)
     if least:
@@ -61,7 +62,7 @@ def decode_plane(size: int, data: bytes) -> bytes:
     return samples.astype(sample_type(sample_size, big_endian=bool(kind & _BIG_ENDIAN)), copy=False).tobytes()
 
 
-def code_colours(piece: bytes, grid: Grid, *, differences: bool) -> bytes | None:
+def code_colours(piece: Octets, grid: Grid, *, differences: bool) -> bytes | None:
     """Code pixels of three 8-bit samples: as G, R - G, B - G with `differences`; None when they are no such pixels."""
     if grid.samples != 3 or grid.sample_size != 1 or (grid.planar and len(piece) % grid.frame_size):
         return None
@@ -78,7 +79,7 @@ def code_colours(piece: bytes, grid: Grid, *, differences: bool) -> bytes | None
     return None if stream is None else _COLOURS.pack(kind, grid.columns, rows) + stream
 
 
-def decode_colours(size: int, data: bytes) -> bytes:
+def decode_colours(size: int, data: Octets) -> bytes:
     """Reverse `code_colours`.
 
     Raises:
@@ -92,7 +93,7 @@ def decode_colours(size: int, data: bytes) -> bytes:
     frames = _whole(size, columns * rows * 3)
     if frames > 1 and not kind & _PLANAR:
         raise WireError("a chunk of JPEG-LS has no such form")
-    stream = data[_COLOURS.size :]
+    stream = bytes(data[_COLOURS.size :])
     decoded = jpegls.decode(stream, rows=frames * rows * 3, columns=columns, wide=False)
     first, second, third = np.frombuffer(decoded, np.uint8).reshape(3, frames, -1)
     if kind & _DIFFERENCES:

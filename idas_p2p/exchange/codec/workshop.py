@@ -89,7 +89,7 @@ class Workshop:
     def start(self, job: Job) -> asyncio.Future[Any]:
         """As Coders.start."""
         future = asyncio.get_running_loop().create_future()
-        if not job.is_heavy and job.size <= IN_PLACE_SIZE:
+        if job.is_done or (not job.is_heavy and job.size <= IN_PLACE_SIZE):
             settle(future, perform_all([job])[0])
             return future
         queue, work = (self._heavy, self._work_heavily) if job.is_heavy else (self._light, self._work_lightly)

@@ -51,7 +51,7 @@ def test_a_worker_imports_the_codings_and_little_else() -> None:
     program = "import sys; import idas_p2p.exchange.codec.worker; print(*(n for n in sys.modules if 'idas' in n))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     rooms = {name.split(".")[1] for name in loaded if "." in name}
-    assert rooms == {"errors", "exchange", "limits"}
+    assert rooms == {"blob", "errors", "exchange", "limits"}
 
 
 def ends(pid: int) -> bool:
