@@ -75,3 +75,4 @@ class Answering:
         )
         whereabouts.roaming.on_change.append(self.listener.check)
         whereabouts.relays.on_leaving.append(self.listener.leave)
+        self.listener.on_doubt = whereabouts.relays.doubt

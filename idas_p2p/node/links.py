@@ -44,8 +44,8 @@ DIAL_TIMEOUT = 4.0  # seconds for one channel; ours: a dead node costs a query n
 ADDRESS_LIFETIME = 300.0  # seconds a node record is used before it is looked up again; ours
 PING_INTERVAL = 20.0  # seconds; ours: notices a silent peer, keeps a NAT's entry
 PING_TIMEOUT = 8.0  # seconds; ours
-JUST_LOST = 5.0  # seconds after a relay was lost in which nothing is tried before another relay; ours
-DOUBT_TIMEOUT = 2.0  # seconds, once a relay was lost on the way to the node, or our network has changed; ours
+JUST_LOST = 5.0  # seconds after a way was lost in which nothing is agreed on before a relay is tried; ours
+DOUBT_TIMEOUT = 2.0  # seconds, once one was lost on the way to the node, or our network has changed; ours
 
 
 class Links:
@@ -257,10 +257,10 @@ class Links:
             self.peers[channel.peer].image_path = channel.path
 
     def _over(self, channel: MovingChannel) -> None:
-        """Where a relay is lost, the control link is likely to go through it too, and the next dial not."""
-        peer = self.peers[channel.peer]
-        if channel.was_cut and channel.path == RELAY_PATH:
-            peer.lost_relay, peer.lost_at = channel.remote, self._clock.monotonic()
+        """Where a way is lost a relay replaces it soonest, another one if it was one; the control link may be dead."""
+        peer, is_relay = self.peers[channel.peer], channel.path == RELAY_PATH
+        if channel.was_cut and (is_relay or channel.was_silent):
+            peer.lost_at, peer.lost_relay = self._clock.monotonic(), channel.remote if is_relay else peer.lost_relay
             if channel.purpose is Purpose.IMAGE:
                 self._check(peer)
 

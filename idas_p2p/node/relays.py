@@ -26,6 +26,7 @@ from idas_p2p.wire.relay import MAX_OFFERS, RelayOffer
 
 MAX_CANDIDATES: Final = 16  # bootstrap nodes that are asked; ours
 LOOK_INTERVAL: Final = 0.25  # seconds between looks; ours: a relay that dies is replaced in this time
+DOUBT_INTERVAL: Final = 2.0  # seconds between two times that relays are asked because a dialer was lost; ours
 FIRST_RETRY: Final = 2.0  # seconds until a relay is asked again; doubled each time it was of no use; ours
 LAST_RETRY: Final = 300.0  # seconds; the most
 RECONSIDER: Final = (
@@ -72,6 +73,7 @@ class Relays:
         self._memberships, self._way = memberships, way
         self._tasks = TaskOwner(limit=MAX_CANDIDATES)
         self._places: dict[NodeId, _Place] = {}
+        self._doubted_at = -math.inf  # monotonic seconds
         self.on_leaving: list[Callable[[Collection[Address]], object]] = []
         """Told every address of a relay that stops: what goes through it should go elsewhere."""
 
@@ -99,6 +101,15 @@ class Relays:
             place.reservation.check(hosts)
             if place.task is None:
                 place.due = -math.inf
+
+    def doubt(self) -> None:
+        """See at once whether our relays still reach us: a dialer was lost, as it is when our router has changed."""
+        now = self._clock.monotonic()
+        if now - self._doubted_at >= DOUBT_INTERVAL:
+            self._doubted_at = now
+            for place in self._held():
+                place.is_hurried = True
+                place.reservation.doubt()
 
     async def turn(self) -> float:
         """Ask where it is due, let go of what is farther than needed; return seconds until the next turn."""

@@ -120,6 +120,11 @@ class Connection(asyncio.BufferedProtocol):
         """The round-trip time now, in seconds; None when the kernel does not tell."""
         return round_trip(self._transport)
 
+    @property
+    def acknowledged(self) -> int:
+        """Bytes the other end's kernel has taken; 0 where ours does not tell."""
+        return acknowledged(self._transport)
+
     def line(self) -> LineState | None:
         """What the kernel knows of the line; None when it does not tell."""
         return line_state(self._transport)

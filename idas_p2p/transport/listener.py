@@ -90,6 +90,8 @@ class Listener:
         self._open: dict[tuple[NodeId, bytes], MovingChannel] = {}  # by dialer and name
         self.gate = gate or Gate()
         self.refusals: Counter[Refusal] = Counter()
+        self.on_doubt: Callable[[], object] = lambda: None
+        """Called where a channel was lost, or nothing on it seems to arrive: others may not find their way here now."""
 
     async def start(self, address: Address) -> Address:
         """Listen, and return the address in use: port 0 asks for a free one, `::` means IPv4 as well as IPv6.
@@ -173,6 +175,7 @@ class Listener:
 
     async def _serve_channel(self, channel: MovingChannel) -> None:
         self._open[channel.peer, channel.name] = channel
+        channel.on_doubt = self.on_doubt
         try:
             await self._on_channel(channel)
         finally:

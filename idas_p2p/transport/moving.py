@@ -21,7 +21,7 @@ from idas_p2p.transport.dialer import DIRECT_PATH
 from idas_p2p.transport.pacing import LineState
 from idas_p2p.transport.relayed import RELAY_PATH
 from idas_p2p.transport.secure import SecureChannel
-from idas_p2p.transport.silence import ANSWERING, BEAT, DIRECT, RELAYED, Silence
+from idas_p2p.transport.silence import BEAT, Silence, Verdict
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
@@ -53,12 +53,13 @@ class MovingChannel:
         self._agreeing: asyncio.Event | None = None  # set once an attempt to move has come to an end
         self._is_ours, self.name = is_ours, lane.name
         self._waiting_since: float | None = None  # somebody waits for a message; seconds of the loop's clock
-        self._silence = Silence(now=self._loop.time())
+        self._silence = Silence(is_ours=is_ours, now=self._loop.time())
         self._beat_handle: asyncio.TimerHandle | None = None
         self.messages_sent = self.messages_received = 0
         self.is_over = False  # closed or cut
         self.was_cut = self.was_silent = False  # ended by nobody; and nobody said anything
         self.on_over: list[Callable[[], object]] = []  # called once
+        self.on_doubt: Callable[[], object] = lambda: None  # no way seems to lead to the other end any more
         lane.on_leave = self._asked_to_leave
         if self.purpose is Purpose.IMAGE:
             self._beat_handle = self._loop.call_later(BEAT, self._beat)
@@ -178,6 +179,8 @@ class MovingChannel:
 
     async def close(self) -> None:
         """End the channel; see Channel."""
+        if self._sending.is_closed and not self._receiving[-1].has_ended:
+            self.on_doubt()
         self._end()
         for lane in self._lanes:  # one after another, as the other side reads them
             await lane.close()
@@ -276,24 +279,21 @@ class MovingChannel:
     # Being there.
 
     def _beat(self) -> None:
-        """Say that we are there where we said nothing; see whether the other side does, on the connection that is read.
-
-        What is alive on a newer one does not help who waits for the rest of the old one.
-        """
+        """Say that we are there where we said nothing; see whether the other side does, where it is read."""
         self._beat_handle = self._loop.call_later(BEAT, self._beat)
         lane = self._sending
         if lane.is_closed and not self._is_ours:
             self.abort()  # the dialer has gone, and a sender may wait for room on an older connection
             return
         lane.beat()
-        reading = self._receiving[0]
-        limit = (RELAYED if reading.path == RELAY_PATH else DIRECT) if self._is_ours else ANSWERING
-        if self._silence.look(
-            reading.heard,
-            waiting_since=self._waiting_since,
-            limit=limit,
-            round_trip=reading.round_trip,
-            now=self._loop.time(),
-        ):
+        reading = self._receiving[0]  # a newer one that is alive does not help who waits for the rest of the old one
+        taken, round_trip = 0 if isinstance(reading, Braid) else reading.acknowledged, reading.round_trip
+        is_relayed, since, now = reading.path == RELAY_PATH, self._waiting_since, self._loop.time()
+        verdict = self._silence.look(
+            reading.heard, taken, is_relayed=is_relayed, waiting_since=since, round_trip=round_trip, now=now
+        )
+        if verdict is Verdict.GONE:
             self.was_silent = True
             self.abort()
+        elif verdict is Verdict.IN_DOUBT:
+            self.on_doubt()

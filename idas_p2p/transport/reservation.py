@@ -101,7 +101,11 @@ class Reservation:
         """See at once whether the relay can still be reached: our network has changed, and has these addresses."""
         if self._link is not None and self._link.local_host not in hosts:
             self._link.abort()
-            return
+        else:
+            self.doubt()
+
+    def doubt(self) -> None:
+        """See at once whether the relay can still be reached."""
         self._is_in_doubt = True
         if self._waiting is not None and not self._waiting.expired():
             with suppress(RuntimeError):  # over, and the next wait begins with the doubt

@@ -96,6 +96,11 @@ class SecureChannel:
         return self._connection.is_closed
 
     @property
+    def acknowledged(self) -> int:
+        """Bytes the other end's kernel has taken; 0 where ours does not tell."""
+        return self._connection.acknowledged
+
+    @property
     def local_host(self) -> str:
         """The IP address of this machine that the connection uses; 0.0.0.0 where that is not known."""
         return self._connection.local_host

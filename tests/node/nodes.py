@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,9 +28,13 @@ async def until(condition: Callable[[], bool], *, timeout: float = 20.0) -> None
             await asyncio.sleep(0.01)
 
 
-def make_instance(number: int, *, study_uid: str = STUDY, size: int = 1_000, name: str = "CANARY^BIRD") -> Instance:
-    """A CT image of few pixels."""
+def make_instance(
+    number: int, *, study_uid: str = STUDY, size: int = 1_000, name: str = "CANARY^BIRD", is_noise: bool = False
+) -> Instance:
+    """A CT image of few pixels; of noise it is as large on a line as here, whatever the node thinks of the line."""
     ds = make_dataset(number, size=size)
+    if is_noise:
+        ds[0x7FE00010].value = random.Random(number).randbytes(size)
     ds.StudyInstanceUID, ds.SeriesInstanceUID = study_uid, f"{study_uid}.4"
     ds.SOPInstanceUID, ds.PatientName, ds.StudyDate = f"{study_uid}.4.{number}", name, "20240131"
     data = MemoryBlob(encode(ds))
@@ -60,9 +65,13 @@ async def join(member: Node, admin: Node) -> None:
     await until(lambda: member.federation.state == admin.federation.state)
 
 
-async def fill(node: Node, *, instances: int = 4, study_uid: str = STUDY, size: int = 1_000) -> dict[str, bytes]:
+async def fill(
+    node: Node, *, instances: int = 4, study_uid: str = STUDY, size: int = 1_000, is_noise: bool = False
+) -> dict[str, bytes]:
     """Store a study in a node's embedded archive; the data sets by SOP Instance UID."""
-    stored = [make_instance(number, study_uid=study_uid, size=size) for number in range(1, instances + 1)]
+    stored = [
+        make_instance(number, study_uid=study_uid, size=size, is_noise=is_noise) for number in range(1, instances + 1)
+    ]
     for instance in stored:
         await node.embedded.store(instance)
     await node.embedded.update_catalog()

@@ -172,7 +172,7 @@ async def test_a_study_of_a_node_nobody_can_dial_arrives_and_the_path_and_why_ar
 
 async def test_a_transfer_goes_on_over_the_other_relay_when_one_is_killed(tmp_path: Path) -> None:
     async with several(2) as relays, walled_pair(tmp_path, *(relay.contact for relay in relays)) as (anna, berg):
-        stored = await fill(anna, instances=6, size=2_000_000)
+        stored = await fill(anna, instances=6, size=2_000_000, is_noise=True)
         came: dict[str, bytes] = {}
         async for event in berg.retriever.retrieve("", [Selection(study_uid=STUDY)]):
             if isinstance(event, Instance):
@@ -186,7 +186,7 @@ async def test_a_transfer_leaves_a_relay_that_is_told_to_stop_before_it_is_cut_a
     tmp_path: Path,
 ) -> None:
     async with several(2) as relays, walled_pair(tmp_path, *(relay.contact for relay in relays)) as (anna, berg):
-        stored = await fill(anna, instances=6, size=2_000_000)
+        stored = await fill(anna, instances=6, size=2_000_000, is_noise=True)
         came: dict[str, bytes] = {}
         draining: asyncio.Task[None] | None = None
         events = berg.retriever.retrieve("", [Selection(study_uid=STUDY)])
