@@ -39,6 +39,7 @@ def status(node: Node) -> Mapping[str, Any]:
         "dicom": str(node.dicom_address),
         "network": str(node.network_address),
         "reachability": _reachability(node),
+        "connections": _connections(node),
         "proxy": _proxy(node),
         "uptime_seconds": round(node.clock.monotonic() - node.started_at, 1),
         "memory_bytes": psutil.Process().memory_info().rss,
@@ -75,6 +76,13 @@ def _reachability(node: Node) -> Mapping[str, Any]:
             for one in whereabouts.port_mapping.mappings.values()
         ],
     }
+
+
+def _connections(node: Node) -> Mapping[str, Any]:
+    """Channels that others have opened here, and connections that were turned away, by the reason's name."""
+    listener = node.listener
+    refused = {str(refusal): count for refusal, count in sorted(listener.refusals.items())}
+    return {"channels": listener.gate.channels, "handshakes": listener.gate.half_open, "refused": refused}
 
 
 def _proxy(node: Node) -> Mapping[str, str] | None:

@@ -21,6 +21,7 @@ STATUS: dict[str, Any] = {
     "spool_limit_bytes": 20_000_000_000,
     "spool_encrypted": True,
     "federation": {"name": "Lake Region\x1b", "epoch": 3, "members": 4, "admin": True},
+    "connections": {"channels": 3, "handshakes": 0, "refused": {"bad_hello": 1, "timed_out": 1_200}},
     "directory": {
         "joined": True,
         "contacts": 12,
@@ -50,6 +51,7 @@ def test_a_status_tells_who_where_with_whom_and_how_much() -> None:
         "joined, 12 contacts, 340 records stored, lookups take 91 ms at the median",
         "1,234 studies, 98,765 images",
         "2 active",
+        "3 opened by others; turned away: 1 bad_hello, 1,200 timed_out",
         "1.5 MB of 20 GB, encrypted",
     ):
         assert words in shown

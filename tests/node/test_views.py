@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -79,3 +80,14 @@ async def test_the_policy_and_whoever_waits_to_sign_in_are_shown(lone: Node) -> 
     status = views.status(lone)
     assert status["policy"] == {"rules": 0, "refusal": ""}
     assert [(one["aet"], one["address"]) for one in status["sign_ins_wanted"]] == [("VIEWER", "127.0.0.1")]
+
+
+async def test_connections_that_were_turned_away_are_counted_by_name(lone: Node) -> None:
+    assert views.status(lone)["connections"] == {"channels": 0, "handshakes": 0, "refused": {}}
+    host, port = lone.network_address.host, lone.network_address.port
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(b"\xff\xff\xff\xff")  # a frame of 4 GB
+    assert await reader.read() == b""
+    writer.close()
+    await until(lambda: bool(views.status(lone)["connections"]["refused"]))
+    assert views.status(lone)["connections"] == {"channels": 0, "handshakes": 0, "refused": {"bad_hello": 1}}
