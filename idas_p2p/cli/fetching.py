@@ -58,7 +58,7 @@ def run_fetch(args: argparse.Namespace, output: Output) -> int:
     if args.out.exists() and not args.out.is_dir():
         raise BadConfiguration(f"{args.out} is a file; give a folder to --out")
     from idas_p2p.clock import SystemClock
-    from idas_p2p.node.guest import fetch
+    from idas_p2p.node.visit import fetch
 
     def tell(report: DeliveryReport, seen: Seen) -> None:
         progress.update(_counters(report, {"path": seen.path, "wire_bytes": seen.wire_bytes}))
@@ -76,7 +76,7 @@ def run_fetch(args: argparse.Namespace, output: Output) -> int:
 
 def _look(code: PassCode, way: Way, output: Output) -> int:
     from idas_p2p.clock import SystemClock
-    from idas_p2p.node.guest import look, offered
+    from idas_p2p.node.visit import look, offered
 
     result = offered(asyncio.run(look(code, clock=SystemClock(), way=way)))
     from idas_p2p.dashboard.outsiders import offered_table

@@ -1,4 +1,4 @@
-"""Passes as tables: those given out by this node, and what one of another is for."""
+"""Passes and emergencies as tables: who sees something that no ordinary rule gives."""
 
 from __future__ import annotations
 
@@ -39,3 +39,29 @@ def passes_table(result: Mapping[str, Any]) -> RenderableType:
 def offered_table(result: Mapping[str, Any]) -> RenderableType:
     """The answer of `idas fetch CODE --list`: as for `idas find`, of one study."""
     return found_table(result)
+
+
+def emergencies_table(result: Mapping[str, Any], *, key: str = "emergencies") -> RenderableType:
+    """The answer of `idas emergency list`, and with `opened` as the key that of `idas break-glass`.
+
+    Args:
+        result: a list of objects with number, side (holder, requester), state (open, ended), institution, user,
+            patient_id, issuer, reason, until (Unix seconds).
+        key: of the list.
+    """
+    rows = [
+        (
+            word(row.get("number")),
+            state(row.get("state")),
+            "of theirs, here" if row.get("side") == "holder" else "of ours, there",
+            word(row.get("institution")),
+            word(row.get("user")),
+            word(row.get("patient_id")),
+            word(row.get("issuer")),
+            word(row.get("reason")),
+            until(row.get("until")),
+        )
+        for row in rows_of(result, key)
+    ]
+    headings = ("NO", "STATE", "WHOSE", "INSTITUTION", "USER", "PATIENT", "ISSUER", "REASON", "UNTIL")
+    return counted(Records(headings, rows, numbers=("NO",)), "emergencies", when_empty="No emergency.")

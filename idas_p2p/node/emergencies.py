@@ -254,6 +254,10 @@ class EmergencyDesk:
         log_event("emergency_ended")
         return ended
 
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock.now()
+
     def rows(self) -> list[Emergency]:
         """Every one that is kept, the newest first."""
         return self._state.all()
