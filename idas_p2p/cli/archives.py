@@ -43,6 +43,14 @@ def add_commands(commands: Commands) -> None:
     add.add_argument(
         "--dicomweb-password-stdin", action="store_true", help="read that password from the first line of stdin"
     )
+    add.add_argument("--tls", action="store_true", help="speak DICOM over TLS with it (see [dicom] in node.toml)")
+    add.add_argument(
+        "--associations", metavar="N", type=arguments.count, default=0, help="retrievals from it at once, at most"
+    )
+    add.add_argument("--hours", metavar="HH:MM-HH:MM", default="", help="search it only then, by this machine's clock")
+    add.add_argument(
+        "--bandwidth", metavar="MB/S", type=float, default=0.0, help="megabytes a second taken from it, at most"
+    )
     add.add_argument("--folder", dest="path", metavar="PATH", type=arguments.folder, help="a folder of DICOM files")
     add.add_argument(
         "--poll", metavar="TIME", type=arguments.duration, default=DEFAULT_POLL, help="time between looks (60s)"
@@ -166,13 +174,21 @@ def _archive_of(args: argparse.Namespace) -> Archive:
             prefer=args.prefer,
             dicomweb=args.dicomweb,
             web_user=args.dicomweb_user,
+            tls=args.tls,
+            associations=args.associations,
+            hours=args.hours,
+            bandwidth=args.bandwidth * 1e6,
         )
     except BadConfiguration as error:
         raise UsageError(error.detail) from None
 
 
 def _document(archive: Archive) -> dict[str, Any]:
-    common = {"name": archive.name, "kind": archive.kind, "poll_seconds": archive.poll_seconds}
+    common: dict[str, Any] = {"name": archive.name, "kind": archive.kind, "poll_seconds": archive.poll_seconds}
+    limits = {"associations": archive.associations, "hours": archive.hours, "bandwidth": archive.bandwidth}
+    common |= {name: limit for name, limit in limits.items() if limit}
+    if archive.tls:
+        common["tls"] = True
     if archive.kind == "folder":
         return {**common, "folder": archive.folder}
     document = {**common, "prefer": archive.prefer}

@@ -35,12 +35,19 @@ def workstations_table(workstations: Sequence[Row]) -> RenderableType:
             word(row.get("aet")),
             word(row.get("address")),
             word(row.get("user")),
-            "weak: title and address alone" if row.get("user") else "whoever signs in",
+            _known_by(row),
         )
         for row in workstations
     ]
     records = Records(("AET", "ADDRESS", "USER", "KNOWN BY"), rows)
     return counted(records, "workstations", when_empty="No workstation yet; add one with: idas workstation add")
+
+
+def _known_by(row: Row) -> str:
+    """How a workstation, and with it its user, is recognised."""
+    if row.get("certificate"):
+        return "its certificate" if row.get("user") else "its certificate, and whoever signs in"
+    return "weak: title and address alone" if row.get("user") else "whoever signs in"
 
 
 def users_table(users: Sequence[Row]) -> RenderableType:

@@ -53,6 +53,7 @@ def caller_of(link: Association) -> Caller:
         aet=request.calling_ae_title.strip(),
         called_aet=request.called_ae_title.strip(),
         address=plain_address(link.requestor.address_info.address),
+        certificate=link.dul.socket.fingerprint,
         local_address=plain_address(link.acceptor.address_info.address),
         user_name=_text(identity.primary_field) if kind in {USERNAME, USERNAME_AND_PASSCODE} else None,
         password=_text(identity.secondary_field) if kind == USERNAME_AND_PASSCODE else None,

@@ -48,7 +48,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Asked:
+class Requested:
     """A request that the receiver answer for instances from now on.
 
     Args:
@@ -60,7 +60,7 @@ class Asked:
     references: tuple[Reference, ...]
 
     def __repr__(self) -> str:
-        return f"Asked({len(self.references)} instances)"
+        return f"Requested({len(self.references)} instances)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -86,7 +86,7 @@ class Answered:
         return SOME_FAILED if self.failed else ALL_COMMITTED
 
 
-def asked_from(ds: Dataset) -> Asked:
+def asked_from(ds: Dataset) -> Requested:
     """Read the Action Information of an N-ACTION.
 
     Raises:
@@ -99,10 +99,10 @@ def asked_from(ds: Dataset) -> Asked:
         raise BadQuery("a UID of the storage commitment request is missing or wrong") from None
     if not references:
         raise BadQuery("the storage commitment request names no instance")
-    return Asked(transaction_uid=transaction_uid, references=tuple(dict.fromkeys(one for one, _ in references)))
+    return Requested(transaction_uid=transaction_uid, references=tuple(dict.fromkeys(one for one, _ in references)))
 
 
-def asked_dataset(asked: Asked) -> Dataset:
+def asked_dataset(asked: Requested) -> Dataset:
     """The Action Information that asks so."""
     ds = dataset_of({"TransactionUID": asked.transaction_uid})
     ds.ReferencedSOPSequence = [_item(reference) for reference in asked.references]

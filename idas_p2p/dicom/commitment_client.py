@@ -18,7 +18,7 @@ from idas_p2p.dicom.commitment import (
     PUSH_MODEL,
     REQUEST_COMMITMENT,
     Answered,
-    Asked,
+    Requested,
     answered_from,
     asked_dataset,
 )
@@ -33,7 +33,9 @@ from idas_p2p.errors import ArchiveFailed, BadQuery
 SAME_ASSOCIATION_WAIT: Final = 5.0  # seconds an archive has to report on the association that asked; ours
 
 
-def ask_commitment(archive: RemoteAE, asked: Asked, stop: Stop, wait: float = SAME_ASSOCIATION_WAIT) -> Answered | None:
+def ask_commitment(
+    archive: RemoteAE, asked: Requested, stop: Stop, wait: float = SAME_ASSOCIATION_WAIT
+) -> Answered | None:
     """Ask an archive to answer for instances from now on.
 
     Args:
@@ -72,7 +74,7 @@ def tell_commitment(requestor: RemoteAE, answered: Answered, stop: Stop) -> None
         raise ArchiveFailed(f"it did not take the storage commitment report: status 0x{response.Status:04X}")
 
 
-def _action(asked: Asked, dialogue: Dialogue) -> N_ACTION:
+def _action(asked: Requested, dialogue: Dialogue) -> N_ACTION:
     syntax = dialogue.context_of(PUSH_MODEL).transfer_syntax[0]
     request = N_ACTION()
     request.RequestedSOPClassUID = PUSH_MODEL
@@ -84,7 +86,7 @@ def _action(asked: Asked, dialogue: Dialogue) -> N_ACTION:
     return request
 
 
-def _taken(report: Any, asked: Asked, dialogue: Dialogue) -> Answered:
+def _taken(report: Any, asked: Requested, dialogue: Dialogue) -> Answered:
     """The report, acknowledged.
 
     Raises:

@@ -111,7 +111,13 @@ class Destination:
         address = self._remote.address
         entity = make_ae(self._remote.calling_aet)
         try:
-            link = entity.associate(address.host, address.port, contexts=proposals(pairs), ae_title=self._remote.aet)
+            link = entity.associate(
+                address.host,
+                address.port,
+                contexts=proposals(pairs),
+                ae_title=self._remote.aet,
+                tls_args=self._remote.tls_args,
+            )
         except OSError:
             raise DestinationUnreachable("its host name cannot be resolved") from None
         if link.is_established:
@@ -125,7 +131,7 @@ class Destination:
         if link.was_answered:
             log_event("destination_accepts_nothing", count=len(pairs))
             return None
-        raise DestinationUnreachable("no connection")
+        raise DestinationUnreachable(link.trouble or "no connection")
 
     def _drop(self) -> None:
         link, self._link = self._link, None

@@ -113,6 +113,7 @@ class Dialogue:
                 contexts=list(contexts),
                 ae_title=archive.aet,
                 ext_neg=list(roles),
+                tls_args=archive.tls_args,
             )
         except (OSError, ValueError, RuntimeError):
             raise ArchiveUnreachable("its address cannot be resolved") from None
@@ -289,7 +290,7 @@ def _why_not(association: Any) -> ArchiveUnreachable:
             "it offers none of the services asked for; check that query and retrieve are enabled for this node"
         )
     if not association.is_rejected:
-        return ArchiveUnreachable("no connection, or no answer to the association request")
+        return ArchiveUnreachable(association.trouble or "no connection, or no answer to the association request")
     primitive = association.acceptor.primitive
     reason = (primitive.result_source, primitive.diagnostic)
     return AssociationRefused(

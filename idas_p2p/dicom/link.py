@@ -54,6 +54,7 @@ class Link(Association):  # type: ignore[misc]
         super().__init__(ae, mode)
         self.name = f"dicom-{mode}"
         self.activity = threading.Event()
+        self.trouble = ""  # why the connection did not come about, where that is known, in words
         self.dul = Reactor(self, self.activity)
         self.dimse = Messages(self, receive_folder)
         self.acse_timeout = ae.acse_timeout  # again: the first time they set the timers of another reactor

@@ -5,6 +5,7 @@ Belongs here: the value. Not here: talking to it (client.py, deliver.py).
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 
 from idas_p2p.wire.address import Address
@@ -19,6 +20,7 @@ class RemoteAE:
         aet: its AE title, 1 to 16 characters.
         address: where it accepts associations.
         calling_aet: the title this node gives as its own, 1 to 16 characters.
+        tls: it is called over TLS, by these settings; None: it is not.
 
     Raises:
         BadConfiguration: one of the two is no AE title.
@@ -27,7 +29,13 @@ class RemoteAE:
     aet: str
     address: Address
     calling_aet: str
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         for title in (self.aet, self.calling_aet):
             check_aet(title)
+
+    @property
+    def tls_args(self) -> tuple[ssl.SSLContext, str] | None:
+        """As QuickAE.associate takes it."""
+        return None if self.tls is None else (self.tls, self.address.host)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,13 +22,14 @@ from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.commitment_service import serve_action, serve_report
 from idas_p2p.dicom.contexts import COMMITMENT, FIND, GET, MOVE, STANDARD_CLASSES, VERIFICATION, StorageClasses
 from idas_p2p.dicom.find_service import serve_find
+from idas_p2p.dicom.listening import Door
 from idas_p2p.dicom.messages import FILE_PREFIX
 from idas_p2p.dicom.retrieve_service import serve_get, serve_move
 from idas_p2p.dicom.services import Caller, Services
 from idas_p2p.dicom.serving import Host, Serve, ServedLink, serve_echo
 from idas_p2p.dicom.sockets import make_ae
 from idas_p2p.dicom.store_service import serve_store
-from idas_p2p.errors import BadConfiguration, IdasError
+from idas_p2p.errors import IdasError
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.wire.address import Address
 
@@ -41,10 +43,8 @@ HANDLERS: Final[Mapping[type[Any], tuple[Serve, Container[str]]]] = {
     N_EVENT_REPORT: (serve_report, frozenset({COMMITMENT})),
 }
 MAX_UNDECIDED: Final = 16  # connections beyond the associations allowed, so that those can be rejected; ours
-BACKLOG: Final = 64  # connections the kernel holds until they are accepted; ours
 ADMIT_TIMEOUT: Final = 5.0  # seconds the node may take to decide about a caller; ours
 END_TIMEOUT: Final = 3.0  # seconds for aborted associations to end; ours
-RETRY_DELAY: Final = 0.1  # seconds to wait after the machine refused a connection (no file descriptors); ours
 
 
 class DicomServer:
@@ -84,8 +84,7 @@ class DicomServer:
         self._links: set[ServedLink] = set()
         self._all_ended = asyncio.Event()
         self._all_ended.set()
-        self._loop = asyncio.get_running_loop()
-        self._listener: socket.socket | None = None
+        self._doors: list[Door] = []
         self._is_stopping = False
 
     @property
@@ -93,8 +92,12 @@ class DicomServer:
         """Connections open now."""
         return len(self._links)
 
-    async def start(self, address: Address) -> Address:
-        """Listen; files an earlier run left behind are deleted.
+    async def start(self, address: Address, *, tls: ssl.SSLContext | None = None) -> Address:
+        """Listen, also at several addresses; files an earlier run left behind are deleted.
+
+        Args:
+            address: where.
+            tls: connections there begin with TLS; None: they do not.
 
         Returns:
             The bound address, its port chosen by the system when 0 was asked for.
@@ -102,22 +105,20 @@ class DicomServer:
         Raises:
             BadConfiguration: the address cannot be bound.
         """
-        folder = self._host.receive_folder
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob(f"{FILE_PREFIX}*"):
-            path.unlink(missing_ok=True)
-        self._listener = await _listen(address)
-        host, port = self._listener.getsockname()[:2]
-        self._watch()
-        return Address(host, port)
+        if not self._doors:
+            folder = self._host.receive_folder
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in folder.glob(f"{FILE_PREFIX}*"):
+                path.unlink(missing_ok=True)
+        door = Door(lambda client: self._begin(client, tls))
+        self._doors.append(door)
+        return await door.open(address)
 
     async def stop(self, grace: float) -> None:
         """Accept no more, let requests being served end within `grace` seconds, abort the rest. Idempotent."""
         self._is_stopping = True
-        if self._listener is not None:
-            self._loop.remove_reader(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
+        for door in self._doors:
+            door.close()
         for link in list(self._links):
             link.finish()
         if not await self._wait_ended(grace):
@@ -135,31 +136,8 @@ class DicomServer:
             return False
         return True
 
-    def _accept(self) -> None:
-        """Take the connections that wait. On the loop, whenever the listener has some."""
-        listener = self._listener
-        while listener is not None and not self._is_stopping:
-            try:
-                client, _ = listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:  # out of file descriptors, most likely: others must end first
-                log_failure("accept_failed", error)
-                self._loop.remove_reader(listener.fileno())
-                self._loop.call_later(RETRY_DELAY, self._watch)
-                return
-            try:
-                self._begin(client)
-            except Exception as error:  # the connection may be gone already; the next one will be another
-                log_failure("connection_failed", error)
-                client.close()
-
-    def _watch(self) -> None:
-        if self._listener is not None and not self._is_stopping:
-            self._loop.add_reader(self._listener.fileno(), self._accept)
-
-    def _begin(self, client: socket.socket) -> None:
-        if len(self._links) >= self._max_associations + MAX_UNDECIDED:
+    def _begin(self, client: socket.socket, tls: ssl.SSLContext | None) -> None:
+        if self._is_stopping or len(self._links) >= self._max_associations + MAX_UNDECIDED:
             client.close()
             return
         client.setblocking(True)
@@ -168,6 +146,7 @@ class DicomServer:
             self._host,
             judge=self._judge,
             on_end=lambda link: self._host.bridge.tell(self._forget, link),
+            tls=tls,
         )
         self._ae.accept(client, link)
         self._links.add(link)
@@ -195,27 +174,3 @@ class DicomServer:
             log_failure("admission_failed", error)
             return Rejection.CONGESTED
         return None
-
-
-async def _listen(address: Address) -> socket.socket:
-    """A listening socket, not blocking.
-
-    Raises:
-        BadConfiguration: no such address here, or it is in use.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, place = found[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(place)
-            listener.listen(BACKLOG)
-            listener.setblocking(False)
-        except OSError:
-            listener.close()
-            raise
-    except OSError:
-        raise BadConfiguration(f"cannot listen for DICOM at {address}") from None
-    return listener

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from idas_p2p.dicom.commitment import Answered, Asked
+from idas_p2p.dicom.commitment import Answered, Requested
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import IdasError
 from idas_p2p.wire.fetching import Priority
@@ -30,6 +30,7 @@ class Caller:
         local_address: IP address of ours it connected to.
         user_name: from User Identity Negotiation of type 1 or 2, PS3.7 D.3.3.7, else None.
         password: from type 2, else None.
+        certificate: SHA-256, in hexadecimal, of the certificate it showed over TLS and that was checked; else empty.
     """
 
     aet: str
@@ -38,6 +39,7 @@ class Caller:
     local_address: str
     user_name: str | None = None
     password: str | None = None
+    certificate: str = ""
 
     def __repr__(self) -> str:
         return "Caller(…)"
@@ -93,7 +95,7 @@ class Services(Protocol):
         """Take an instance; it is durable when this returns. What to tell its sender as a warning; empty mostly."""
         ...
 
-    async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
+    async def commitment_asked(self, caller: Caller, asked: Requested) -> None:
         """Remember that a caller wants to know which instances are safe; durable when this returns."""
         ...
 

@@ -6,6 +6,7 @@ store_service.py). Law: whatever a request does, it costs at most its own associ
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class ServedLink(Link):
         host: the node.
         judge: see Acceptance.
         on_end: called in the association's thread when it is over.
+        tls: the connection begins with TLS.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class ServedLink(Link):
         *,
         judge: Callable[[Caller], Rejection | None],
         on_end: Callable[[ServedLink], None],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(ae, MODE_ACCEPTOR, receive_folder=host.receive_folder)
         self.acse = Acceptance(self, judge, host.storage)
         self.host = host
         self._on_end = on_end
+        self._tls = tls
         self._finishing = False
         self._served_at = float("-inf")  # when the last request ended, monotonic seconds
         self._later: list[tuple[float, Callable[[], None]]] = []  # monotonic seconds, and what to do then
@@ -119,6 +123,9 @@ class ServedLink(Link):
     def run_reactor(self) -> None:
         """Negotiate, serve until the end, and tell when it is over."""
         try:
+            if self._tls is not None and not self.dul.socket.secure(self._tls):
+                log_event("tls_failed")
+                return
             self.dul.start()
             self._started_dul = True
             request = self.dul.receive_pdu(wait=True, timeout=self.acse_timeout)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from idas_p2p import limits
 from idas_p2p.dicom.link import Link
+from idas_p2p.dicom.secure_socket import SecureSocket
 
 IMPLEMENTATION_CLASS_UID: Final = "2.25.290373529391734582331176312013"  # PS3.7 D.3.3.2; ours, UUID-derived
 IMPLEMENTATION_VERSION: Final = "IDAS_P2P_01"  # at most 16 characters
@@ -38,6 +40,8 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
     Several threads may send: each call's bytes stay together.
     """
 
+    socket: Any  # of the standard library, or a SecureSocket
+
     def __init__(
         self,
         assoc: Association,
@@ -46,6 +50,7 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
     ) -> None:
         super().__init__(assoc, client_socket, address)
         self._sending = threading.Lock()
+        self.tls: ssl.SSLContext | None = None
         if self.socket is not None:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -58,6 +63,8 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
             return False
         poller = select.poll()
         try:
+            if isinstance(self.socket, SecureSocket) and self.socket.pending():
+                return True
             poller.register(self.socket.fileno(), select.POLLIN)
             return bool(poller.poll(0))
         except (OSError, ValueError, AttributeError):  # closed meanwhile
@@ -102,6 +109,25 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
             return False
         return True
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that the peer showed and that was checked, in hexadecimal; empty for none."""
+        return self.socket.fingerprint if isinstance(self.socket, SecureSocket) else ""
+
+    def secure(self, context: ssl.SSLContext) -> bool:
+        """Let the peer, which connected, begin TLS; False when it does not, and the connection is closed."""
+        try:
+            self.socket = SecureSocket(self.socket, context, server_side=True, on_failure=self._failed)
+            self.socket.settimeout(self.assoc.network_timeout)
+            self.socket.handshake()
+        except (OSError, ValueError):
+            self._shutdown_socket()
+            return False
+        return True
+
+    def _failed(self, why: str) -> None:
+        self.assoc.trouble = why
+
     def connect(self, primitive: Any) -> None:
         """Connect, then bound every later wait by the network timeout instead of none at all."""
         super().connect(primitive)
@@ -117,6 +143,13 @@ class QuickSocket(AssociationSocket):  # type: ignore[misc]
                 sock.shutdown(socket.SHUT_RDWR)
             with suppress(OSError):
                 sock.close()
+
+    def wrap_socket(self, sock: socket.socket, *, server_side: bool, server_hostname: str | None) -> SecureSocket:
+        """What pynetdicom asks of a TLS context when it is about to connect."""
+        assert self.tls is not None
+        return SecureSocket(
+            sock, self.tls, server_side=server_side, server_hostname=server_hostname, on_failure=self._failed
+        )
 
     def _acknowledge(self) -> None:
         """The kernel forgets TCP_QUICKACK after a while, so it is asked again before each receive."""
@@ -181,7 +214,8 @@ class QuickAE(AE):  # type: ignore[misc]
     def _create_socket(self, assoc: Association, address: AddressInformation, tls_args: Any) -> QuickSocket:
         sock = QuickSocket(assoc, address=address)
         if tls_args:
-            sock.tls_args = tls_args
+            sock.tls, hostname = tls_args
+            sock.tls_args = sock, hostname
         return sock
 
 

@@ -1,7 +1,8 @@
 """Who opened an association, and who its user is.
 
 All of it may block: names are looked up and passwords hashed, so callers of it use a thread (dicom/bridge.py).
-Law: a device is known by its AE title and where it comes from; a title used from elsewhere is a stranger's. Where the
+Law: a device is known by its AE title and where it comes from, or by its certificate wherever it comes from; a title
+used from elsewhere is a stranger's. Where the
 node has accounts, somebody must have said who asks.
 Belongs here: recognising callers and users. Not here: what they may do (access/, node/services.py).
 """
@@ -14,6 +15,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Final
 
 from idas_p2p.clock import Clock
@@ -86,10 +88,7 @@ class Callers:
 
     def workstation(self, caller: Caller) -> Workstation | None:
         """The configured workstation that calls, or None."""
-        return next(
-            (w for w in self.settings.workstations() if w.aet == caller.aet and self._comes_from(caller, w.address)),
-            None,
-        )
+        return next((w for w in self.settings.workstations() if w.aet == caller.aet and self._is_it(caller, w)), None)
 
     def is_archive(self, caller: Caller) -> bool:
         """Whether a configured archive calls."""
@@ -186,6 +185,12 @@ class Callers:
             self._waiting[caller.aet] = waiting
             while len(self._waiting) > MAX_WAITING:
                 self._waiting.popitem(last=False)
+
+    def _is_it(self, caller: Caller, workstation: Workstation) -> bool:
+        """Whether the workstation of that title calls: by its certificate where it has one, else by its address."""
+        if workstation.certificate:
+            return compare_digest(workstation.certificate, caller.certificate)
+        return self._comes_from(caller, workstation.address)
 
     def _comes_from(self, caller: Caller, configured: Address) -> bool:
         """Whether the caller is at the configured host, or on this very machine."""

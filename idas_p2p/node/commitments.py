@@ -16,7 +16,7 @@ from typing import Final
 
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.dicom.commitment import MAX_REFERENCES, Answered, Asked, Reason, Reference
+from idas_p2p.dicom.commitment import MAX_REFERENCES, Answered, Reason, Reference, Requested
 from idas_p2p.dicom.commitment_client import ask_commitment, tell_commitment
 from idas_p2p.dicom.dialogue import Interrupted, Stop
 from idas_p2p.dicom.remote import RemoteAE
@@ -52,7 +52,7 @@ class StorageCommitment:
         self._bridge, self._clock = bridge, clock
         self._awaited: dict[str, asyncio.Future[Answered]] = {}  # by transaction UID of ours
 
-    async def asked(self, aet: str, asked: Asked) -> None:
+    async def asked(self, aet: str, asked: Requested) -> None:
         """Owe an answer; asked again, it is owed from now.
 
         Raises:
@@ -87,7 +87,7 @@ class StorageCommitment:
         """
         if not 0 < len(references) <= MAX_REFERENCES:
             raise BadQuery(f"storage commitment is asked for 1 to {MAX_REFERENCES} instances")
-        asked = Asked(transaction_uid=f"2.25.{uuid.uuid4().int}", references=references)
+        asked = Requested(transaction_uid=f"2.25.{uuid.uuid4().int}", references=references)
         stop = Stop()
         waiting = self._awaited[asked.transaction_uid] = asyncio.get_running_loop().create_future()
         waiting.add_done_callback(lambda _: stop.stop())  # the archive need not be heard where it was asked any more
@@ -127,7 +127,7 @@ class StorageCommitment:
         finally:
             stop.stop()
 
-    def _owe(self, aet: str, asked: Asked) -> None:
+    def _owe(self, aet: str, asked: Requested) -> None:
         if self._kept.count(aet) >= MAX_OWED:
             raise Busy("commitments")
         now = self._clock.now()
@@ -172,7 +172,7 @@ class StorageCommitment:
         return Answered(transaction_uid=owed.transaction_uid, committed=tuple(committed), failed=tuple(failed))
 
 
-def _complete(asked: Asked, answered: Answered) -> Answered:
+def _complete(asked: Requested, answered: Answered) -> Answered:
     """The report as far as it is about what was asked; what it leaves out is not committed."""
     wanted = set(asked.references)
     committed = tuple(one for one in dict.fromkeys(answered.committed) if one in wanted)

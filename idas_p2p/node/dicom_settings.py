@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from idas_p2p.dicom.contexts import ANY_PRIVATE
+from idas_p2p.dicom.tls import Tls, load_tls
 from idas_p2p.errors import BadConfiguration
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.toml import TomlTable
@@ -75,6 +76,14 @@ class DicomSettings:
         if settings.requires_certificates and settings.authorities is None:
             raise table.bad("tls_ca", "name the certificates that those of devices are checked against")
         return settings
+
+    def load_tls(self) -> Tls:
+        """Read the certificates.
+
+        Raises:
+            BadConfiguration: a file cannot be used.
+        """
+        return load_tls(self.certificate, self.authorities, requires_certificates=self.requires_certificates)
 
 
 def _class_uid(text: str) -> str:

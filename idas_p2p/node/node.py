@@ -86,12 +86,11 @@ class Node:
         self.workshop = Workshop(self.bridge.run, clock=clock)
         self.inbound = Inbound()
         received = config.folder / "receive"
+        self.tls, rule = config.devices.load_tls(), config.devices.on_change
         self.sources = Sources(
             config.aet, self.objects, bridge=self.bridge, inbound=self.inbound, receive_folder=received, clock=clock
         )
-        self.embedded = EmbeddedStore(
-            self.objects, self.catalog, bridge=self.bridge, clock=clock, on_change=config.devices.on_change
-        )
+        self.embedded = EmbeddedStore(self.objects, self.catalog, bridge=self.bridge, clock=clock, on_change=rule)
         self.harvester = Harvester(self.sources, self.catalog, clock=clock, tasks=self.tasks)
 
         self.federations = Federations(self.identity, self.settings, random_bytes=random_bytes)
@@ -180,6 +179,7 @@ class Node:
             embedded=self.embedded,
             inbound=self.inbound,
             objects=self.objects,
+            tls=self.tls,
             clock=clock,
             note=self.audit.note,
         )
@@ -228,7 +228,7 @@ class Node:
         except OSError as error:
             raise BadConfiguration(f"network.listen {self.config.network}: {error.strerror or error}") from None
         self.whereabouts.start(self.network_address, tasks=self.tasks)
-        self.dicom_address = await self.dicom.start(self.config.dicom)
+        self.dicom_address = await self.lan.start()
         self.configure()
         for name, turn in (
             ("publish", self.publisher.turn),
@@ -254,7 +254,7 @@ class Node:
             BadConfiguration: a rule is not one this version understands; what was in force stays.
         """
         self.rules.load()
-        self.sources.configure(self.settings.archives())
+        self.sources.configure(self.settings.archives(), self.tls.client)
         self.harvester.configure()
 
     async def stop(self) -> None:

@@ -5,13 +5,14 @@ Belongs here: who asks, and where an instance that arrives belongs. Not here: fi
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from idas_p2p.access.audit.events import Actor, Device, Note, ignore, signed_in
 from idas_p2p.clock import Clock
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.dicom.commitment import Answered, Asked
+from idas_p2p.dicom.commitment import Answered, Requested
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.services import Caller, Remarks
@@ -46,6 +47,7 @@ class NodeServices:
         users: finds and retrieves for users, recorded.
         embedded, inbound: take what is stored.
         commitment: answers for it.
+        tls: for devices that are called over TLS.
         clock: the time.
         note: writes down who signed in, and who was turned away.
     """
@@ -61,10 +63,11 @@ class NodeServices:
         embedded: EmbeddedStore,
         inbound: Inbound,
         commitment: StorageCommitment,
+        tls: ssl.SSLContext | None = None,
         clock: Clock,
         note: Note = ignore,
     ) -> None:
-        self._commitment = commitment
+        self._commitment, self._tls = commitment, tls
         self._clock, self._note, self._refusals = clock, note, Refusals(note, clock)
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
         self._users, self._embedded, self._inbound = users, embedded, inbound
@@ -110,7 +113,7 @@ class NodeServices:
 
     async def destination(self, caller: Caller, aet: str) -> RemoteAE:
         """The configured workstation with this AE title; UnknownDestination when there is none."""
-        return destination(self._settings, aet, calling_aet=self._aet)
+        return destination(self._settings, aet, calling_aet=self._aet, tls=self._tls)
 
     async def retrieve(
         self, caller: Caller, selections: Sequence[Selection], priority: Priority, *, destination: str = ""
@@ -139,7 +142,7 @@ class NodeServices:
             raise AccessDenied("no retrieval waits for this instance")
         return await self._embedded.store(instance)
 
-    async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
+    async def commitment_asked(self, caller: Caller, asked: Requested) -> None:
         """Owe a workstation the answer which of the instances it sent are safe; AccessDenied for anybody else."""
         if await self._bridge.run(self._callers.workstation, caller) is None:
             raise AccessDenied("only a configured workstation may ask; use: idas workstation add")

@@ -6,6 +6,7 @@ DICOMweb dicom/web.py, folders node/folder_archive.py.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -116,13 +117,20 @@ class Sources:
         receive_folder: Path,
         clock: Clock,
     ) -> None:
+        self._tls: ssl.SSLContext | None = None
         self._aet, self._bridge, self._inbound, self._clock = aet, bridge, inbound, clock
         self._receive_folder = receive_folder
         self._embedded = EmbeddedArchive(objects, bridge)
         self._configured: dict[str, tuple[Archive, ArchiveSource]] = {}
 
-    def configure(self, archives: list[Archive]) -> None:
-        """Take the configuration now in force; archives that are asked as before keep their state."""
+    def configure(self, archives: list[Archive], tls: ssl.SSLContext | None = None) -> None:
+        """Take the configuration now in force; archives that are asked as before keep their state.
+
+        Args:
+            archives: all of them.
+            tls: for those that are called over TLS.
+        """
+        self._tls = tls
         configured: dict[str, tuple[Archive, ArchiveSource]] = {}
         for archive in archives:
             if archive.name in (EMBEDDED, FOREIGN):
@@ -179,7 +187,8 @@ class Sources:
     def _remote(self, archive: Archive) -> RemoteAE:
         if archive.address is None:
             raise BadConfiguration(f"archive {archive.name} has no address; remove it and add it again")
-        return RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet)
+        tls = self._tls if archive.tls else None
+        return RemoteAE(aet=archive.aet, address=archive.address, calling_aet=self._aet, tls=tls)
 
 
 def _how_asked(archive: Archive) -> Archive:

@@ -6,18 +6,22 @@ Belongs here: the values and their limits. Not here: keeping them (settings.py),
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
 from idas_p2p.errors import BadConfiguration
+from idas_p2p.limits import MAX_ASSOCIATIONS
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.aet import check_aet
+from idas_p2p.wire.hours import Hours
 
 MAX_NAME_SIZE: Final = 64  # characters of a name an operator gives; ours
 MIN_POLL: Final = 1.0  # seconds; ours: an archive is not to be flooded
 KINDS: Final = ("dicom", "dicomweb", "folder")
 PREFERENCES: Final = ("fastest", "dicomweb", "move", "get")  # ways to ask for images
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 MAX_URL_SIZE: Final = 500  # characters; ours
 
 
@@ -39,6 +43,10 @@ class Archive:
     dicomweb: str = ""  # URL of its DICOMweb service; empty for none
     web_user: str = ""  # for that service; empty for none
     web_password: str = field(default="", repr=False)
+    tls: bool = False  # DICOM over TLS
+    associations: int = 0  # retrievals at once; 0: no limit but this node's own
+    hours: str = ""  # HH:MM-HH:MM, local time, in which it is searched; empty: always
+    bandwidth: float = 0.0  # bytes a second of retrievals; 0: as fast as it can
 
     def __post_init__(self) -> None:
         _check_name(self.name, "archive")
@@ -56,6 +64,14 @@ class Archive:
             _check_url(self.dicomweb)
         if self.prefer not in PREFERENCES:
             raise BadConfiguration(f"--prefer: one of {', '.join(PREFERENCES)}")
+        if self.kind != "dicom" and self.tls:
+            raise BadConfiguration("--tls goes with --aet and --address; a DICOMweb service says https")
+        if not 0 <= self.associations <= MAX_ASSOCIATIONS:
+            raise BadConfiguration(f"--associations: 1 to {MAX_ASSOCIATIONS}, or 0 for no limit")
+        if not 0 <= self.bandwidth < float("inf"):
+            raise BadConfiguration("--bandwidth: megabytes a second, or 0 for no limit")
+        if self.hours:
+            Hours.parse(self.hours)
         if not MIN_POLL <= self.poll_seconds < float("inf"):
             raise BadConfiguration(f"--poll: at least {MIN_POLL:g} seconds")
 
@@ -65,15 +81,19 @@ class Workstation:
     """A DICOM program on the local network that may ask this node, and where images for it go.
 
     Raises:
-        BadConfiguration: not an AE title.
+        BadConfiguration: not an AE title, or not a fingerprint.
     """
 
     aet: str
     address: Address
     user: str | None = None  # whose requests they are
+    tls: bool = False  # images go to it over TLS
+    certificate: str = ""  # SHA-256 in hexadecimal of the one it must show, from wherever it comes; empty: none
 
     def __post_init__(self) -> None:
         check_aet(self.aet)
+        if self.certificate and not _FINGERPRINT.fullmatch(self.certificate):
+            raise BadConfiguration("a certificate is named by the SHA-256 of it, 64 hexadecimal digits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,17 @@ from sqlalchemy import Connection, Table, func, select
 from idas_p2p.errors import NoSuchThing
 from idas_p2p.store.configured import Archive, Grant, Group, User, Workstation
 from idas_p2p.store.database import Database, upsert
-from idas_p2p.store.tables import archive_ways, archives, grants, members, users, values, workstations
+from idas_p2p.store.tables import (
+    archive_limits,
+    archive_ways,
+    archives,
+    grants,
+    members,
+    users,
+    values,
+    workstation_tls,
+    workstations,
+)
 from idas_p2p.wire.address import Address
 
 __all__ = ["Archive", "Grant", "Group", "Settings", "User", "Workstation"]
@@ -32,8 +42,8 @@ class Settings:
 
     def archives(self) -> list[Archive]:
         """Every archive, by name."""
-        ways = {row["name"]: row for row in self._rows(archive_ways)}
-        return [_archive(row, ways.get(row["name"], {})) for row in self._rows(archives)]
+        more = [{row["name"]: row for row in self._rows(table)} for table in (archive_ways, archive_limits)]
+        return [_archive(row, *(rows.get(row["name"], {}) for rows in more)) for row in self._rows(archives)]
 
     def archive(self, name: str) -> Archive:
         """The archive of that name.
@@ -47,7 +57,7 @@ class Settings:
         """Keep an archive."""
         values = {**_values(archive), "address": str(archive.address or ""), "prefers_get": archive.prefer == "get"}
         with self._database.write() as connection:
-            for table in (archives, archive_ways):
+            for table in (archives, archive_ways, archive_limits):
                 upsert(connection, table, [{column.name: values[column.name] for column in table.columns}])
 
     def remove_archive(self, name: str) -> None:
@@ -58,11 +68,13 @@ class Settings:
         """
         with self._database.write() as connection:
             _delete(connection, archives, name=name)
-            connection.execute(archive_ways.delete().where(archive_ways.c.name == name))
+            for table in (archive_ways, archive_limits):
+                connection.execute(table.delete().where(table.c.name == name))
 
     def workstations(self) -> list[Workstation]:
         """Every workstation, by AE title."""
-        return [_workstation(row) for row in self._rows(workstations)]
+        tls = {row["aet"]: row for row in self._rows(workstation_tls)}
+        return [_workstation(row, tls.get(row["aet"], {})) for row in self._rows(workstations)]
 
     def workstation(self, aet: str) -> Workstation:
         """The workstation of that AE title.
@@ -75,7 +87,10 @@ class Settings:
     def add_workstation(self, workstation: Workstation) -> None:
         """Keep a workstation."""
         row = {"aet": workstation.aet, "address": str(workstation.address), "user_name": workstation.user}
-        self._upsert(workstations, row)
+        tls = {"aet": workstation.aet, "tls": workstation.tls, "certificate": workstation.certificate}
+        with self._database.write() as connection:
+            upsert(connection, workstations, [row])
+            upsert(connection, workstation_tls, [tls])
 
     def remove_workstation(self, aet: str) -> None:
         """Drop a workstation.
@@ -83,7 +98,9 @@ class Settings:
         Raises:
             NoSuchThing: there is none of that AE title.
         """
-        self._delete(workstations, aet=aet)
+        with self._database.write() as connection:
+            _delete(connection, workstations, aet=aet)
+            connection.execute(workstation_tls.delete().where(workstation_tls.c.aet == aet))
 
     def users(self) -> list[User]:
         """Every user, by name."""
@@ -198,17 +215,17 @@ def _values(row: Any) -> dict[str, Any]:
     return {one.name: getattr(row, one.name) for one in fields(row)}
 
 
-def _archive(row: dict[str, Any], ways: dict[str, Any]) -> Archive:
-    """An archive of its two rows; one that an older version kept has only the first."""
-    known = {**row, **ways, "address": _address(row["address"])}
+def _archive(row: dict[str, Any], ways: dict[str, Any], limits: dict[str, Any]) -> Archive:
+    """An archive of its rows; one that an older version kept has only the first, or two."""
+    known = {**row, **ways, **limits, "address": _address(row["address"])}
     if known.pop("prefers_get"):
         known.setdefault("prefer", "get")
     return Archive(**known)
 
 
-def _workstation(row: dict[str, Any]) -> Workstation:
-    address = Address.parse(row["address"])
-    return Workstation(aet=row["aet"], address=address, user=row["user_name"])
+def _workstation(row: dict[str, Any], tls: dict[str, Any]) -> Workstation:
+    """A workstation of its rows; one that an older version kept has only the first."""
+    return Workstation(**{**tls, "aet": row["aet"], "address": Address.parse(row["address"]), "user": row["user_name"]})
 
 
 def _address(text: str) -> Address | None:

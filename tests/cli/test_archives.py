@@ -113,3 +113,17 @@ def test_a_running_node_is_asked_whether_the_archive_answers(idas: Type, tmp_pat
         typed = idas("archive", "check", tmp_path, "pacs", "--json")
     assert node.requests == [{"command": "archive_echo", "arguments": {"name": "pacs"}}]
     assert typed.document == {"name": "pacs", "answers": True}
+
+
+def test_an_archive_has_limits_of_its_own(idas: Type, node_folder: Path) -> None:
+    words = ("--aet", "PACS", "--address", "192.0.2.10:2762", "--tls")
+    limits = ("--associations", "2", "--hours", "22:00-06:00", "--bandwidth", "12.5")
+    archive = idas("archive", "add", node_folder, "pacs", *words, *limits, "--json").document["archive"]
+    assert {name: archive[name] for name in ("tls", "associations", "hours", "bandwidth")} == {
+        "tls": True,
+        "associations": 2,
+        "hours": "22:00-06:00",
+        "bandwidth": 12_500_000.0,
+    }
+    assert idas("archive", "add", node_folder, "pacs", *words, "--hours", "night").status == 2
+    assert idas("archive", "add", node_folder, "web", "--dicomweb", "https://pacs.example/rs", "--tls").status == 2

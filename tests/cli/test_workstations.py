@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cli.conftest import Type, run_idas
+from tests.dicom.certificates import Authority, fingerprint
 
 VIEWER = ("--aet", "VIEWER", "--address", "192.0.2.20:11112")
 
@@ -33,3 +34,25 @@ def test_a_workstation_of_a_known_user_needs_no_note(idas: Type, node_folder: Pa
 def test_a_workstation_needs_title_and_address(idas: Type, node_folder: Path) -> None:
     assert idas("workstation", "add", node_folder, "--aet", "VIEWER").status == 2
     assert idas("workstation", "add", node_folder, "--address", "192.0.2.20:11112").status == 2
+
+
+def test_a_workstation_over_tls_is_known_by_its_certificate(idas: Type, node_folder: Path, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pem = authority.issue("clinic")
+    typed = idas("workstation", "add", node_folder, *VIEWER, "--tls", "--certificate", str(pem), "--json")
+    assert typed.document["workstation"] == {
+        "aet": "VIEWER",
+        "address": "192.0.2.20:11112",
+        "user": None,
+        "tls": True,
+        "certificate": fingerprint(pem),
+    }
+    assert "its certificate" in run_idas("workstation", "list", node_folder).stdout
+
+
+def test_a_file_without_a_certificate_is_refused(idas: Type, node_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name in ("empty.pem", "absent.pem"):
+        typed = idas("workstation", "add", node_folder, *VIEWER, "--certificate", str(tmp_path / name))
+        assert typed.status != 0
+        assert "holds no certificate" in typed.stderr

@@ -18,7 +18,7 @@ from pynetdicom.presentation import PresentationContext
 
 from idas_p2p.blob import Blob, MemoryBlob
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.dicom.commitment import Answered, Asked
+from idas_p2p.dicom.commitment import Answered, Requested
 from idas_p2p.dicom.contexts import STANDARD_CLASSES, StorageClasses
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.server import DicomServer
@@ -92,7 +92,7 @@ class MemoryNode:
     refused: dict[str, str] = field(default_factory=dict)  # SOP Instance UID to the reason's code
     left: asyncio.Event = field(default_factory=asyncio.Event)  # a source of this node was closed
     pulled: int = 0
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[Requested] = field(default_factory=list)
     safe: frozenset[str] = frozenset()  # SOP Instance UIDs it answers for
     remark: str = ""
     told: list[str] = field(default_factory=list)  # transaction UIDs
@@ -150,7 +150,7 @@ class MemoryNode:
         self.stored.append(instance)
         return self.remark
 
-    async def commitment_asked(self, caller: Caller, asked: Asked) -> None:
+    async def commitment_asked(self, caller: Caller, asked: Requested) -> None:
         if self.store_error is not None:
             raise self.store_error
         self.asked.append(asked)

@@ -8,9 +8,9 @@ from idas_p2p.dicom.commitment import (
     ALL_COMMITTED,
     SOME_FAILED,
     Answered,
-    Asked,
     Reason,
     Reference,
+    Requested,
     answered_dataset,
     answered_from,
     asked_dataset,
@@ -23,12 +23,12 @@ ONE, TWO = Reference(CT, "1.2.3.1"), Reference(CT, "1.2.3.2")
 
 
 def test_a_request_is_read_as_it_was_written() -> None:
-    asked = Asked(transaction_uid="2.25.7", references=(ONE, TWO))
+    asked = Requested(transaction_uid="2.25.7", references=(ONE, TWO))
     assert asked_from(asked_dataset(asked)) == asked
 
 
 def test_an_instance_named_twice_is_asked_for_once() -> None:
-    assert asked_from(asked_dataset(Asked(transaction_uid="2.25.7", references=(ONE, ONE)))).references == (ONE,)
+    assert asked_from(asked_dataset(Requested(transaction_uid="2.25.7", references=(ONE, ONE)))).references == (ONE,)
 
 
 def test_a_report_is_read_as_it_was_written_and_says_whom_to_ask() -> None:
@@ -47,11 +47,13 @@ def test_a_request_without_instances_or_names_is_refused() -> None:
     with pytest.raises(BadQuery):
         asked_from(Dataset())
     with pytest.raises(BadQuery):
-        asked_from(asked_dataset(Asked(transaction_uid="2.25.7", references=())))
+        asked_from(asked_dataset(Requested(transaction_uid="2.25.7", references=())))
     with pytest.raises(BadQuery):
-        asked_from(asked_dataset(Asked(transaction_uid="2.25.7", references=(Reference(CT, ""),))))
+        asked_from(asked_dataset(Requested(transaction_uid="2.25.7", references=(Reference(CT, ""),))))
     nameless = Dataset()
-    nameless.ReferencedSOPSequence = asked_dataset(Asked(transaction_uid="1", references=(ONE,))).ReferencedSOPSequence
+    nameless.ReferencedSOPSequence = asked_dataset(
+        Requested(transaction_uid="1", references=(ONE,))
+    ).ReferencedSOPSequence
     with pytest.raises(BadQuery):
         asked_from(nameless)
 
@@ -59,7 +61,7 @@ def test_a_request_without_instances_or_names_is_refused() -> None:
 def test_a_request_for_too_much_at_once_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commitment, "MAX_REFERENCES", 1)
     with pytest.raises(BadQuery):
-        asked_from(asked_dataset(Asked(transaction_uid="2.25.7", references=(ONE, TWO))))
+        asked_from(asked_dataset(Requested(transaction_uid="2.25.7", references=(ONE, TWO))))
 
 
 def test_a_report_without_a_reason_is_a_processing_failure() -> None:
@@ -70,4 +72,4 @@ def test_a_report_without_a_reason_is_a_processing_failure() -> None:
 
 def test_nothing_of_it_prints_what_it_names() -> None:
     answered = Answered(transaction_uid="2.25.7", committed=(ONE,))
-    assert "1.2.3" not in repr((ONE, answered, Asked(transaction_uid="2.25.7", references=(ONE,))))
+    assert "1.2.3" not in repr((ONE, answered, Requested(transaction_uid="2.25.7", references=(ONE,))))

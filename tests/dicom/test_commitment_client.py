@@ -12,8 +12,8 @@ from idas_p2p.dicom.commitment import (
     PUSH_INSTANCE,
     PUSH_MODEL,
     Answered,
-    Asked,
     Reference,
+    Requested,
     answered_dataset,
     answered_from,
     asked_from,
@@ -25,7 +25,7 @@ from tests.dicom.archives import remote, serving
 from tests.dicom.memory_node import CT, EXPLICIT
 
 ONE = Reference(CT, "1.2.3.4.1")
-ASKED = Asked(transaction_uid="2.25.7", references=(ONE,))
+ASKED = Requested(transaction_uid="2.25.7", references=(ONE,))
 ANSWERED = Answered(transaction_uid="2.25.7", committed=(ONE,))
 PATIENCE = 30.0  # seconds
 
@@ -65,7 +65,7 @@ def test_a_report_of_another_request_is_refused() -> None:
 
 
 def test_an_archive_may_report_later() -> None:
-    asked: list[Asked] = []
+    asked: list[Requested] = []
 
     def on_action(event: Any) -> tuple[int, None]:
         asked.append(asked_from(event.action_information))

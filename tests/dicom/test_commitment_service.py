@@ -14,8 +14,8 @@ from idas_p2p.dicom.commitment import (
     PUSH_INSTANCE,
     PUSH_MODEL,
     Answered,
-    Asked,
     Reference,
+    Requested,
     answered_dataset,
     answered_from,
     asked_dataset,
@@ -24,7 +24,7 @@ from idas_p2p.errors import AccessDenied
 from tests.dicom.memory_node import CT, MemoryNode, serving
 
 ONE, TWO = Reference(CT, "1.2.3.4.1"), Reference(CT, "1.2.3.4.2")
-ASKED = Asked(transaction_uid="2.25.7", references=(ONE, TWO))
+ASKED = Requested(transaction_uid="2.25.7", references=(ONE, TWO))
 PATIENCE = 30.0  # seconds
 NAMELESS = Dataset()
 NAMELESS.RetrieveAETitle = "PACS"

@@ -14,8 +14,8 @@ from idas_p2p.dicom.commitment import (
     PUSH_INSTANCE,
     PUSH_MODEL,
     Answered,
-    Asked,
     Reference,
+    Requested,
     answered_from,
     asked_dataset,
 )
@@ -42,7 +42,7 @@ class Scanner:
         self.reported.set()
         return 0x0000, None
 
-    def ask(self, port: int, asked: Asked) -> int:
+    def ask(self, port: int, asked: Requested) -> int:
         """Ask, and release the association at once."""
         entity = AE(ae_title=self.aet)
         entity.add_requested_context(PUSH_MODEL)
@@ -81,7 +81,7 @@ def test_a_scanner_that_released_its_association_is_called_with_the_report(
     study = stored(institutions, tmp_path)
     kept = tuple(Reference(ULTRASOUND, uid) for uid in sorted(set_of_files(study.files)))
     lost = Reference(ULTRASOUND, "1.2.3.99")
-    asked = Asked(transaction_uid="2.25.771", references=(*kept, lost))
+    asked = Requested(transaction_uid="2.25.771", references=(*kept, lost))
     assert scanner.ask(institutions.anna.dicom_port, asked) == 0x0000
     assert scanner.reported.wait(PATIENCE)
     assert scanner.reports[0] == Answered(transaction_uid="2.25.771", committed=kept, failed=((lost, 0x0112),))

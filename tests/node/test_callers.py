@@ -173,3 +173,13 @@ def test_addresses_have_one_text_each() -> None:
 def test_a_host_that_does_not_exist_has_no_addresses() -> None:
     assert resolve("no-such-host.invalid") == frozenset()
     assert "127.0.0.1" in resolve("127.0.0.1")
+
+
+def test_a_workstation_with_a_certificate_is_known_by_it_wherever_it_comes_from(callers: Callers) -> None:
+    mine, other = "ab" * 32, "cd" * 32
+    callers.settings.add_workstation(Workstation(aet="CLINIC", address=Address("192.0.2.8", 104), certificate=mine))
+    callers.check(caller("CLINIC", "203.0.113.9", certificate=mine))
+    for stranger in (caller("CLINIC", "192.0.2.8"), caller("CLINIC", "192.0.2.8", certificate=other)):
+        with pytest.raises(UnknownCaller):
+            callers.check(stranger)
+    callers.check(caller("PLAIN", "192.0.2.8", certificate=other))  # where none is asked for, any will do

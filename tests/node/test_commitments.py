@@ -9,7 +9,7 @@ import pytest
 from pynetdicom import evt
 
 from idas_p2p.dicom.bridge import Bridge
-from idas_p2p.dicom.commitment import PUSH_MODEL, Answered, Asked, Reason, Reference, answered_from, asked_from
+from idas_p2p.dicom.commitment import PUSH_MODEL, Answered, Reason, Reference, Requested, answered_from, asked_from
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import ArchiveFailed, BadQuery, Busy, UnknownDestination
 from idas_p2p.node import commitments
@@ -81,7 +81,7 @@ async def test_only_what_lies_here_whole_is_committed(
 ) -> None:
     safe = await stored(objects, database, bridge, clock)
     other_class, absent = Reference("1.2.9", safe.sop_instance_uid), Reference(safe.sop_class_uid, "1.2.99")
-    await commitment.asked("WS", Asked(transaction_uid="2.25.7", references=(safe, other_class, absent)))
+    await commitment.asked("WS", Requested(transaction_uid="2.25.7", references=(safe, other_class, absent)))
     answered = await commitment.result("WS", "2.25.7", claim=9.0)
     assert answered is not None
     assert answered.committed == (safe,)
@@ -102,7 +102,7 @@ async def test_who_left_is_called_again_until_it_has_the_report(
             serving("WS", [(PUSH_MODEL, [EXPLICIT])], [(evt.EVT_N_EVENT_REPORT, peers.on_report)])
         )
         peers.known["WS"], peers.status = remote("WS", port), 0x0110
-        await commitment.asked("WS", Asked(transaction_uid="2.25.7", references=(absent,)))
+        await commitment.asked("WS", Requested(transaction_uid="2.25.7", references=(absent,)))
         await commitment.turn()
         assert peers.told == []  # it has time to keep its association open
         clock.advance(TELL_AFTER)
@@ -121,7 +121,7 @@ async def test_who_left_is_called_again_until_it_has_the_report(
 async def test_what_is_being_told_on_its_own_association_is_not_told_elsewhere(
     commitment: StorageCommitment, peers: Peers, clock: ManualClock
 ) -> None:
-    await commitment.asked("WS", Asked(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
+    await commitment.asked("WS", Requested(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
     clock.advance(TELL_AFTER)
     assert await commitment.result("WS", "2.25.7", claim=9.0) is not None
     await commitment.turn()  # WS is not known: telling it would drop what is owed
@@ -133,7 +133,7 @@ async def test_what_is_being_told_on_its_own_association_is_not_told_elsewhere(
 async def test_a_device_that_is_configured_no_more_is_told_nothing(
     commitment: StorageCommitment, peers: Peers, clock: ManualClock
 ) -> None:
-    await commitment.asked("WS", Asked(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
+    await commitment.asked("WS", Requested(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
     clock.advance(TELL_AFTER)
     await commitment.turn()
     assert await commitment.result("WS", "2.25.7", claim=9.0) is None
@@ -145,7 +145,7 @@ async def test_a_day_without_success_is_the_end(
     with ExitStack() as stack:
         port = stack.enter_context(serving("WS", [(PUSH_MODEL, [EXPLICIT])], []))
     peers.known["WS"] = remote("WS", port)  # nobody listens there any more
-    await commitment.asked("WS", Asked(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
+    await commitment.asked("WS", Requested(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
     clock.advance(TELL_AFTER)
     await commitment.turn()
     assert Commitments(database).count("WS") == 1
@@ -158,9 +158,9 @@ async def test_a_device_cannot_be_owed_without_end(
     commitment: StorageCommitment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commitments, "MAX_OWED", 1)
-    await commitment.asked("WS", Asked(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
+    await commitment.asked("WS", Requested(transaction_uid="2.25.7", references=(Reference("1.2", "1.2.99"),)))
     with pytest.raises(Busy):
-        await commitment.asked("WS", Asked(transaction_uid="2.25.8", references=(Reference("1.2", "1.2.99"),)))
+        await commitment.asked("WS", Requested(transaction_uid="2.25.8", references=(Reference("1.2", "1.2.99"),)))
 
 
 async def test_an_archive_answers_for_instances_over_an_association_of_its_own(

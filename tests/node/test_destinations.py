@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import ssl
+
 import pytest
 
 from idas_p2p.dicom.remote import RemoteAE
-from idas_p2p.errors import UnknownDestination
+from idas_p2p.errors import BadConfiguration, UnknownDestination
 from idas_p2p.node.destinations import destination
 from idas_p2p.store.database import Database
 from idas_p2p.store.settings import Settings, Workstation
@@ -20,3 +22,13 @@ def test_a_workstation_is_a_destination_by_its_title(database: Database) -> None
 def test_any_other_title_is_refused_by_name(database: Database) -> None:
     with pytest.raises(UnknownDestination):
         destination(Settings(database), "VIEWER", calling_aet="IDAS")
+
+
+def test_a_workstation_over_tls_is_called_so_and_never_in_clear(database: Database) -> None:
+    settings, context = Settings(database), ssl.create_default_context()
+    settings.add_workstation(Workstation(aet="VIEWER", address=Address("192.0.2.1", 2762), tls=True))
+    assert destination(settings, "VIEWER", calling_aet="IDAS", tls=context).tls is context
+    with pytest.raises(BadConfiguration):
+        destination(settings, "VIEWER", calling_aet="IDAS")
+    settings.add_workstation(Workstation(aet="VIEWER", address=Address("192.0.2.1", 104)))
+    assert destination(settings, "VIEWER", calling_aet="IDAS", tls=context).tls is None

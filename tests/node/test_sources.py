@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.fastest import FastestArchive
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.scan import header_of
+from idas_p2p.errors import NoSuchThing
 from idas_p2p.node.folder_archive import FolderArchive
 from idas_p2p.node.sources import EMBEDDED, EmbeddedArchive, Sources
 from idas_p2p.store.database import Database
@@ -82,3 +84,16 @@ async def test_an_instance_replaced_while_it_is_sent_is_sent_as_it_was(objects: 
     assert list(data_of([event async for event in archive.fetch(Selection(study_uid=STUDY))]).values()) == [
         other.data.read()
     ]
+
+
+async def test_an_archive_is_a_dicom_device_where_it_speaks_dicom(sources: Sources, tmp_path: Path) -> None:
+    context = ssl.create_default_context()
+    plain = Archive(name="plain", aet="PLAIN", address=Address("192.0.2.1", 104))
+    secure = Archive(name="secure", aet="SECURE", address=Address("192.0.2.1", 2762), tls=True)
+    shelf = Archive(name="shelf", kind="folder", folder=str(tmp_path))
+    sources.configure([plain, secure, shelf], context)
+    assert sources.remote("plain").tls is None
+    assert sources.remote("secure").tls is context
+    for name in ("shelf", "nobody"):
+        with pytest.raises(NoSuchThing):
+            sources.remote(name)

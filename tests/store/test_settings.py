@@ -140,3 +140,24 @@ def test_another_process_can_change_settings_while_this_one_writes(sqlite: Datab
     assert other.returncode == 0
     assert all(settings.value(f"other {n}") for n in range(50))
     assert all(settings.value(f"own {n}") for n in range(written))
+
+
+def test_tls_and_limits_of_devices_are_kept_and_go_with_them(settings: Settings) -> None:
+    archive = Archive(
+        name="pacs",
+        aet="PACS",
+        address=Address("192.0.2.9", 2762),
+        tls=True,
+        associations=2,
+        hours="22:00-06:00",
+        bandwidth=1e6,
+    )
+    settings.add_archive(archive)
+    assert settings.archive("pacs") == archive
+    settings.remove_archive("pacs")
+    plain = Archive(name="pacs", aet="PACS", address=Address("192.0.2.9", 104))
+    settings.add_archive(plain)
+    assert settings.archive("pacs") == plain
+    clinic = Workstation(aet="CLINIC", address=Address("192.0.2.8", 2762), tls=True, certificate="ab" * 32)
+    settings.add_workstation(clinic)
+    assert settings.workstation("CLINIC") == clinic
