@@ -28,6 +28,7 @@ from idas_p2p.wire.instance import Instance
 MAX_SIZE: Final = 1_073_741_824  # bytes of a data set that is converted in memory; ours
 TARGETS: Final = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian), str(DeflatedExplicitVRLittleEndian))
 _NATIVE: Final = frozenset({*TARGETS, str(ExplicitVRBigEndian)})
+_OFFSETS: Final = (0x7FE00001, 0x7FE00002)  # Extended Offset Table and its lengths, PS3.5 section A.4
 _PHOTOMETRIC, _PLANAR, _BITS_ALLOCATED, _PIXELS = 0x00280004, 0x00280006, 0x00280100, 0x7FE00010
 
 
@@ -58,7 +59,7 @@ def convert(instance: Instance, accepted: Sequence[str]) -> Instance:
 
 def _converted(data: bytes, source: str, target: str) -> bytes:
     """Inflate, decode, recode, deflate: as many of these as are needed."""
-    replacements: dict[int, tuple[bytes, bytes]] = {}
+    replacements: dict[int, tuple[bytes, bytes] | None] = {}
     if source == DeflatedExplicitVRLittleEndian:
         data = inflated(data)
     elif source in LOSSLESS:
@@ -81,13 +82,26 @@ def _check_words(data: bytes, source: str) -> None:
         raise CannotConvert("pixels of more than 16 bits in big endian order can be read in two ways")
 
 
-def _replacements(pixels: DecodedPixels) -> dict[int, tuple[bytes, bytes]]:
+def uncompressed(data: bytes, source: str) -> bytes:
+    """A data set with encapsulated pixels, in explicit VR little endian with these decoded, lossily coded ones too.
+
+    Whoever asks for that says in the object that it was lossy once, PS3.3 section C.7.6.1.1.5.
+
+    Raises:
+        CannotConvert: no decoder is installed, or the pixels would be too large.
+        MalformedInstance: the data set cannot be read, or its pixels not be decoded.
+    """
+    return recode(data, implicit=False, to_implicit=False, replacements=_replacements(decode_pixels(data, source)))
+
+
+def _replacements(pixels: DecodedPixels) -> dict[int, tuple[bytes, bytes] | None]:
     """The elements that decoding changes, PS3.5 section 8.2."""
     photometric = pixels.photometric_interpretation.encode("ascii", "replace")
     return {
         _PHOTOMETRIC: (b"CS", photometric + b" " * (len(photometric) % 2)),
         _PLANAR: (b"US", pixels.planar_configuration.to_bytes(2, "little")),
         _PIXELS: (b"OW", pixels.data),  # also of 8-bit pixels, PS3.5 section 8.1.2
+        **dict.fromkeys(_OFFSETS),  # of frames among fragments
     }
 
 

@@ -75,7 +75,7 @@ def decode_pixels(data: bytes, transfer_syntax_uid: str) -> DecodedPixels:
     shown = frames[0][1]
     return DecodedPixels(
         raw + b"\0" * (len(raw) % 2),
-        str(shown["photometric_interpretation"]),
+        str(shown["photometric_interpretation"]).removesuffix("_422"),  # decoders fill in what was thinned out
         int(shown.get("planar_configuration", 0) or 0),
     )
 

@@ -50,7 +50,7 @@ def recode(
     implicit: bool,
     big_endian: bool = False,
     to_implicit: bool,
-    replacements: Mapping[int, tuple[bytes, bytes]] | None = None,
+    replacements: Mapping[int, tuple[bytes, bytes] | None] | None = None,
 ) -> bytes:
     """Return the data set in implicit or explicit VR little endian.
 
@@ -59,7 +59,8 @@ def recode(
         implicit: it has no VRs.
         big_endian: it is in big endian byte order.
         to_implicit: the result has no VRs.
-        replacements: new VR and value of top-level elements by tag, in little endian; absent elements stay absent.
+        replacements: new VR and value of top-level elements by tag, in little endian, None to leave one out; absent
+            elements stay absent.
 
     Raises:
         MalformedInstance: not such a data set, or cut short.
@@ -83,7 +84,7 @@ class _Recoder:
         self._write_implicit = to_implicit
         self._signed = False  # Pixel Representation: whether "US or SS" means SS
         self._levels: list[_Level] = []
-        self.replacements: dict[int, tuple[bytes, bytes]] = {}
+        self.replacements: dict[int, tuple[bytes, bytes] | None] = {}
         self.output: list[Chunk] = []
 
     def run(self) -> None:
@@ -133,7 +134,8 @@ class _Recoder:
     def _element(self, tag: int, vr: bytes, length: int) -> None:
         if not self._levels and tag in self.replacements:
             self._skip_value(length)
-            self._write(tag, *self.replacements[tag])
+            if (new := self.replacements[tag]) is not None:
+                self._write(tag, *new)
         elif vr == b"SQ" or (length == _UNDEFINED and vr == b"UN"):
             self._open_sequence(tag, vr, length)
         elif length == _UNDEFINED:

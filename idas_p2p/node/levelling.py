@@ -22,7 +22,6 @@ from idas_p2p.dicom.levels.part_answers import PartAnswers
 from idas_p2p.dicom.levels.plan import Plan
 from idas_p2p.errors import ArchiveFailed, IdasError, LocalError, StudyNotFound
 from idas_p2p.events import log_failure
-from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.store.pseudonyms import PATIENT, STUDY, Pseudonym
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.level import Level
@@ -156,7 +155,7 @@ class View:
             IdasError: it cannot be shown at this level.
         """
         try:
-            if instance.data.size <= CHUNK_SIZE:
+            if self._engine.is_quick(instance):
                 instance = replace(instance, data=MemoryBlob(instance.data.read()))
                 parts = self._engine.parts(instance)
             else:

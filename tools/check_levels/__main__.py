@@ -58,7 +58,10 @@ def check(paths: Iterable[Path]) -> tuple[list[Book], Counter[str], int]:
         count += 1
         kinds.update(planted.kinds)
         for book in books[:-1]:
-            judge(book, planted, engine(book.level).apply(instance))
+            try:
+                judge(book, planted, engine(book.level).apply(instance))
+            except (AccessDenied, MalformedInstance):
+                book.refused += 1
         _pixels(books[-1], planted, instance)
     return books, kinds, count
 
@@ -86,7 +89,7 @@ def _pixels(book: Book, planted: Planted, instance: Instance) -> None:
         return
     try:
         judge_pixels(book, planted, engine(book.level).apply(instance), BOX_ROWS)
-    except AccessDenied:
+    except (AccessDenied, MalformedInstance):
         judge_pixels(book, planted, None, BOX_ROWS)
 
 
@@ -103,14 +106,13 @@ def table(books: Sequence[Book]) -> dict[str, dict[str, list[int]]]:
 
 
 def _show(found: dict[str, Any], books: Sequence[Book]) -> None:
-    print(
-        f"{found['files']} files, {found['kinds']} kinds of places, {found['refused']} images refused for their pixels"
-    )
+    print(f"{found['files']} files, {found['kinds']} kinds of places")
     levels = list(found["right"])
     print(f"{'':24}" + "".join(f"{level:>20}" for level in levels))
     for kind in Class:
         cells = (found["right"][level].get(str(kind)) for level in levels)
         print(f"{kind!s:24}" + "".join(f"{f'{cell[0]} of {cell[1]}' if cell else '-':>20}" for cell in cells))
+    print(f"{'(not shown)':24}" + "".join(f"{found['refused'][level]:>20}" for level in levels))
     for book in books:
         files = Counter((kind, place) for kind, _, place in book.wrong)
         first = {(kind, place): file for kind, file, place in reversed(book.wrong)}
@@ -131,7 +133,7 @@ def main() -> int:
         "kinds": len(kinds),
         "right": table(books),
         "wrong": sum(len(book.wrong) for book in books),
-        "refused": books[-1].refused,
+        "refused": {str(book.level): book.refused for book in books},
     }
     if options.json:
         print(json.dumps(found))

@@ -37,6 +37,7 @@ _PERSONAL: Final = re.compile(r"Address|Telephone|Telecom|Phone|Identification(C
 _MARKS: Final = frozenset({0x00080005, 0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280303})
 _ASIDE: Final = frozenset({0x5000, 0x6000, 0x6002})  # curves and overlays: judged by what they say alone
 _PIXELS: Final = 0x7FE00010
+_CODING: Final = frozenset({0x00280004, 0x00280006, 0x7FE00001, 0x7FE00002})  # change with the coding of pixels
 _UID: Final = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
 _WORD: Final = re.compile(r"[^\W_]{3,}")
 Path = tuple[int, ...]
@@ -148,6 +149,7 @@ class _Judge:
 
     def __init__(self, book: Book, planted: Planted, after: Dataset) -> None:
         self._book, self._planted, self._after = book, planted, dict(_walk(after))
+        self._whole, self._syntax = after, planted.dataset.file_meta.TransferSyntaxUID
         self._person, self._level = planted.person, book.level
         self._obscured = self._level.base is Base.OBSCURED
         names = (str(element.value) for _, element in _walk(planted.dataset) if element.VR == "PN")
@@ -176,8 +178,15 @@ class _Judge:
                 if before.VR in TEXT_VRS and before.value not in (None, "", []) and not self._is_of_others(before):
                     self._score(Class.TEXT_RETAINED, after is not None and after.value == before.value, _place(path))
             if path[-1] == _PIXELS and len(path) == 1:
-                self._score(Class.PIXELS_RETAINED, after is not None and after.value == before.value, "pixels")
+                self._score(Class.PIXELS_RETAINED, self._are_kept(before, after), "pixels")
             self._by_action(path, before, after)
+
+    def _are_kept(self, before: DataElement, after: DataElement | None) -> bool:
+        """Whether pixels are the same: byte for byte, or at least decoded where their coding named the person."""
+        if after is None or after.value == before.value or not self._says(before):
+            return after is not None and after.value == before.value
+        old, new = _pixels(self._planted.dataset), _pixels(self._whole)
+        return old is not None and new is not None and bool((old.ravel() == new.ravel()).all())
 
     def _by_action(self, path: Path, before: DataElement, after: DataElement | None) -> None:
         tag, has_value = path[-1], before.value not in (None, "", [])
@@ -206,6 +215,8 @@ class _Judge:
         if any(tag in self._rows or tag >> 16 & 1 or tag >> 16 in _ASIDE or tag in _MARKS for tag in tags):
             return False
         if self._obscured and any(_PERSONAL.search(keyword_for_tag(tag)) for tag in tags):
+            return False
+        if path[-1] in _CODING and self._whole.file_meta.TransferSyntaxUID != self._syntax:
             return False
         if element.VR in ("PN", "SQ") or not path[-1] & 0xFFFF:
             return False

@@ -115,6 +115,9 @@ HARMLESS: Final = {"BodyPartExamined": "HEAD", "ImageType": ["ORIGINAL", "PRIMAR
 """What tells nobody, and must stay."""
 
 
+_START_OF_IMAGE: Final = b"\xff\xd8\xff"  # of JPEG and JPEG-LS
+
+
 @dataclass(frozen=True, slots=True)
 class Planted:
     """One real object with a person in it."""
@@ -267,6 +270,23 @@ def _rest(ds: Dataset, person: Person) -> Iterator[str]:
     yield from ("trailing padding", "interpretation: approver", "interpretation: diagnosis", "topic", "signature")
 
 
+def _comment(ds: Dataset, person: Person) -> Iterator[str]:
+    """Into the coded pixels of a single frame, where its coder may comment."""
+    pixels = bytes(ds.get("PixelData") or b"")
+    start = pixels.find(_START_OF_IMAGE, 0, 64)
+    if start < 8 or int(ds.get("NumberOfFrames", None) or 1) > 1:
+        return
+    text = person.text.encode()
+    text += b" " * (len(text) % 2)
+    comment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
+    size = int.from_bytes(pixels[start - 4 : start], "little") + len(comment)
+    changed = (
+        pixels[: start - 4] + size.to_bytes(4, "little") + pixels[start : start + 2] + comment + pixels[start + 2 :]
+    )
+    ds["PixelData"].value = changed
+    yield "pixels: a coder's comment"
+
+
 def item(**attributes: object) -> Sequence:
     """A sequence of one item."""
     ds = Dataset()
@@ -278,5 +298,5 @@ def item(**attributes: object) -> Sequence:
 
 
 PLACES: Final[tuple[Callable[[Dataset, Person], Iterator[str]], ...]] = (
-    _header, _nested, _private, _report, _graphics, _rest,
+    _header, _nested, _private, _report, _graphics, _rest, _comment,
 )  # fmt: skip

@@ -9,12 +9,11 @@ Source: PS3.15 sections E.1.2 and E.3.1, PS3.3 section C.7.6.1 (Burned In Annota
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
-from idas_p2p.dicom.layout import NATIVE
 from idas_p2p.errors import AccessDenied
 from idas_p2p.wire.level import BurnedIn, Level, Option, Region
 
@@ -42,6 +41,8 @@ _SHOWS_TEXT: Final = (
 _TEXT_MODALITIES: Final = frozenset(["US", "IVUS", "SC", "OT", "DOC", "XC", "ES"])
 _TEXT_TYPES: Final = frozenset({"SCREEN SAVE", "SCREENSAVE", "SECONDARY_CAPTURE", "REPORT", "DOSE_INFO", "PROTOCOL"})
 
+_ELSEWHERE: Final = "the image's pixels lie in a way in which burned-in text cannot be blanked"
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -52,6 +53,9 @@ class Frame:
     samples: int
     bits_allocated: int
     is_planar: bool
+    frames: int = 1
+    photometric: str = ""
+    is_swapped: bool = False  # of eight bits, in words of big endian order
 
 
 def boxes_to_blank(level: Level, text: Text, *, rows: int, columns: int, has_hidden_overlay: bool) -> tuple[Box, ...]:
@@ -82,26 +86,42 @@ def boxes_to_blank(level: Level, text: Text, *, rows: int, columns: int, has_hid
     return ()
 
 
-def blank(data: bytes, frame: Frame, boxes: tuple[Box, ...], transfer_syntax_uid: str) -> bytes:
-    """Native pixels with boxes of every frame set to zero.
+def blank(data: bytes, frame: Frame, boxes: tuple[Box, ...]) -> bytes:
+    """Native pixels with boxes of every frame set to zero, and so what follows the last frame.
 
     Raises:
-        AccessDenied: they are not native, or not of a size that can be blanked.
+        AccessDenied: they do not lie as it says, so that nobody knows where the boxes are.
     """
-    size = frame.rows * frame.columns * frame.samples * frame.bits_allocated // 8
-    if transfer_syntax_uid not in NATIVE or frame.bits_allocated % 8 or not size or len(data) < size:
-        raise AccessDenied("the image is compressed, so that its burned-in text cannot be blanked")
-    count = len(data) // size
-    shape = (
-        (count, frame.samples, frame.rows, frame.columns, frame.bits_allocated // 8)
-        if frame.is_planar
-        else (count, 1, frame.rows, frame.columns, frame.samples * frame.bits_allocated // 8)
-    )
     pixels = np.frombuffer(data, np.uint8).copy()
-    planes = pixels[: count * size].reshape(shape)
-    for x, y, width, height in boxes:
-        planes[:, :, y : y + height, x : x + width] = 0
-    return pixels.tobytes()
+    if frame.bits_allocated == 1 and frame.samples == 1:  # packed, the first in the lowest bit: PS3.5 section 8.1.1
+        bits = np.unpackbits(pixels, bitorder="little")
+        _blank(bits, replace(frame, bits_allocated=8), boxes)
+        return np.packbits(bits, bitorder="little").tobytes()
+    if frame.is_swapped:  # two pixels of eight bits in a word of big endian order
+        if len(pixels) % 2:
+            raise AccessDenied(_ELSEWHERE)
+        pixels = pixels.view(np.uint16).byteswap().view(np.uint8)
+    _blank(pixels, frame, boxes)
+    return (pixels.view(np.uint16).byteswap() if frame.is_swapped else pixels).tobytes()
+
+
+def _blank(pixels: np.ndarray[Any, np.dtype[np.uint8]], frame: Frame, boxes: tuple[Box, ...]) -> None:
+    """Blank bytes in their order."""
+    width, size = 1, frame.samples * frame.bits_allocated // 8  # pixels that lie together, and their bytes
+    if frame.photometric == "YBR_FULL_422":  # two share their colour: PS3.3 section C.7.6.3.1.2
+        width, size = 2, 4
+    whole = frame.frames * frame.rows * frame.columns // width * size
+    is_odd = frame.bits_allocated % 8 or frame.columns % width or frame.photometric.endswith("_420")
+    if is_odd or not whole or len(pixels) < whole or (width == 2 and frame.bits_allocated != 8):
+        raise AccessDenied(_ELSEWHERE)
+    if frame.is_planar and width == 1:
+        shape = (frame.frames, frame.samples, frame.rows, frame.columns, frame.bits_allocated // 8)
+    else:
+        shape = (frame.frames, 1, frame.rows, frame.columns // width, size)
+    planes = pixels[:whole].reshape(shape)
+    for x, y, across, down in boxes:
+        planes[:, :, y : y + down, x // width : -(-(x + across) // width)] = 0
+    pixels[whole:] = 0
 
 
 def _fits(region: Region, text: Text, rows: int, columns: int) -> bool:

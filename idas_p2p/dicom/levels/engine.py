@@ -8,31 +8,42 @@ Source: docs/spec/levels.md; PS3.15 section E.1.1.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from idas_p2p.blob import Blob, MemoryBlob
-from idas_p2p.dicom.convert import deflated, inflated
-from idas_p2p.dicom.levels.burned_in import Frame, blank, boxes_to_blank
+from idas_p2p.dicom.convert import MAX_SIZE, deflated, inflated, uncompressed
+from idas_p2p.dicom.layout import NATIVE
+from idas_p2p.dicom.levels.burned_in import Box, Frame, blank, boxes_to_blank
 from idas_p2p.dicom.levels.deeds import Doer, Subject
 from idas_p2p.dicom.levels.keys import Pseudonyms
-from idas_p2p.dicom.levels.marks import marks
+from idas_p2p.dicom.levels.marks import lossy, marks
 from idas_p2p.dicom.levels.plan import Plan
 from idas_p2p.dicom.levels.rebuild import Place, Rebuilder
 from idas_p2p.dicom.levels.scrub import Scrubber
 from idas_p2p.dicom.levels.spliced import Spliced
 from idas_p2p.dicom.levels.subject import Head, subject_of
 from idas_p2p.dicom.levels.tree import ITEM, SEQUENCE_END, UNDEFINED, Element, Encoding, Tree, Truncated
-from idas_p2p.errors import MalformedInstance
+from idas_p2p.errors import AccessDenied, CannotConvert, MalformedInstance
 from idas_p2p.limits import CHUNK_SIZE
 from idas_p2p.wire.instance import Instance
 
 FIRST_READ: Final = 262_144  # bytes of a large instance, enough for nearly every head; ours
 READ_WHOLE: Final = 4_194_304  # bytes up to which an instance is read at once; ours
 MAX_HEAD: Final = 268_435_456  # bytes before the pixels; ours
-_FRAME_NUMBERS: Final = (0x00280010, 0x00280011, 0x00280002, 0x00280100, 0x00280006)
+COMMENTS: Final = 16_384  # bytes of compressed pixels in which their coders' comments stand; ours
+LEAST_IN_PIXELS: Final = 6  # bytes of an identifier that cannot stand among them by chance; ours
+MAX_DIGITS: Final = 10  # of a number of frames; ours
+_ROWS, _COLUMNS, _PHOTOMETRIC, _FRAMES = 0x00280010, 0x00280011, 0x00280004, 0x00280008
+_FRAME_NUMBERS: Final = (_ROWS, _COLUMNS, 0x00280002, 0x00280100, 0x00280006)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,6 +55,7 @@ class Parts:
     length: int = 0
     tail: bytes = b""
     is_whole: bool = False  # whether the head is all: the instance was deflated, or its pixels were cleaned
+    transfer_syntax_uid: str = ""  # where it is another than the instance had: its pixels were decoded to be cleaned
 
     def __repr__(self) -> str:
         return f"Parts({len(self.head)} + {self.length} + {len(self.tail)} bytes)"
@@ -89,7 +101,14 @@ class Engine:
             study_uid=self.uid(instance.study_uid),
             series_uid=self.uid(instance.series_uid),
             sop_instance_uid=self.uid(instance.sop_instance_uid),
+            transfer_syntax_uid=parts.transfer_syntax_uid or instance.transfer_syntax_uid,
             data=parts.around(instance.data),
+        )
+
+    def is_quick(self, instance: Instance) -> bool:
+        """Whether an instance takes no longer than its size says: no pixels of it may have to be decoded."""
+        return instance.data.size <= CHUNK_SIZE and (
+            not self._plan.level.regions or instance.transfer_syntax_uid in NATIVE
         )
 
     def parts(self, instance: Instance) -> Parts:
@@ -108,47 +127,66 @@ class Engine:
         data = self._parts(blob, syntax, sop_class_uid).around(blob).read()
         return Parts(deflated(data), is_whole=True)
 
-    def _parts(self, blob: Blob, transfer_syntax_uid: str, sop_class_uid: str) -> Parts:
+    def _parts(
+        self, blob: Blob, transfer_syntax_uid: str, sop_class_uid: str, said: Sequence[tuple[int, bytes]] = ()
+    ) -> Parts:
         encoding = Encoding(
             implicit=transfer_syntax_uid == ImplicitVRLittleEndian,
             big_endian=transfer_syntax_uid == ExplicitVRBigEndian,
         )
         data, tree, elements = _read_head(blob, encoding)
         head, pixels = Head(data, elements, encoding), tree.pixels
-        subject = subject_of(head, self._plan.of(sop_class_uid), self._pseudonyms)
         is_deidentified = self._plan.is_deidentified
-        cleaned = self._cleaned(blob, head, tree, transfer_syntax_uid) if is_deidentified else b""
+        boxes = self._boxes(head, has_pixels=pixels is not None) if is_deidentified else ()
+        if boxes and pixels is not None and tree.pixels_length == UNDEFINED:
+            return self._decoded(blob, head, transfer_syntax_uid, sop_class_uid)
+        subject = subject_of(head, self._plan.of(sop_class_uid), self._pseudonyms)
+        end = 0 if pixels is None else _behind_pixels(blob, data, pixels, tree.pixels_length)
+        if pixels is not None and tree.pixels_length == UNDEFINED and _is_commented(blob, pixels, end, subject):
+            return self._decoded(blob, head, transfer_syntax_uid, sop_class_uid)
+        cleaned = _cleaned(blob, head, pixels, tree.pixels_length, boxes) if boxes and pixels is not None else b""
         added = marks(self._plan.level, head, was_cleaned=bool(cleaned)) if is_deidentified else []
-        new_head = self._rebuilt(head, added, subject, sop_class_uid)
+        new_head = self._rebuilt(head, [*added, *said], subject, sop_class_uid)
         if pixels is None:
             return Parts(new_head)
         new_head += data[pixels.start : pixels.value]
-        end = _behind_pixels(blob, data, pixels, tree.pixels_length)
         tail = self._tail(blob, end, encoding, subject, sop_class_uid)
         if cleaned:
             return Parts(new_head + cleaned + tail, is_whole=True)
         return Parts(new_head, pixels.value, end - pixels.value, tail)
 
-    def _cleaned(self, blob: Blob, head: Head, tree: Tree, transfer_syntax_uid: str) -> bytes:
-        """Pixels with boxes blanked; nothing when they may stay as they are.
+    def _boxes(self, head: Head, *, has_pixels: bool) -> tuple[Box, ...]:
+        """What of the pixels must be blanked.
 
         Raises:
             AccessDenied: they may neither stay nor be blanked.
         """
-        pixels = tree.pixels
-        rows, columns, samples, bits_allocated, planar = (head.number(tag) for tag in _FRAME_NUMBERS)
-        boxes = boxes_to_blank(
+        return boxes_to_blank(
             self._plan.level,
             head.text,
-            rows=rows if pixels else 0,
-            columns=columns,
+            rows=head.number(_ROWS) if has_pixels else 0,
+            columns=head.number(_COLUMNS),
             has_hidden_overlay=head.has_hidden_overlay(),
         )
-        if not boxes or pixels is None:
-            return b""
-        length = 0 if tree.pixels_length == UNDEFINED else tree.pixels_length
-        frame = Frame(rows, columns, samples or 1, bits_allocated, planar == 1)
-        return blank(blob.read(pixels.value, length), frame, boxes, transfer_syntax_uid)
+
+    def _decoded(self, blob: Blob, head: Head, transfer_syntax_uid: str, sop_class_uid: str) -> Parts:
+        """The instance with its pixels decoded: to be cleaned, or without the comments of their coding.
+
+        They stay so: coding them again could lose more.
+
+        Raises:
+            AccessDenied: nothing here can decode them.
+        """
+        if blob.size > MAX_SIZE:
+            raise AccessDenied("the image is too large to be decoded, so that its burned-in text cannot be blanked")
+        try:
+            plain = uncompressed(blob.read(), transfer_syntax_uid)
+        except (CannotConvert, NotImplementedError):
+            raise AccessDenied("nothing here decodes the image, so that text in it cannot be taken away") from None
+        said = lossy(head, transfer_syntax_uid, len(plain) / blob.size)
+        decoded = MemoryBlob(plain)
+        parts = self._parts(decoded, ExplicitVRLittleEndian, sop_class_uid, said)
+        return Parts(parts.around(decoded).read(), is_whole=True, transfer_syntax_uid=str(ExplicitVRLittleEndian))
 
     def _rebuilt(self, head: Head, added: list[tuple[int, bytes]], subject: Subject, sop_class_uid: str) -> bytes:
         """Every element before the pixels as the level shows it, with some more in their places."""
@@ -196,6 +234,22 @@ class Engine:
             elements, 0, len(data), Place(0, elements, encoding.implicit)
         )
         return data if pieces is None else b"".join(pieces)
+
+
+def _is_commented(blob: Blob, pixels: Element, end: int, subject: Subject) -> bool:
+    """Whether compressed pixels begin with a comment that names the patient."""
+    head = blob.read(pixels.value, min(COMMENTS, end - pixels.value)).lower()
+    return any(needle in head for needle in subject.identity.needles if len(needle) >= LEAST_IN_PIXELS)
+
+
+def _cleaned(blob: Blob, head: Head, pixels: Element, length: int, boxes: tuple[Box, ...]) -> bytes:
+    """Native pixels with boxes blanked; errors as of `blank`."""
+    rows, columns, samples, bits_allocated, planar = (head.number(tag) for tag in _FRAME_NUMBERS)
+    said = head.text(_FRAMES)
+    frames = int(said) if said.isdecimal() and len(said) < MAX_DIGITS else 1
+    is_swapped = head.encoding.big_endian and pixels.vr == b"OW" and bits_allocated <= 8
+    frame = Frame(rows, columns, samples or 1, bits_allocated, planar == 1, frames, head.text(_PHOTOMETRIC), is_swapped)
+    return blank(blob.read(pixels.value, length), frame, boxes)
 
 
 def _read_head(blob: Blob, encoding: Encoding) -> tuple[bytes, Tree, list[Element]]:

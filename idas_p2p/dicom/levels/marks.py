@@ -17,6 +17,15 @@ from idas_p2p.wire.level import Level, Option
 METHOD: Final = "PS3.15 Basic Profile and options, by the holding node"
 _REMOVED, _METHOD, _METHOD_CODES = 0x00120062, 0x00120063, 0x00120064
 _BURNED_IN, _DATES_MODIFIED = 0x00280301, 0x00280303
+_LOSSY, _RATIO, _LOSSY_METHOD = 0x00282110, 0x00282112, 0x00282114
+_LOSSY_METHODS: Final = {
+    "1.2.840.10008.1.2.4.50": "ISO_10918_1",
+    "1.2.840.10008.1.2.4.51": "ISO_10918_1",
+    "1.2.840.10008.1.2.4.81": "ISO_14495_1",
+    "1.2.840.10008.1.2.4.91": "ISO_15444_1",
+    "1.2.840.10008.1.2.4.203": "ISO_15444_15",
+}
+"""Defined terms of PS3.3 section C.7.6.1.1.5.2 by transfer syntax; what may be either counts as lossy."""
 _BASIC: Final = ("113100", "Basic Application Confidentiality Profile")
 CODES: Final = {
     Option.CLEAN_PIXEL_DATA: ("113101", "Clean Pixel Data Option"),
@@ -54,6 +63,24 @@ def marks(level: Level, head: Head, *, was_cleaned: bool) -> list[tuple[int, byt
     if was_cleaned:
         found.append((_BURNED_IN, write.text(_BURNED_IN, "NO")))
     return [*found, (_DATES_MODIFIED, write.text(_DATES_MODIFIED, _dates(level)))]
+
+
+def lossy(head: Head, transfer_syntax_uid: str, ratio: float) -> list[tuple[int, bytes]]:
+    """What an image that was decoded says of the coding it had; nothing when that was lossless.
+
+    Args:
+        head: of the object before.
+        transfer_syntax_uid: it had.
+        ratio: of the sizes of its pixels, decoded and coded.
+    """
+    method = _LOSSY_METHODS.get(transfer_syntax_uid)
+    if method is None:
+        return []
+    write = _Writer(implicit=False, big_endian=False)
+    said = ((_RATIO, f"{ratio:.2f}"), (_LOSSY_METHOD, method))
+    return [(_LOSSY, write.text(_LOSSY, "01"))] + [
+        (tag, write.text(tag, value)) for tag, value in said if not head.text(tag)
+    ]
 
 
 def _dates(level: Level) -> str:
