@@ -15,7 +15,9 @@ def verdict(cell: Cell) -> str:
     """The path a pair took, and how fast; `-` when the study did not arrive."""
     if not cell.arrived:
         return "-"
-    return f"{cell.path} {cell.first_s:.1f}s {cell.rate_mbit:.0f}M"
+    beside = f" of {cell.plain_mbit:.0f}M" if cell.plain_mbit else ""
+    paused = f" paused {cell.pause_s:.1f}s" if cell.pause_s is not None else ""
+    return f"{cell.path} {cell.first_s:.1f}s {cell.rate_mbit:.0f}M{beside}{paused}"
 
 
 def table(cells: Sequence[Cell]) -> str:

@@ -36,6 +36,16 @@ table inet upnp {
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Where a node's network meets the Internet."""
+
+    gateway: Site  # the node itself where there is none
+    device: str
+    number: int
+    public: str  # IPv4, whether or not it has any
+
+
+@dataclass(frozen=True, slots=True)
 class Networks:
     """What was built."""
 
@@ -43,6 +53,8 @@ class Networks:
     bootstrap_hosts: tuple[str, str]  # IPv4, IPv6
     holder: Site
     asker: Site
+    holder_line: Line
+    asker_line: Line
 
 
 def missing() -> str | None:
@@ -66,40 +78,42 @@ class Builder:
     def __init__(self, lab: Lab, stack: ExitStack, folder: Path, *, wan: Wan) -> None:
         self._lab, self._stack, self._folder, self._wan = lab, stack, folder, wan
         self._backbone = lab.site("inet")
-        _inside(self._backbone, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+        inside(self._backbone, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 
     def build(self, holder: Kind, asker: Kind) -> Networks:
         """Lay the lines for two nodes."""
         boot = self._lab.site("boot")
-        hosts = self._access(boot, wan=Wan())
+        line = self._access(boot, wan=Wan())
+        hosts = line.public, f"{PUBLIC_6}:{line.number}::1"
         if holder is Kind.LAN:
-            gate = self._gate("gate", Kind.LAN)
-            return Networks(boot, hosts, self._host("anna", gate, 10), self._host("berg", gate, 11))
-        return Networks(boot, hosts, self._side("anna", holder), self._side("berg", asker))
+            gate, line = self._gate("gate", Kind.LAN)
+            return Networks(boot, hosts, self._host("anna", gate, 10), self._host("berg", gate, 11), line, line)
+        (anna, hers), (berg, his) = self._side("anna", holder), self._side("berg", asker)
+        return Networks(boot, hosts, anna, berg, hers, his)
 
-    def _side(self, name: str, kind: Kind) -> Site:
+    def _side(self, name: str, kind: Kind) -> tuple[Site, Line]:
         if gateways(kind):
-            return self._host(name, self._gate(f"{name}g", kind), 10)
+            gate, line = self._gate(f"{name}g", kind)
+            return self._host(name, gate, 10), line
         site = self._lab.site(name)
-        self._access(site, wan=self._wan, has_ipv4=kind is not Kind.IPV6, has_ipv6=has_ipv6(kind))
-        return site
+        return site, self._access(site, wan=self._wan, has_ipv4=kind is not Kind.IPV6, has_ipv6=has_ipv6(kind))
 
-    def _gate(self, name: str, kind: Kind) -> Site:
+    def _gate(self, name: str, kind: Kind) -> tuple[Site, Line]:
         """The gateway nearest to the host, with a bridge `lan0` and everything between it and the Internet."""
         outer = self._lab.site(f"{name}p" if gateways(kind) == 2 else name)
-        self._access(outer, wan=self._wan, has_ipv6=False)
+        line = self._access(outer, wan=self._wan, has_ipv6=False)
         self._route(outer, kind, CARRIER if gateways(kind) == 2 else HOME)
         if gateways(kind) == 1:
             if kind is Kind.UPNP:
                 self._upnp(outer)
-            return outer
+            return outer, line
         inner = self._lab.site(name)
         self._plug(inner, "wan0", outer, f"{CARRIER}.10/24", f"{CARRIER}.1")
         self._route(inner, kind, HOME)
-        return inner
+        return inner, line
 
     def _route(self, gate: Site, kind: Kind, network: str) -> None:
-        _inside(
+        inside(
             gate,
             "sysctl -qw net.ipv4.ip_forward=1",
             "ip link add lan0 type bridge",
@@ -116,9 +130,9 @@ class Builder:
     def _plug(self, site: Site, device: str, gate: Site, address: str, router: str) -> None:
         """Put a device of a site on the bridge of a gateway."""
         port = f"port-{site.name}"
-        _inside(gate, f"ip link add {port} type veth peer name {device} netns {site.namespace}")
-        _inside(gate, f"ip link set {port} master lan0", f"ip link set {port} up")
-        _inside(
+        inside(gate, f"ip link add {port} type veth peer name {device} netns {site.namespace}")
+        inside(gate, f"ip link set {port} master lan0", f"ip link set {port} up")
+        inside(
             site,
             f"ip address add {address} dev {device}",
             f"ip link set {device} up",
@@ -126,19 +140,19 @@ class Builder:
         )
         site.addresses.append(address.partition("/")[0])
 
-    def _access(self, site: Site, *, wan: Wan, has_ipv4: bool = True, has_ipv6: bool = True) -> tuple[str, str]:
-        """Join a site to the backbone by a line; its public addresses."""
+    def _access(self, site: Site, *, wan: Wan, has_ipv4: bool = True, has_ipv6: bool = True) -> Line:
+        """Join a site to the backbone by a line."""
         near, far, number = self._lab.connect(site, self._backbone, wan=wan, block=PUBLIC)
         ours, theirs = f"{PUBLIC_6}:{number}::1", f"{PUBLIC_6}:{number}::2"
-        _inside(self._backbone, f"ip address add {theirs}/64 dev {far} nodad")
+        inside(self._backbone, f"ip address add {theirs}/64 dev {far} nodad")
         if has_ipv4:
-            _inside(site, f"ip route add default via {PUBLIC}.{number}.2")
+            inside(site, f"ip route add default via {PUBLIC}.{number}.2")
         else:
-            _inside(site, f"ip address flush dev {near} scope global")
+            inside(site, f"ip address flush dev {near} scope global")
             site.addresses.clear()
         if has_ipv6:
-            _inside(site, f"ip address add {ours}/64 dev {near} nodad", f"ip -6 route add default via {theirs}")
-        return f"{PUBLIC}.{number}.1", ours
+            inside(site, f"ip address add {ours}/64 dev {near} nodad", f"ip -6 route add default via {theirs}")
+        return Line(site, near, number, f"{PUBLIC}.{number}.1")
 
     def _upnp(self, gate: Site) -> None:
         """Run the real miniupnpd at a gateway."""
@@ -162,7 +176,12 @@ class Builder:
         program.start(lambda: "HTTP listening" in program.log or "HTTP listening" in program.said)
 
 
-def _inside(site: Site, *commands: str) -> None:
+def inside(site: Site, *commands: str) -> None:
+    """Run commands, each of words without spaces, in a site.
+
+    Raises:
+        RuntimeError: one failed.
+    """
     for command in commands:
         _run(site, command.split())
 

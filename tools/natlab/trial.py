@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,16 @@ from idas_p2p.errors import IdasError
 from tools.idas import Bootstrap, Node, fetch
 from tools.images import StudyFiles, set_of_files
 from tools.lab import Lab, Wan
+from tools.natlab.changes import Change, happen
 from tools.natlab.kinds import Kind
 from tools.natlab.networks import Builder, Networks
+from tools.natlab.plain import can_cross, seconds_for
 from tools.pair import start_cold
 from tools.region import FEDERATION, wait_for_study
 
 BOOTSTRAP_PORT = 443  # the one port that every firewall lets out
 NODE_PORT = 7_000
+NOTHING = 50_000  # bytes between two looks that are no images: signs of life, handshakes, questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +42,47 @@ class Cell:
     found_s: float | None = None  # seconds from the start of both nodes until the asker found the study
     first_s: float | None = None  # seconds from the request until images began to arrive, to the nearest 0.2
     rate_mbit: float | None = None  # megabits a second on the wire, over the whole retrieval
+    plain_mbit: float | None = None  # of as many bytes by a plain TCP socket through the same networks, if asked for
+    pause_s: float | None = None  # the longest time without images after the first, to the nearest 0.2; if asked for
+    path_before: str = ""  # the change, if asked for
+    wire_bytes: int = 0  # both directions
     peers: Mapping[str, Any] | None = None  # what the asker says of the holder
     reason: str = ""  # why nothing arrived
+
+
+@dataclass(slots=True)
+class Course:
+    """How one retrieval goes, as its progress tells; it is when the change happens.
+
+    Args:
+        change: what happens once a sixth of the study's size has come, which coded is about a quarter of it.
+        networks: what it happens to.
+        size: of the study, in bytes.
+    """
+
+    change: Change | None
+    networks: Networks
+    size: int
+    begun: float = field(default_factory=time.monotonic)
+    first: float | None = None  # seconds until images began to arrive
+    pause: float = 0.0  # seconds
+    path_before: str = ""
+    _carried: int = 0
+    _moved_at: float = 0.0
+
+    def note(self, progress: Mapping[str, Any]) -> None:
+        """Hear how far it is."""
+        now, carried = time.monotonic(), int(progress.get("wire_bytes") or 0)
+        if carried <= self._carried + NOTHING:
+            return
+        if self.first is None:
+            self.first = now - self.begun
+        else:
+            self.pause = max(self.pause, now - self._moved_at)
+        self._carried, self._moved_at = carried, now
+        if self.change and not self.path_before and carried > self.size / 6:
+            self.path_before = str(progress["path"])
+            happen(self.change, self.networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +94,16 @@ class Stage:
         study: at the holder.
         wan: of each access line.
         patience: seconds for finding the study.
+        beside_plain: whether to send as many bytes by a plain TCP socket too, where one gets through.
+        change: what happens to the network when a quarter of the study has come.
     """
 
     folder: Path
     study: StudyFiles
     wan: Wan
     patience: float
+    beside_plain: bool = False
+    change: Change | None = None
 
     def prepare(self) -> tuple[Bootstrap, Node, Node]:
         """Make the nodes and let them meet, with nothing between them."""
@@ -105,9 +151,13 @@ class Stage:
         with Lab() as lab, ExitStack() as stack:
             networks = Builder(lab, stack, self.folder / "upnp", wan=self.wan).build(holder, asker)
             with self._running(networks, bootstrap, anna, berg):
-                return self._measure(berg, holder, asker)
+                cell = self._measure(berg, holder, asker, networks)
+            if not (self.beside_plain and cell.arrived and cell.wire_bytes and can_cross(holder, asker)):
+                return cell
+            seconds = seconds_for(networks, cell.wire_bytes)
+            return replace(cell, plain_mbit=round(8e-6 * cell.wire_bytes / seconds, 1))
 
-    def _measure(self, berg: Node, holder: Kind, asker: Kind) -> Cell:
+    def _measure(self, berg: Node, holder: Kind, asker: Kind, networks: Networks) -> Cell:
         begun = time.monotonic()
         wanted = len(self.study.files)
         try:
@@ -116,16 +166,11 @@ class Stage:
             peers = berg.ask("peers")
             return Cell(holder=holder, asker=asker, peers=peers, reason=f"not found within {self.patience:g} s")
         found = time.monotonic() - begun
-        first: list[float] = []
-
-        def note(progress: Mapping[str, Any]) -> None:
-            if not first and progress.get("wire_bytes"):
-                first.append(time.monotonic() - begun)
-
+        course = Course(self.change, networks, size=sum(file.stat().st_size for file in self.study.files))
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
-            out, begun = Path(name), time.monotonic()
+            out = Path(name)
             try:
-                seconds, told = fetch(berg, self.study.study_uid, out, on_progress=note)
+                seconds, told = fetch(berg, self.study.study_uid, out, on_progress=course.note)
             except IdasError as error:
                 peers = berg.ask("peers")
                 return Cell(holder=holder, asker=asker, found_s=found, peers=peers, reason=error.explanation())
@@ -137,8 +182,11 @@ class Stage:
             path=str(transfer["path"]),
             arrived=arrived,
             found_s=round(found, 2),
-            first_s=round(first[0] if first else seconds, 2),
+            first_s=round(course.first or seconds, 2),
             rate_mbit=round(8e-6 * float(transfer["wire_bytes"]) / seconds, 1),
+            wire_bytes=int(transfer["wire_bytes"]),
+            pause_s=round(course.pause, 1) if self.change else None,
+            path_before=course.path_before,
             peers=berg.ask("peers"),
             reason="" if arrived else f"not byte-identical, or not all: {told}",
         )
