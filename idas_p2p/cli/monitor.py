@@ -14,7 +14,7 @@ from idas_p2p.clock import SystemClock
 if TYPE_CHECKING:
     from idas_p2p.dashboard.monitor.snapshot import Snapshot
 
-PICTURE_WIDTH = 110  # columns of a picture; ours
+PICTURE_WIDTH = 130  # columns of a picture; ours
 
 
 def add_commands(commands: Commands) -> None:

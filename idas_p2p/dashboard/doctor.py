@@ -49,7 +49,12 @@ def _finding(one: Mapping[str, Any], label: str, style: str) -> list[RenderableT
 
 
 def _summary(counts: Mapping[str, int]) -> str:
-    faults, notes, well = (counts.get(verdict, 0) for verdict in _LOOKS)
+    faults, notes = (counts.get(verdict, 0) for verdict in ("fault", "note"))
     if not faults + notes:
-        return f"all is well: {well} things looked at"
-    return f"{faults} faults, {notes} notes, {well} things are well"
+        return f"all is well: {counts.get('good', 0)} things looked at"
+    words = [_plural(faults, "fault"), _plural(notes, "note")]
+    return ", ".join([*words, f"{counts['good']} well"] if "good" in counts else words)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

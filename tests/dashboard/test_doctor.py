@@ -26,7 +26,7 @@ def test_the_worst_comes_first_each_with_its_next_step_and_hostile_names_escaped
         "→ start it",
         "note  clock: nobody keeps it [clock_unsynchronised]",
         "→ chrony",
-        "1 faults, 1 notes, 1 things are well",
+        "1 fault, 1 note, 1 well",
     ]
 
 
