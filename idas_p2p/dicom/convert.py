@@ -48,9 +48,9 @@ def convert(instance: Instance, accepted: Sequence[str]) -> Instance:
         return instance
     target = next((uid for uid in TARGETS if uid in accepted), None)
     if target is None:
-        raise CannotConvert("it accepts no uncompressed transfer syntax for this kind of image")
+        raise CannotConvert("it accepts no uncompressed transfer syntax for these images")
     if source not in _NATIVE and source not in LOSSLESS:
-        raise CannotConvert("the image is stored with lossy compression, or in a coding not known here")
+        raise CannotConvert("lossy, or in no coding known here: accept it as it is stored")
     if instance.data.size > MAX_SIZE:
         raise CannotConvert("the image is too large to be converted")
     data = _converted(instance.data.read(), source, target)

@@ -20,7 +20,7 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.retrieve import DeliveryReport, Outcome, Progress
 from idas_p2p.dicom.sending import Originator, store_instance
 from idas_p2p.dicom.sockets import make_ae
-from idas_p2p.errors import Busy, ChannelClosed, DestinationFailed, DestinationUnreachable
+from idas_p2p.errors import Busy, CannotConvert, ChannelClosed, DestinationFailed, DestinationUnreachable
 from idas_p2p.events import log_event
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Total
@@ -59,6 +59,7 @@ class Destination:
             DestinationUnreachable: no connection.
             DestinationFailed: it rejected the association, or gave no answer.
             Busy: it rejected the association for the time being; try again.
+            CannotConvert: it accepts the instance in no transfer syntax that can be reached without loss.
         """
         with self._lock:
             pair = (instance.sop_class_uid, instance.transfer_syntax_uid)
@@ -204,6 +205,8 @@ async def _store_once(
     work = bridge.begin(target.store, instance)
     try:
         outcome = await asyncio.shield(work)
+    except CannotConvert as error:
+        return report.with_outcome(Outcome.FAILED, instance.sop_instance_uid, remark=error.detail)
     except asyncio.CancelledError:
         await asyncio.wait([work], timeout=CANCEL_TIMEOUT)
         if not work.done():

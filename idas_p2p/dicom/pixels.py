@@ -60,7 +60,7 @@ def decode_pixels(data: bytes, transfer_syntax_uid: str) -> DecodedPixels:
     """
     decoder = get_decoder(UID(transfer_syntax_uid))
     if not decoder.is_available:
-        raise CannotConvert(f"decoder missing: {'; '.join(decoder.missing_dependencies)}")
+        raise CannotConvert(f"no decoder: install {_plug_in(decoder.missing_dependencies)}")
     elements = read_elements(
         MemoryBlob(data), transfer_syntax_uid, [*_NUMBERS.values(), "PhotometricInterpretation", "NumberOfFrames"]
     )
@@ -78,6 +78,11 @@ def decode_pixels(data: bytes, transfer_syntax_uid: str) -> DecodedPixels:
         str(shown["photometric_interpretation"]).removesuffix("_422"),  # decoders fill in what was thinned out
         int(shown.get("planar_configuration", 0) or 0),
     )
+
+
+def _plug_in(missing: list[str]) -> str:
+    """What to install, from pydicom's lines `NAME - requires PACKAGES`; the last is its own choice for most codings."""
+    return missing[-1].partition(" requires ")[2] or missing[-1] if missing else "a newer pydicom"
 
 
 def _options(elements: Elements) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class DeliveryReport(Progress):
     """The same with the instances that failed; identifying, so it never prints them."""
 
     failed_uids: tuple[str, ...] = ()
+    remark: str = ""  # why the first of them failed, where the requester can do something about it
 
     def __repr__(self) -> str:
         return f"DeliveryReport({self.completed} of {self.total}, {self.failed} failed, {self.warning} warnings)"
@@ -56,13 +57,16 @@ class DeliveryReport(Progress):
         """Learn how many instances there are; never fewer than are done already."""
         return replace(self, total=max(count, self.done))
 
-    def with_outcome(self, outcome: Outcome, sop_instance_uid: str, *, size: int = 0) -> DeliveryReport:
+    def with_outcome(
+        self, outcome: Outcome, sop_instance_uid: str, *, size: int = 0, remark: str = ""
+    ) -> DeliveryReport:
         """Count one more instance.
 
         Args:
             outcome: what became of it.
             sop_instance_uid: kept when it failed.
             size: bytes of its data set, counted unless it failed.
+            remark: what the requester should know about it.
         """
         counted = replace(
             self,
@@ -70,6 +74,7 @@ class DeliveryReport(Progress):
             warning=self.warning + (outcome is Outcome.WARNING),
             failed=self.failed + (outcome is Outcome.FAILED),
             bytes=self.bytes + (0 if outcome is Outcome.FAILED else size),
+            remark=self.remark or remark,
             failed_uids=(*self.failed_uids, sop_instance_uid) if outcome is Outcome.FAILED else self.failed_uids,
         )
         return replace(counted, total=max(counted.total, counted.done))

@@ -24,7 +24,7 @@ from idas_p2p.dicom.sending import store_instance
 from idas_p2p.dicom.services import Remarks
 from idas_p2p.dicom.serving import ServedLink, decoded_identifier
 from idas_p2p.dicom.statuses import PENDING, SUCCESS
-from idas_p2p.errors import ChannelClosed, DestinationFailed, IdasError, StudyNotFound, TooManyMatches
+from idas_p2p.errors import CannotConvert, ChannelClosed, DestinationFailed, IdasError, StudyNotFound, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
@@ -97,7 +97,15 @@ class Conversation:
             "NumberOfWarningSuboperations": self.report.warning,
         }
         error = self.error if status not in {PENDING, SUCCESS} else None
-        self._link.respond(self._request, self._context, status, error=error, identifier=identifier, counters=counters)
+        self._link.respond(
+            self._request,
+            self._context,
+            status,
+            error=error,
+            remark="" if status in {PENDING, SUCCESS} else self.report.remark,
+            identifier=identifier,
+            counters=counters,
+        )
 
 
 def priority_of(request: Any) -> Priority:
@@ -210,6 +218,11 @@ def _send_each(link: ServedLink, conversation: Conversation, events: Pull[Retrie
 def _send_one(link: ServedLink, conversation: Conversation, instance: Instance, message_id: int) -> None:
     try:
         outcome = store_instance(link, instance, message_id=message_id, while_waiting=conversation.keep_alive)
+    except CannotConvert as error:
+        conversation.report = conversation.report.with_outcome(
+            Outcome.FAILED, instance.sop_instance_uid, remark=error.detail
+        )
+        return
     except DestinationFailed:
         link.end()
         raise

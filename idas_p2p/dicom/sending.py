@@ -47,10 +47,15 @@ def store_instance(
 
     Raises:
         ChannelClosed: the association ended before the instance was sent.
+        CannotConvert: it was not sent, since no accepted transfer syntax can be reached without loss; the detail says
+            what would help.
         DestinationFailed: no valid answer; nothing is known about the instance.
     """
     try:
         fitting, context_id = _fit(link, instance)
+    except CannotConvert as error:
+        log_event("instance_not_sent", reason=error.code, next_step=error.detail)
+        raise
     except IdasError as error:
         log_event("instance_not_sent", reason=error.code)
         return Outcome.FAILED

@@ -3,7 +3,10 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.pixels.decoders.base import Decoder
+from pydicom.uid import UID
 
+from idas_p2p.dicom import pixels
 from idas_p2p.dicom.part10 import read_part10
 from idas_p2p.dicom.pixels import decode_pixels
 from idas_p2p.errors import CannotConvert, MalformedInstance
@@ -48,9 +51,9 @@ def claiming(*, rows: int, columns: int, frames: str = "1 ") -> bytes:
 )
 def test_decoded_pixels_are_those_that_were_compressed(packed: str, plain: str) -> None:
     instance = read_part10(Path(str(get_testdata_file(packed, download=False))))
-    pixels = decode_pixels(instance.data.read(), instance.transfer_syntax_uid)
-    assert len(pixels.data) % 2 == 0
-    assert pixels.data == pydicom.dcmread(str(get_testdata_file(plain, download=False))).PixelData
+    decoded = decode_pixels(instance.data.read(), instance.transfer_syntax_uid)
+    assert len(decoded.data) % 2 == 0
+    assert decoded.data == pydicom.dcmread(str(get_testdata_file(plain, download=False))).PixelData
 
 
 def test_a_claim_of_gigabytes_is_refused_before_decoding() -> None:
@@ -64,3 +67,13 @@ def test_a_claim_of_gigabytes_is_refused_before_decoding() -> None:
 def test_pixels_that_do_not_decode_are_malformed(data: bytes) -> None:
     with pytest.raises(MalformedInstance):
         decode_pixels(data, RLE)
+
+
+def test_where_no_decoder_is_installed_the_error_says_which_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = Decoder(UID(RLE))
+    monkeypatch.setattr(pixels, "get_decoder", lambda uid: bare)
+    with pytest.raises(CannotConvert, match="install a newer pydicom"):
+        decode_pixels(claiming(rows=1, columns=1), RLE)
+    bare._unavailable = {"pylibjpeg": ("pylibjpeg>=2.0", "pylibjpeg-rle>=2.0"), "gdcm": ("gdcm>=3.0.10",)}
+    with pytest.raises(CannotConvert, match=r"install gdcm>=3\.0\.10"):
+        decode_pixels(claiming(rows=1, columns=1), RLE)

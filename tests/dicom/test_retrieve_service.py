@@ -4,12 +4,14 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
+from idas_p2p.dicom.part10 import read_part10
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, IdasError, StudyNotFound
 from idas_p2p.wire.address import Address
@@ -260,3 +262,16 @@ async def test_get_ends_when_the_requester_aborts_in_the_middle(tmp_path: Path) 
         assert await get(served, [], abort_at=2) is None
         await node.left.wait()
         assert node.pulled < 200
+
+
+async def test_what_cannot_be_sent_without_loss_is_a_warning_that_says_so(tmp_path: Path) -> None:
+    plain, lossy = make_instance(1), read_part10(Path(str(get_testdata_file("693_J2KI.dcm", download=False))))
+    node, workstation = MemoryNode(events=brings(plain, lossy)), Workstation()
+    with workstation.listening({CT: [EXPLICIT], lossy.sop_class_uid: [EXPLICIT]}) as remote:
+        node.destinations["WS"] = remote
+        async with serving(node, tmp_path) as served:
+            status, _, identifier = await move(served)
+    assert (status.Status, status.NumberOfCompletedSuboperations, status.NumberOfFailedSuboperations) == (0xB000, 1, 1)
+    assert status.ErrorComment == "lossy, or in no coding known here: accept it as it is stored"
+    assert identifier is not None
+    assert identifier.FailedSOPInstanceUIDList == lossy.sop_instance_uid
