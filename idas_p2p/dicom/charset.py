@@ -4,7 +4,8 @@ Lenient on purpose: what an archive mislabels is still read as well as it can be
 would print a patient's name. Unlike pydicom this decodes before it splits values, so that a backslash byte inside a
 two-byte character (GB18030, GBK) stays what it is.
 
-Belongs here: decoding and the choice of an encoding. Not here: what the text means (identifiers.py).
+Belongs here: decoding. Not here: the choice of a set to answer in (answer_charset.py), what the text means
+(identifiers.py).
 Source: PS3.5 sections 6.1.2 and 6.1.3, PS3.3 section C.12.1.1.2.
 """
 
@@ -14,7 +15,6 @@ import re
 from typing import Final
 
 UTF_8: Final = "ISO_IR 192"
-LATIN_1: Final = "ISO_IR 100"
 ASCII: Final = ""  # no Specific Character Set means ISO_IR 6
 
 _PYTHON_CODECS: Final = {
@@ -94,21 +94,10 @@ def decode(raw: bytes, codecs: tuple[str, ...], *, is_name: bool = False) -> str
     return "".join(_decode_fragment(part, codecs[0], _RESETS[is_name]) for part in _FRAGMENT.findall(raw))
 
 
-def answer_charset(texts: list[str], requested: str) -> str:
-    """The Specific Character Set for an answer that holds these texts.
-
-    Args:
-        texts: everything the answer says.
-        requested: the request's own Specific Character Set.
-
-    Returns:
-        Empty when ASCII suffices, ISO_IR 100 when the request came in it and it suffices, else ISO_IR 192.
-    """
-    if all(text.isascii() for text in texts):
-        return ASCII
-    if codecs_of(requested) == ("latin_1",) and all(max(text, default="") <= "\xff" for text in texts):
-        return LATIN_1
-    return UTF_8
+def term_of(value: str) -> str | None:
+    """The defined term that one value of Specific Character Set means, without code extensions; None when unknown."""
+    name = _normalised(value)
+    return name if name in _PYTHON_CODECS else None
 
 
 def _normalised(value: str) -> str:

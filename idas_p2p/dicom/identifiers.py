@@ -19,7 +19,8 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
-from idas_p2p.dicom.charset import answer_charset, codecs_of, decode
+from idas_p2p.dicom.answer_charset import answer_charset
+from idas_p2p.dicom.charset import codecs_of, decode
 from idas_p2p.dicom.matching import time_range
 from idas_p2p.dicom.query_keys import TABLE, Key, Level, Match, Type
 from idas_p2p.errors import BadQuery, MalformedInstance
@@ -62,10 +63,15 @@ def nested_reader(ds: Dataset) -> Text:
         if not inner:
             return _element_text(ds, Tag(keyword), codecs)
         items = ds[keyword].value if keyword in ds and ds[keyword].VR == "SQ" else ()
-        values = [_element_text(item, Tag(inner), codecs).replace("\\", "/") for item in items or ()]
+        values = [_element_text(item, Tag(inner), _codecs_in(item, codecs)).replace("\\", "/") for item in items or ()]
         return "\\".join(values) if any(values) else ""
 
     return text
+
+
+def _codecs_in(item: Dataset, outside: tuple[str, ...]) -> tuple[str, ...]:
+    """An item may have a character set of its own, PS3.3 C.12.1.1.2."""
+    return codecs_of(_element_text(item, _CHARACTER_SET, ("ascii",))) if _CHARACTER_SET in item else outside
 
 
 def study_from_dataset(ds: Dataset) -> Study:
@@ -138,7 +144,10 @@ def query_from_dataset(ds: Dataset, *, fuzzy_names: bool = False) -> StudyQuery:
 def query_dataset(query: StudyQuery) -> Dataset:
     """The identifier that asks an archive for the studies, requesting every attribute of Study."""
     values = {keyword: query.pattern(keyword) for keyword in KEYWORDS}
-    return dataset_of({"QueryRetrieveLevel": "STUDY", **values}, charset=answer_charset(list(values.values()), ""))
+    return dataset_of(
+        {"QueryRetrieveLevel": "STUDY", **values},
+        charset=answer_charset([(text, False) for text in values.values()], ""),
+    )
 
 
 def response_dataset(study: Study, requested: Dataset, *, retrieve_aet: str) -> Dataset:
@@ -175,20 +184,20 @@ def answer_dataset(values: Mapping[str, str], requested: Dataset, *, level: Leve
     values = {"InstanceAvailability": "ONLINE", **values, **fixed}
     unique = [key.keyword for key in TABLE if key.type is Type.UNIQUE and _goes_with(key, level)]
     tags = set(requested.keys()) | {Tag(keyword) for keyword in (*unique, *fixed, "InstanceAvailability")}
-    answer, told = Dataset(), list[str]()
+    answer, told = Dataset(), list[tuple[str, bool]]()
     for tag in sorted(tags):
         if tag == _CHARACTER_SET or tag.element == 0 or tag.is_private:
             continue
         keyword = keyword_for_tag(tag)
         inside = {path: text for path, text in values.items() if path.startswith(f"{keyword}.")} if keyword else {}
-        told += [*inside.values(), values.get(keyword, "")]
+        told += [(text, False) for text in inside.values()] + [(values.get(keyword, ""), tag in _NAMES)]
         if inside:
             _add_items(answer, tag, inside)
         else:
             _add(answer, tag, values.get(keyword, ""))
     charset = answer_charset(told, _element_text(requested, _CHARACTER_SET, ("ascii",)))
     if charset:
-        answer.SpecificCharacterSet = charset
+        answer.SpecificCharacterSet = charset.split("\\")
     return answer
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.data import get_charset_files
 
-from idas_p2p.dicom.charset import answer_charset, codecs_of, decode
+from idas_p2p.dicom.charset import codecs_of, decode
 
 FILES = sorted(Path(path) for path in get_charset_files("*.dcm"))
 KNOWN = [
@@ -58,10 +58,3 @@ def test_any_bytes_decode_to_some_text(raw: bytes, declared: str, is_name: bool)
 @given(st.text(max_size=40))
 def test_any_declaration_gives_at_least_one_codec(declared: str) -> None:
     assert codecs_of(declared)
-
-
-def test_an_answer_is_in_the_smallest_set_that_holds_it() -> None:
-    assert answer_charset(["plain"], "ISO_IR 100") == ""
-    assert answer_charset(["Müller"], "ISO_IR 100") == "ISO_IR 100"
-    assert answer_charset(["Müller"], "") == "ISO_IR 192"
-    assert answer_charset(["Müller", "山"], "ISO_IR 100") == "ISO_IR 192"
