@@ -8,6 +8,7 @@ from __future__ import annotations
 from idas_p2p.clock import Clock
 from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.exchange.codec.coders import Coders
+from idas_p2p.exchange.offers import OfferTaker
 from idas_p2p.node.accepted import Accepted
 from idas_p2p.node.audit import Audit
 from idas_p2p.node.memberships import Memberships
@@ -30,6 +31,7 @@ class Answering:
         outsiders: decide who may come in, and serve who is no member.
         whereabouts: notice who dials us back, and open connections from both sides.
         audit: records what is shown and sent.
+        offers: takes what members offer.
         channels: owns the channels.
         clock: the time.
     """
@@ -45,6 +47,7 @@ class Answering:
         whereabouts: Whereabouts,
         *,
         audit: Audit,
+        offers: OfferTaker,
         channels: TaskOwner,
         clock: Clock,
     ) -> None:
@@ -61,6 +64,7 @@ class Answering:
             audit=audit,
             witness=audit.witness,
             parts=sharing.parts,
+            offers=offers,
             others=outsiders.served(),
             break_glass=outsiders.emergencies.answer,
         )

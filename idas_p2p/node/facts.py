@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from idas_p2p.access.labels import Labelled
 from idas_p2p.access.objects import Facts, Patient, facts_of
 from idas_p2p.store.catalog import Catalog, Entry
+from idas_p2p.store.feed import FOREIGN
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.terms import fold
 
@@ -34,7 +35,19 @@ def facts_of_entries(entries: Sequence[Entry], labelled: Labelled) -> Facts:
 
 def every_study(catalog: Catalog, labelled: Labelled) -> Iterator[Facts]:
     """Yield the facts of each study of the catalog once."""
-    return (facts_of_entries(entries, labelled) for entries in catalog.studies(StudyQuery()))
+    for found in catalog.studies(StudyQuery()):
+        if entries := without_kept(found):
+            yield facts_of_entries(entries, labelled)
+
+
+def without_kept(entries: Sequence[Entry]) -> list[Entry]:
+    """Without exams of others that are kept here for a while: members are not told of them."""
+    return [entry for entry in entries if entry.archive != FOREIGN]
+
+
+def ours_alone(entries: Sequence[Entry]) -> list[Entry]:
+    """Our own copies where there are any: one that was kept of another institution's may be coerced."""
+    return without_kept(entries) or list(entries)
 
 
 def fullest_first(entries: Sequence[Entry]) -> list[Entry]:

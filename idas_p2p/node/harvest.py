@@ -1,7 +1,8 @@
 """Asks every archive what it holds, again and again, and keeps the catalog true to it.
 
 Law: one query at a time per archive; a study vanishes from the catalog only when a window that should hold it was read
-to its end without it; an archive that is down is left alone for a while, longer each time, and costs nobody else.
+to its end without it, and not at all when an answer may have been cut; an archive that is down is left alone for a
+while, longer each time, and costs nobody else.
 Belongs here: when to ask for which dates. Not here: asking (dicom/client.py), the rows (store/catalog.py).
 """
 
@@ -15,13 +16,14 @@ from dataclasses import replace
 from typing import Final
 
 from idas_p2p.clock import Clock
-from idas_p2p.dicom.client import MAX_ANSWERS
-from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, IdasError
+from idas_p2p.errors import AnswerTooLarge, ArchiveFailed, ArchiveUnreachable, IdasError
 from idas_p2p.events import log_event
+from idas_p2p.node.caps import Caps
 from idas_p2p.node.repeating import repeat
 from idas_p2p.node.sources import EMBEDDED, ArchiveSource, Sources
 from idas_p2p.node.windows import EVERYTHING, Window, left_to_read
 from idas_p2p.store.catalog import Catalog
+from idas_p2p.store.feed import FOREIGN
 from idas_p2p.store.settings import Archive
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.study import Study
@@ -66,6 +68,7 @@ class Harvester:
         self._sources, self._catalog, self._clock, self._tasks = sources, catalog, clock, tasks
         self._running: dict[str, tuple[Archive, asyncio.Task[None]]] = {}
         self._forgetting: dict[str, asyncio.Task[None]] = {}
+        self._caps = Caps()
 
     def configure(self) -> None:
         """Follow the configuration now in force: stop what is gone or changed, start what is new."""
@@ -74,8 +77,9 @@ class Harvester:
         for name, (archive, task) in list(self._running.items()):
             if wanted.get(name) != archive:
                 task.cancel()
+                self._caps.forget(name)
                 ending[name] = self._running.pop(name)[1]
-        for name in {count.archive for count in self._catalog.counts()} - wanted.keys() - {EMBEDDED}:
+        for name in {count.archive for count in self._catalog.counts()} - wanted.keys() - {EMBEDDED, FOREIGN}:
             if name not in self._forgetting:
                 self._forgetting[name] = self._tasks.start("harvest.forget", self._forget(name, ending.get(name)))
         for name, archive in wanted.items():
@@ -116,17 +120,39 @@ class Harvester:
         """
         state = self._catalog.harvest_state(archive.name)
         begin = self._clock.monotonic()
-        if archive.kind == "folder" or (state.last_ok and self._studies_of(archive.name) <= SMALL):
-            await self._read(archive, source, EVERYTHING)
-        else:
+        is_small = archive.kind == "folder" or (state.last_ok and self._studies_of(archive.name) <= SMALL)
+        if not is_small or not await self._read_everything(archive, source):
             today = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).date()
             for window in left_to_read(today, state.cursor):
+                if window == EVERYTHING:
+                    await self._read_everything(archive, source)
+                    continue
                 await self._read(archive, source, window)
                 late = self._clock.monotonic() - begin > BUDGET * archive.poll_seconds
-                if late and state.last_ok and not window.is_newest and window != EVERYTHING:
+                if late and state.last_ok and not window.is_newest:
                     self._note(archive, cursor=window.first)
                     return
         self._note(archive, cursor="")
+
+    async def _read_everything(self, archive: Archive, source: ArchiveSource) -> bool:
+        """Ask for every study at once, those without a date among them; whether the answer was whole.
+
+        The other windows are the closer look at an answer that may have been cut.
+        """
+        known, seen = self._known(archive.name, EVERYTHING), set[str]()
+        try:
+            changed = await self._record(archive, source, EVERYTHING, seen)
+        except AnswerTooLarge:
+            log_event("window_too_large", archive=archive.name, count=len(seen))
+            return False
+        held = len(known | seen)
+        if archive.kind != "folder" and self._caps.is_doubtful(archive.name, len(seen)):
+            if held > len(seen):  # more is known than came: cut, or as much vanished as makes the rest a round number
+                log_event("window_too_large", archive=archive.name, count=len(seen))
+                return False
+            self._caps.learn(archive.name, len(seen), held)
+        self._end_window(archive, changed, known - seen)
+        return True
 
     def _studies_of(self, name: str) -> int:
         return sum(count.studies for count in self._catalog.counts() if count.archive == name)
@@ -145,23 +171,34 @@ class Harvester:
         log_event("archive_failed", archive=archive.name, reason=error.code, next_step=error.explanation())
         return back_off(state.failures, archive.poll_seconds)
 
-    async def _read(self, archive: Archive, source: ArchiveSource, window: Window) -> None:
-        """Read a window to its end; in halves when it holds more than one answer may."""
+    async def _read(self, archive: Archive, source: ArchiveSource, window: Window) -> set[str]:
+        """Read a window to its end, in halves when it holds more than one answer may; the UIDs of its studies."""
         known = self._known(archive.name, window)
-        seen = set[str]()
+        seen, changed = set[str](), 0
+        is_whole = True
         try:
             changed = await self._record(archive, source, window, seen)
-        except ArchiveFailed:
-            if len(seen) < MAX_ANSWERS:
-                raise
-            if (halves := window.halves()) is None:
-                # more studies of one day, or without any date, than can be asked for: what was read stays
-                log_event("window_too_large", archive=archive.name, count=len(seen))
-                return
-            for half in halves:
-                await self._read(archive, source, half)
-            return
-        vanished = self._catalog.forget(archive.name, known - seen, now=self._clock.now())
+        except AnswerTooLarge:
+            is_whole = False
+        if is_whole and not self._caps.is_doubtful(archive.name, len(seen)):
+            self._end_window(archive, changed, known - seen)
+            return seen
+        if (halves := window.halves()) is None:
+            if is_whole and known <= seen:  # a day with a round number of studies, nothing of which is missed
+                return seen
+            # more studies of one day than can be asked for: what was read stays
+            log_event("window_too_large", archive=archive.name, count=len(seen))
+            return seen
+        found = set[str]()
+        for half in halves:
+            found |= await self._read(archive, source, half)
+        if is_whole:
+            self._caps.learn(archive.name, len(seen), len(found | seen))
+        return found | seen
+
+    def _end_window(self, archive: Archive, changed: int, gone: set[str]) -> None:
+        """Forget what vanished from a window that was read to its end."""
+        vanished = self._catalog.forget(archive.name, gone, now=self._clock.now())
         if changed or vanished:
             log_event("archive_harvested", archive=archive.name, count=changed, failed=vanished)
 

@@ -23,7 +23,7 @@ from idas_p2p.dicom.matching import matches
 from idas_p2p.errors import StudyNotFound, TicketRefused, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.exchange.interfaces import StudySource
-from idas_p2p.node.facts import facts_of_entries, fullest_first
+from idas_p2p.node.facts import facts_of_entries, fullest_first, ours_alone, without_kept
 from idas_p2p.node.levelled_source import LevelledSource
 from idas_p2p.node.levelling import Levelling, View
 from idas_p2p.node.shelves import LINGER, Lease, Shelves
@@ -57,6 +57,10 @@ class Rules(Protocol):
     def labelled(self) -> Labelled:
         """What studies and patients are labelled with."""
         ...
+
+
+NOT_THERE: Final = "0.0"
+"""No study's UID: looked up and decided about where a query finds nothing, so that this takes the time of finding."""
 
 
 class Grouping(Protocol):
@@ -125,12 +129,17 @@ class Holdings:
             superset = query if view is None else view.superset(query)
             if superset is None:
                 continue
+            is_there = False
             async with aclosing(self._candidates(superset)) as candidates:
-                async for entries in candidates:
+                async for found in candidates:
+                    is_there = True
+                    entries = found if requester.is_own else without_kept(found)
                     level = self._decide(requester, entries)
                     is_of_view = level.is_full if view is None else level.mark == view.level.mark
                     if is_of_view and (shown := _shown(entries, query, view)) is not None:
                         yield shown, level
+            if not is_there:
+                self._decide(requester, self._catalog.entries(NOT_THERE))
 
     def _changing(self) -> dict[str, View]:
         """How the levels of the policy that change something show studies, by their marks."""
@@ -229,6 +238,7 @@ class Holdings:
 
     def _decide(self, requester: Requester, entries: Sequence[Entry]) -> Level:
         """What the policy gives of a study; the same work is done for one that is not there."""
+        entries = entries if requester.is_own else without_kept(entries)
         facts = facts_of_entries(entries, self._rules.labelled)
         now = self._clock.now()
         if self._emergencies and self._emergencies.covers(requester, facts.patient, now=now):
@@ -284,7 +294,8 @@ class Holdings:
 
     def _pull(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         """Ask the archives that hold a study and are configured now, the fullest first."""
-        found = [(entry, self._sources.get(entry.archive)) for entry in self.best_entries(selection.study_uid)]
+        entries = ours_alone(self.best_entries(selection.study_uid))
+        found = [(entry, self._sources.get(entry.archive)) for entry in entries]
         holders = [
             Holder(entry.archive, source, entry.study.instance_count) for entry, source in found if source is not None
         ]

@@ -23,6 +23,7 @@ from idas_p2p.node.audit import Audit
 from idas_p2p.node.audited_users import AuditedUsers
 from idas_p2p.node.config import NodeConfig
 from idas_p2p.node.embedded import EmbeddedStore
+from idas_p2p.node.exams import Exams
 from idas_p2p.node.find import Finder
 from idas_p2p.node.find_parts import PartFinder
 from idas_p2p.node.harvest import Harvester
@@ -199,6 +200,7 @@ class Node:
             audit=self.audit,
             clock=clock,
         )
+        self.exams = Exams(self)
         answering = Answering(
             self.identity,
             self.memberships,
@@ -208,6 +210,7 @@ class Node:
             self.outsiders,
             self.whereabouts,
             audit=self.audit,
+            offers=self.exams.inbox,
             channels=self.channels,
             clock=clock,
         )
@@ -235,6 +238,7 @@ class Node:
             *self.sharing.turns(),
             ("manifest", self.memberships.spread),
             *self.outsiders.turns(),
+            *self.exams.turns(),
             ("joining", self.memberships.ask),
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),

@@ -27,6 +27,7 @@ from idas_p2p.exchange.codec.coders import Coders
 from idas_p2p.exchange.interfaces import PixelLayout
 from idas_p2p.exchange.logs import Witness
 from idas_p2p.exchange.meets import NO_MEETS, Meets
+from idas_p2p.exchange.offers import NO_OFFERS, OfferTaker
 from idas_p2p.exchange.send import refuse, send_study
 from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.audited import NO_LOG, Log, recorded_transfer
@@ -66,6 +67,7 @@ class ChannelServer:
         audit: records what is shown and sent.
         witness: compares logs with those of others.
         parts: our series and images, for members.
+        offers: takes what others offer and say of our offers.
         others: serve channels of other purposes.
         break_glass: opens emergencies.
     """
@@ -84,10 +86,11 @@ class ChannelServer:
         audit: Log = NO_LOG,
         witness: Witness = NO_WITNESS,
         parts: HeldParts | None = None,
+        offers: OfferTaker = NO_OFFERS,
         others: Mapping[Purpose, Callable[[Channel], Awaitable[None]]] | None = None,
         break_glass: BreakGlass | None = None,
     ) -> None:
-        self._audit, self._witness, self._others = audit, witness, others or {}
+        self._audit, self._witness, self._others, self._offers = audit, witness, others or {}, offers
         self._break_glass = break_glass
         self._meets, self._clock = meets, clock
         self._parts = NO_PARTS if parts is None else AuditedParts(parts, holdings, audit)
@@ -115,6 +118,7 @@ class ChannelServer:
                     meets=self._meets,
                     parts=self._parts,
                     witness=self._witness,
+                    offers=self._offers,
                     break_glass=self._break_glass,
                 ).serve()
         except ChannelClosed:

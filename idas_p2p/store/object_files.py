@@ -61,6 +61,12 @@ class ObjectFiles:
         with disk_errors():
             self._mark_of(name).unlink(missing_ok=True)
 
+    def remove(self, name: str) -> None:
+        """Remove a file, and its mark after it."""
+        with disk_errors():
+            self.path(name).unlink(missing_ok=True)
+            self._mark_of(name).unlink(missing_ok=True)
+
     def is_whole(self, name: str, size: int) -> bool:
         """Whether a file is there and has that many bytes."""
         path = self.path(name)

@@ -34,6 +34,7 @@ from idas_p2p.wire.fetching import (
     Want,
 )
 from idas_p2p.wire.ice import IceTerms
+from idas_p2p.wire.offers import OfferFate, StudyOffer
 from idas_p2p.wire.outside import PassOffer, PassReceived, PassWanted, SignedIn, SignInWanted
 from idas_p2p.wire.parts import Parts, PartsRequest
 from idas_p2p.wire.query import StudyQuery
@@ -193,6 +194,8 @@ MESSAGES: Final[dict[int, type[Any]]] = {
     25: Parts,
     26: EmergencyWanted,
     27: EmergencyOpened,
+    28: StudyOffer,
+    29: OfferFate,
     32: FetchRequest,
     33: FetchStart,
     34: InstanceHead,

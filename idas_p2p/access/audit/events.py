@@ -204,6 +204,11 @@ def pass_changed(text: str, about: Subject, *, user: str = "") -> Event:
     return replace(_changed(SECURITY_CONFIGURATION, text, user), subjects=(about,))
 
 
+def offer_noted(text: str, about: Subject, *, user: str = "") -> Event:
+    """A study was offered to another institution, or an offer of another one accepted, refused or ended."""
+    return replace(_changed(RESTRICTED_FUNCTION, text[:MAX_TEXT], user), subjects=(about,))
+
+
 def configured(text: str, *, user: str = "") -> Event:
     """Users, groups, sessions, workstations or archives changed."""
     return _changed(USERS_CHANGED, text, user)
