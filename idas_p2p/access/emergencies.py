@@ -168,8 +168,9 @@ class Emergencies:
         """
         for one in self._items:
             if one.number == number and one.side == HOLDER and one.is_open(now=now):
-                self._keep([replace(item, ended=int(now)) if item is one else item for item in self._items])
-                return one
+                ended = replace(one, ended=int(now))
+                self._keep([ended if item is one else item for item in self._items])
+                return ended
         raise NoSuchThing("no emergency of this number is open here")
 
     def over(self, *, now: float) -> list[Emergency]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -57,6 +56,8 @@ def run_fetch(args: argparse.Namespace, output: Output) -> int:
         return _look(code, way, output)
     if args.out.exists() and not args.out.is_dir():
         raise BadConfiguration(f"{args.out} is a file; give a folder to --out")
+    import asyncio
+
     from idas_p2p.clock import SystemClock
     from idas_p2p.node.visit import fetch
 
@@ -75,6 +76,8 @@ def run_fetch(args: argparse.Namespace, output: Output) -> int:
 
 
 def _look(code: PassCode, way: Way, output: Output) -> int:
+    import asyncio
+
     from idas_p2p.clock import SystemClock
     from idas_p2p.node.visit import look, offered
 

@@ -6,7 +6,6 @@ At the node's own machine by its folder; at the workstation, which has no folder
 from __future__ import annotations
 
 import argparse
-import asyncio
 from typing import Any
 
 from idas_p2p.cli import arguments, client
@@ -16,6 +15,7 @@ from idas_p2p.cli.render import Output
 from idas_p2p.cli.users import read_password
 
 DEFAULT_SECONDS = 8 * 3_600.0  # a shift
+_NODE = "idas.hospital.example:7400/iquzgbsqasvb4tci6toqcwazjqbdjg6mmzgns3sab2rgtemkrviq"
 MAX_SECONDS = 86_400.0  # of one session; wire/outside.py
 
 
@@ -26,7 +26,7 @@ def add_commands(commands: Commands) -> None:
         "login",
         run_login,
         summary="Sign in at a workstation: what it asks from now on is asked for this user.",
-        example="idas login --node idas.hospital.example:7400/ID --aet VIEWER --user dr-lee\n"
+        example=f"idas login --node {_NODE} --aet VIEWER --user dr-lee\n"
         "idas login /srv/idas --aet VIEWER --user dr-lee --for 2h --password-stdin < password.txt",
         has_folder=False,
     )
@@ -42,8 +42,7 @@ def add_commands(commands: Commands) -> None:
         "logout",
         run_logout,
         summary="Sign out whoever is signed in at a workstation.",
-        example="idas logout /srv/idas --aet VIEWER\n"
-        "idas logout --node idas.hospital.example:7400/ID --aet VIEWER --user dr-lee",
+        example=f"idas logout /srv/idas --aet VIEWER\nidas logout --node {_NODE} --aet VIEWER --user dr-lee",
         has_folder=False,
     )
     _add_where(logout)
@@ -109,6 +108,8 @@ def _is_here(args: argparse.Namespace) -> bool:
 
 
 def _at_workstation(args: argparse.Namespace, password: str, seconds: float) -> float:
+    import asyncio
+
     from idas_p2p.node.sign_in_server import sign_in
 
     if seconds > MAX_SECONDS:
