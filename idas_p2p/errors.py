@@ -11,7 +11,7 @@
     │   ├── PassRefused
     │   │   └── PassUsed, PassExpired, PassRevoked
     │   ├── ArchiveFailed
-    │   │   └── MoveDestinationUnknown
+    │   │   └── AnswerTooLarge, MoveDestinationUnknown
     │   └── DestinationFailed, MalformedInstance, InstanceChanged, InstanceKept, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration, BadCode, BadQuery, TooManyMatches, NoSuchThing, TransferStopped
@@ -128,6 +128,10 @@ class PassRevoked(PassRefused, code="revoked"):
 
 class ArchiveFailed(RemoteError, code="archive"):
     """The archive answered with a failure. See the archive's own log; it may not know this node's AE title."""
+
+
+class AnswerTooLarge(ArchiveFailed, code="answer_too_large"):
+    """The query has more matches than the archive answers with. Ask for less: one patient, fewer days."""
 
 
 class MoveDestinationUnknown(ArchiveFailed, code="destination_unknown"):

@@ -27,9 +27,9 @@ from idas_p2p.dicom.get_contexts import (
 from idas_p2p.dicom.identifiers import dataset_of, query_dataset, study_from_text
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.retrieve_identifiers import selection_dataset
-from idas_p2p.dicom.statuses import DESTINATION_UNKNOWN, SUCCESS, UNABLE_TO_PROCESS
+from idas_p2p.dicom.statuses import CANCELLED, DESTINATION_UNKNOWN, OUT_OF_RESOURCES, SUCCESS, UNABLE_TO_PROCESS
 from idas_p2p.dicom.walk import read_elements
-from idas_p2p.errors import ArchiveFailed, MalformedInstance, MoveDestinationUnknown
+from idas_p2p.errors import AnswerTooLarge, ArchiveFailed, MalformedInstance, MoveDestinationUnknown
 from idas_p2p.wire.instance import InstanceFailed, Selection, Total
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import KEYWORDS, Study
@@ -49,6 +49,13 @@ _MEANINGS: Final = {
     0x0122: "it does not support this service",
     0x0124: "it does not authorize this node",
     0xFE00: "it cancelled",
+}
+
+
+_KINDS: Final = {
+    ("C-MOVE", DESTINATION_UNKNOWN): MoveDestinationUnknown,
+    ("C-FIND", OUT_OF_RESOURCES): AnswerTooLarge,
+    ("C-FIND", CANCELLED): AnswerTooLarge,  # though nobody cancelled: so Orthanc says that its limit is reached
 }
 
 
@@ -99,7 +106,7 @@ def find_studies(archive: RemoteAE, query: StudyQuery, stop: Stop, *, limit: int
     with Dialogue(archive, [build_context(FIND, list(PLAIN_SYNTAXES))], stop=stop) as dialogue:
         for count, text in enumerate(answers(dialogue, query_dataset(query), (*KEYWORDS, "Modality"))):
             if count == limit:
-                raise ArchiveFailed(f"it answered with more than {limit} studies; ask for fewer")
+                raise AnswerTooLarge(f"it answered with more than {limit} studies; ask for fewer")
             try:
                 study = study_from_text(text)
             except MalformedInstance:
@@ -192,5 +199,5 @@ def answers(dialogue: Dialogue, identifier: Dataset, keywords: Sequence[str]) ->
 def failure_of(service: str, status: int) -> ArchiveFailed:
     """What the final status of a request that failed means, in words."""
     meaning = _MEANINGS.get(status, "see the archive's log")
-    kind = MoveDestinationUnknown if status == DESTINATION_UNKNOWN else ArchiveFailed
+    kind = _KINDS.get((service, status), ArchiveFailed)
     return kind(f"{service} ended with status 0x{status:04X}: {meaning}")

@@ -24,7 +24,7 @@ from idas_p2p.dicom.web_json import study_parameters
 from idas_p2p.dicom.web_parts import Part
 from idas_p2p.dicom.web_requests import WebService, WebSession
 from idas_p2p.dicom.web_search import search_parts, segment
-from idas_p2p.errors import ArchiveFailed, MalformedInstance
+from idas_p2p.errors import AnswerTooLarge, ArchiveFailed, MalformedInstance
 from idas_p2p.wire.instance import Instance, InstanceFailed, RetrieveEvent, Selection, Total
 from idas_p2p.wire.parts import Part as StudyPart
 from idas_p2p.wire.parts import Within
@@ -85,7 +85,7 @@ class WebArchive:
             async with aclosing(answers):
                 async for answer in answers:
                     if count == limit:
-                        raise ArchiveFailed(f"it answered with more than {limit} studies; ask for fewer")
+                        raise AnswerTooLarge(f"it answered with more than {limit} studies; ask for fewer")
                     count += 1
                     try:
                         study = study_from_text(answer.text)

@@ -19,9 +19,10 @@ import aiohttp
 
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.web_json import Answer, answers_of
-from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable
+from idas_p2p.errors import AnswerTooLarge, ArchiveFailed, ArchiveUnreachable
 from idas_p2p.limits import DICOM_CONNECT_TIMEOUT, DICOM_RESPONSE_TIMEOUT
 
+TOO_LARGE: Final = 413  # HTTP status
 JSON: Final = "application/dicom+json"
 PAGE: Final = 500  # answers asked for at once; ours: about 1 MB
 MAX_PAGE_SIZE: Final = 16_777_216  # bytes of one page of answers; ours
@@ -91,7 +92,8 @@ class WebSession:
                 self._url + path, params=list(parameters), headers=headers, allow_redirects=False
             ) as response:
                 if response.status not in (200, 204, 206):
-                    raise ArchiveFailed(meaning(response.status))
+                    kind = AnswerTooLarge if response.status == TOO_LARGE else ArchiveFailed
+                    raise kind(meaning(response.status))
                 yield response.headers.get("Content-Type", ""), _pieces(response)
         except aiohttp.ClientConnectorCertificateError:
             raise ArchiveUnreachable("its DICOMweb certificate is not trusted; see SSL_CERT_FILE") from None
@@ -162,6 +164,7 @@ def meaning(status: int) -> str:
         401: "it wants another user name and password",
         403: "it does not let this user in",
         404: "it has no such study, or no DICOMweb service at this URL",
+        TOO_LARGE: "the query has more matches than it answers with",
         406: "it does not give instances as they are stored",
     }
     return f"DICOMweb answered HTTP status {status}: {words.get(status, 'see its log')}"

@@ -26,6 +26,7 @@ from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.feed import FOREIGN
 from idas_p2p.store.settings import Archive
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
 BATCH: Final = 200  # studies written to the catalog at once; ours
@@ -34,6 +35,7 @@ SMALL: Final = 2_000  # studies; up to this an archive is read whole each time, 
 BUDGET: Final = 0.5  # of the poll interval may go by in queries before older windows wait for the next round; ours
 SHORTEST_WATCH: Final = 2.0  # seconds between two looks at a folder; ours
 WATCH_SHARE: Final = 20.0  # times as long as a look at a folder takes is the pause after it; ours: 5 % of a core
+CONFIRMED_AT_ONCE: Final = 49  # studies asked for by name; ours: fewer than any archive caps its answers at
 LONGEST_BACK_OFF: Final = 60.0  # seconds an archive that is down is left alone; ours
 
 
@@ -139,19 +141,20 @@ class Harvester:
 
         The other windows are the closer look at an answer that may have been cut.
         """
-        known, seen = self._known(archive.name, EVERYTHING), set[str]()
+        known, seen = self._known(archive.name, EVERYTHING), dict[str, str]()
         try:
             changed = await self._record(archive, source, EVERYTHING, seen)
         except AnswerTooLarge:
             log_event("window_too_large", archive=archive.name, count=len(seen))
             return False
-        held = len(known | seen)
-        if archive.kind != "folder" and self._caps.is_doubtful(archive.name, len(seen)):
-            if held > len(seen):  # more is known than came: cut, or as much vanished as makes the rest a round number
+        gone = known - seen.keys()
+        if archive.kind != "folder" and self._caps.is_doubtful(archive.name, EVERYTHING, len(seen)):
+            if len(gone) > CONFIRMED_AT_ONCE:
                 log_event("window_too_large", archive=archive.name, count=len(seen))
                 return False
-            self._caps.learn(archive.name, len(seen), held)
-        self._end_window(archive, changed, known - seen)
+            gone = await self._confirmed(source, gone)
+            self._caps.learn(archive.name, EVERYTHING, len(seen), len(known | seen.keys()) - len(gone))
+        self._end_window(archive, changed, gone)
         return True
 
     def _studies_of(self, name: str) -> int:
@@ -173,28 +176,35 @@ class Harvester:
 
     async def _read(self, archive: Archive, source: ArchiveSource, window: Window) -> set[str]:
         """Read a window to its end, in halves when it holds more than one answer may; the UIDs of its studies."""
-        known = self._known(archive.name, window)
-        seen, changed = set[str](), 0
-        is_whole = True
+        known, seen = self._known(archive.name, window), dict[str, str]()
+        changed, is_whole = 0, True
         try:
             changed = await self._record(archive, source, window, seen)
         except AnswerTooLarge:
             is_whole = False
-        if is_whole and not self._caps.is_doubtful(archive.name, len(seen)):
-            self._end_window(archive, changed, known - seen)
-            return seen
-        if (halves := window.halves()) is None:
-            if is_whole and known <= seen:  # a day with a round number of studies, nothing of which is missed
-                return seen
-            # more studies of one day than can be asked for: what was read stays
+        if is_whole and not self._caps.is_doubtful(archive.name, window, len(seen)):
+            self._end_window(archive, changed, known - seen.keys())
+            return set(seen)
+        if (halves := window.halves(seen.values())) is None:
+            # perhaps more studies of one day than can be asked for: what was read stays, what is gone is made sure of
             log_event("window_too_large", archive=archive.name, count=len(seen))
-            return seen
-        found = set[str]()
+            missing = sorted(known - seen.keys())[:CONFIRMED_AT_ONCE]
+            self._end_window(archive, changed, await self._confirmed(source, set(missing)))
+            return set(seen)
+        found = set(seen)
         for half in halves:
             found |= await self._read(archive, source, half)
         if is_whole:
-            self._caps.learn(archive.name, len(seen), len(found | seen))
-        return found | seen
+            self._caps.learn(archive.name, window, len(seen), len(found))
+        return found
+
+    async def _confirmed(self, source: ArchiveSource, uids: set[str]) -> set[str]:
+        """Those of a few studies that the archive does not have, asked by name."""
+        if not uids:
+            return uids
+        query = StudyQuery.of({"StudyInstanceUID": "\\".join(sorted(uids))})
+        async with aclosing(source.find_studies(query)) as studies:  # type: ignore[type-var]
+            return uids - {study.study_uid async for study in studies}
 
     def _end_window(self, archive: Archive, changed: int, gone: set[str]) -> None:
         """Forget what vanished from a window that was read to its end."""
@@ -202,13 +212,13 @@ class Harvester:
         if changed or vanished:
             log_event("archive_harvested", archive=archive.name, count=changed, failed=vanished)
 
-    async def _record(self, archive: Archive, source: ArchiveSource, window: Window, seen: set[str]) -> int:
-        """Write a window's studies to the catalog as they come; how many were new or changed."""
+    async def _record(self, archive: Archive, source: ArchiveSource, window: Window, seen: dict[str, str]) -> int:
+        """Write a window's studies to the catalog as they come; how many were new or changed. `seen`: dates by UID."""
         changed = 0
         batch: list[Study] = []
         async with aclosing(source.find_studies(window.query)) as studies:  # type: ignore[type-var]
             async for study in studies:
-                seen.add(study.study_uid)
+                seen[study.study_uid] = study.study_date
                 batch.append(study)
                 if len(batch) == BATCH:
                     changed += self._write(archive.name, batch)

@@ -6,7 +6,8 @@ Pure. Belongs here: windows, their order, what to go on with. Not here: asking (
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,12 +35,20 @@ class Window:
         """Whether studies made today are in it."""
         return self.last == f"{NEWEST:%Y%m%d}"
 
-    def halves(self) -> tuple[Window, Window] | None:
-        """The same days in two windows, the newer first; None when there is nothing to divide."""
+    def halves(self, dates: Iterable[str] = ()) -> tuple[Window, Window] | None:
+        """The same days in two windows, the newer first; None when there is nothing to divide.
+
+        Args:
+            dates: of some of its studies, so that each half holds as many of them where that can be.
+        """
         if not self.first or self.first == self.last:
             return None
         first, last = _day(self.first), _day(self.last)
         middle = first + (last - first) // 2
+        inside = sorted(date for date in dates if self.first <= date < self.last)
+        if inside:
+            with suppress(ValueError):  # an archive may answer with anything
+                middle = _day(inside[len(inside) // 2])
         return _window(middle + datetime.timedelta(days=1), last), _window(first, middle)
 
 

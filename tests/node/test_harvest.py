@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.matching import matches
-from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, DatabaseBusy
+from idas_p2p.errors import AnswerTooLarge, ArchiveUnreachable, DatabaseBusy
 from idas_p2p.node import harvest
 from idas_p2p.node.harvest import LONGEST_BACK_OFF, SHORTEST_WATCH, Harvester, back_off, pause_after
 from idas_p2p.node.sources import Sources
@@ -157,14 +158,13 @@ async def test_a_large_archive_goes_on_next_time_where_its_time_was_over(
 async def test_a_window_that_holds_too_much_is_read_in_halves(
     harvester: Harvester, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(harvest, "MAX_ANSWERS", 4)
     shelf = Shelf(*dated(*(f"2026{month:02}15" for month in range(1, 13))))
 
     async def limited(query: StudyQuery) -> AsyncIterator[Study]:
         count = 0
         async for study in Shelf.find_studies(shelf, query):
             if count == 4:
-                raise ArchiveFailed("more than 4")
+                raise AnswerTooLarge("more than 4")
             count += 1
             yield study
 
@@ -231,3 +231,65 @@ async def test_an_archive_that_comes_back_while_it_is_being_forgotten_is_read_an
     harvester.configure()
     await until(lambda: len(held(catalog)) == len(STUDIES) and bool(catalog.harvest_state("pacs").last_ok))
     assert len(shelf.asked) >= 2
+
+
+class Capped(Shelf):
+    """An archive that answers with so many studies at most, and says nothing about the rest, or that there is more."""
+
+    def __init__(self, *studies: Study, cap: int, is_loud: bool = False) -> None:
+        super().__init__(*studies)
+        self.cap, self.is_loud = cap, is_loud
+
+    async def find_studies(self, query: StudyQuery) -> AsyncIterator[Study]:
+        count = 0
+        async for study in super().find_studies(query):
+            if count == self.cap:
+                if self.is_loud:
+                    raise AnswerTooLarge
+                return
+            count += 1
+            yield study
+
+
+def spread(count: int) -> list[Study]:
+    """Studies of two a day, back from a day of the clock's."""
+    newest = datetime.date(2027, 1, 10)
+    return dated(*(f"{newest - datetime.timedelta(days=number // 2):%Y%m%d}" for number in range(count)))
+
+
+@pytest.mark.parametrize("is_loud", [False, True])
+async def test_an_archive_that_caps_its_answers_is_read_whole_all_the_same(
+    harvester: Harvester, catalog: Catalog, is_loud: bool
+) -> None:
+    shelf = Capped(*spread(330), cap=50, is_loud=is_loud)
+    for _ in range(2):  # also when it is small enough to be asked for everything
+        await harvester.harvest(PACS, shelf)
+        assert held(catalog) == set(shelf.studies)
+    del shelf.studies["1.300"]
+    await harvester.harvest(PACS, shelf)
+    assert held(catalog) == set(shelf.studies)
+
+
+async def test_a_round_number_of_studies_costs_a_closer_look_and_no_more(
+    harvester: Harvester, catalog: Catalog
+) -> None:
+    shelf = Shelf(*spread(100))
+    await harvester.harvest(PACS, shelf)
+    shelf.asked.clear()
+    await harvester.harvest(PACS, shelf)
+    assert shelf.asked == [""]
+    shelf.studies.popitem()
+    shelf.studies |= {study.study_uid: replace(study, study_uid="1.2.9") for study in spread(1)}
+    await harvester.harvest(PACS, shelf)
+    assert held(catalog) == {study.study_uid for study in shelf.studies.values()}
+
+
+async def test_a_cap_never_lets_a_study_vanish_that_is_there(harvester: Harvester, catalog: Catalog) -> None:
+    same_day = [Study(study_uid=f"1.{number}", study_date="20270109") for number in range(1, 81)]
+    shelf = Capped(*same_day, cap=50)
+    catalog.record("pacs", same_day, now=0.0)
+    await harvester.harvest(PACS, shelf)
+    assert held(catalog) == set(shelf.studies)
+    del shelf.studies["1.80"]
+    await harvester.harvest(PACS, shelf)
+    assert held(catalog) == set(shelf.studies)

@@ -60,3 +60,12 @@ def test_a_round_that_goes_on_the_next_day_skips_nothing() -> None:
     unread = yesterday[4].last
     assert any(w.first <= unread <= w.last for w in left if w != EVERYTHING)
     assert left[-1] == EVERYTHING
+
+
+def test_halves_are_cut_where_the_studies_are() -> None:
+    far = Window("20270101", "99991231")
+    assert far.halves(["20270102", "20270104", "20270106"]) == (
+        Window("20270105", "99991231"),
+        Window("20270101", "20270104"),
+    )
+    assert far.halves(["99991231", "no date", "20270199"]) == far.halves()
