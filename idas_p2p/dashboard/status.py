@@ -122,11 +122,10 @@ def _passes(passes: Row) -> list[tuple[str, str]]:
 
 
 def _emergency(row: Row) -> str:
-    """Who broke the glass, for whom and why."""
-    user, institution = word(row.get("user")), word(row.get("institution"))
-    who = f"{user} at {institution} sees" if row.get("side") == "holder" else f"{user} sees what {institution} has of"
-    patient = f"patient {word(row.get('patient_id'))}"
-    return f"{who} {patient} until {until(row.get('until'))}: {word(row.get('reason'))}; see idas emergency list"
+    """Whose user broke the glass, and where all about it stands: this view names neither users nor patients."""
+    whose = "a user of" if row.get("side") == "holder" else "a user of this node broke the glass at"
+    done = "broke the glass here, " if row.get("side") == "holder" else ""
+    return f"{whose} {word(row.get('institution'))} {done}until {until(row.get('until'))}: idas emergency list"
 
 
 def _waiting(row: Row) -> str:

@@ -34,6 +34,11 @@ def row(one: Emergency, *, now: float) -> dict[str, Any]:
     }
 
 
+def at_a_glance(one: Emergency, *, now: float) -> dict[str, Any]:
+    """The same for who only looks how the node does: not about whom, nor why."""
+    return {key: value for key, value in row(one, now=now).items() if key not in ("patient_id", "issuer", "reason")}
+
+
 def emergency_commands(desk: EmergencyDesk) -> dict[str, Command]:
     """The commands by name."""
 

@@ -1,7 +1,7 @@
 """What the node says about itself: plain JSON values for the command line and the dashboard.
 
 Belongs here: gathering. Not here: how it looks (dashboard/). Holds patient data only where the operator asks for
-studies, and in emergencies. Source: docs/operations/commands.md section 9.
+studies. Source: docs/operations/commands.md section 9.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import psutil
 
 from idas_p2p import __version__
 from idas_p2p.node import federation_views
-from idas_p2p.node.emergency_commands import row
+from idas_p2p.node.emergency_commands import at_a_glance
 from idas_p2p.node.node import Node
 from idas_p2p.node.sources import EMBEDDED
 from idas_p2p.store.totals import Count
@@ -59,7 +59,7 @@ def status(node: Node) -> Mapping[str, Any]:
         "archives": _archives(node, counts),
         "audit": node.audit.figures(),
         "policy": {"rules": len(node.rules.policy), "refusal": node.rules.refusal},
-        "emergencies": [row(one, now=node.clock.now()) for one in node.outsiders.emergencies.open_now()],
+        "emergencies": [at_a_glance(one, now=node.clock.now()) for one in node.outsiders.emergencies.open_now()],
         "passes": {
             "open": sum(1 for one in node.outsiders.desk.rows() if one["state"] == "open"),
             "guesses": node.outsiders.doors.guesses.count,

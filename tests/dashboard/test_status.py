@@ -105,3 +105,16 @@ def test_how_far_publishing_has_come_is_shown() -> None:
 def test_a_node_that_is_carried_over_tcp_says_so() -> None:
     carried = {**STATUS, "directory": {"joined": True, "carried": True}}
     assert "joined over TCP, for no UDP gets through" in " ".join(drawn(status_view(carried, now=0.0)).split())
+
+
+def test_broken_glass_and_tried_codes_stand_out_without_saying_about_whom() -> None:
+    rows = [
+        {"side": "holder", "institution": "Lake Clinic", "user": "dr-lee", "until": 1_800_000_000},
+        {"side": "requester", "institution": "Hill Clinic", "user": "dr-lee", "until": 1_800_000_000},
+    ]
+    text = drawn(status_view({**STATUS, "emergencies": rows, "passes": {"open": 2, "guesses": 7}}, now=1_000.0))
+    assert "a user of Lake Clinic broke the glass here, until 2027-01-1" in text
+    assert "a user of this node broke the glass at Hill Clinic" in text
+    assert "2 open: idas pass list; 7 codes were tried that nobody has" in text
+    assert "dr-lee" not in text
+    assert "Passes" not in drawn(status_view({**STATUS, "passes": {"open": 0, "guesses": 0}}, now=1_000.0))
