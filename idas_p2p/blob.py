@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -35,9 +35,15 @@ class BlobChanged(OSError):
 
 @dataclass(frozen=True, slots=True)
 class MemoryBlob:
-    """Bytes held in memory."""
+    """Bytes held in memory.
+
+    Args:
+        data: the bytes.
+        digest: of a data set, when somebody has made it (crypto/digest.py): nobody need make it again. Empty: not yet.
+    """
 
     data: bytes
+    digest: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def size(self) -> int:

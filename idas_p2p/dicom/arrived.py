@@ -7,10 +7,11 @@ Belongs here: telling copies apart. Not here: what becomes of them (inbound.py, 
 
 from __future__ import annotations
 
-import zlib
+from dataclasses import replace
 from typing import Final
 
-from idas_p2p.blob import Blob
+from idas_p2p.blob import Blob, MemoryBlob
+from idas_p2p.crypto.digest import data_digest
 from idas_p2p.errors import InstanceChanged
 from idas_p2p.limits import MEMORY_INSTANCE_SIZE
 from idas_p2p.wire.instance import Instance, InstanceFailed
@@ -22,7 +23,7 @@ class Arrived:
     """The instances of one retrieval."""
 
     def __init__(self) -> None:
-        self._prints: dict[str, tuple[str, tuple[int, int]]] = {}  # transfer syntax and print by SOP Instance UID
+        self._prints: dict[str, tuple[str, bytes]] = {}  # transfer syntax and print by SOP Instance UID
 
     def __len__(self) -> int:
         return len(self._prints)
@@ -30,9 +31,12 @@ class Arrived:
     def __contains__(self, sop_instance_uid: str) -> bool:
         return sop_instance_uid in self._prints
 
-    def add(self, instance: Instance) -> None:
-        """Note one that came first."""
-        self._prints[instance.sop_instance_uid] = instance.transfer_syntax_uid, fingerprint(instance.data)
+    def add(self, instance: Instance) -> Instance:
+        """Note one that came first; returns it with the digest that was made of it, where it is in memory."""
+        found = fingerprint(instance.data)
+        self._prints[instance.sop_instance_uid] = instance.transfer_syntax_uid, found
+        data = instance.data
+        return replace(instance, data=MemoryBlob(data.data, found)) if isinstance(data, MemoryBlob) else instance
 
     def change(self, instance: Instance) -> InstanceFailed | None:
         """What to say of one that comes again; None when it is the same, or in another transfer syntax."""
@@ -43,11 +47,14 @@ class Arrived:
         return InstanceFailed(sop_instance_uid=instance.sop_instance_uid, reason=reason)
 
 
-def fingerprint(data: Blob) -> tuple[int, int]:
-    """Size and CRC-32 of a data set; of one over MEMORY_INSTANCE_SIZE, of its two ends.
+def fingerprint(data: Blob) -> bytes:
+    """The digest of a data set; of one over MEMORY_INSTANCE_SIZE, that of its size and its two ends.
 
-    Archives make mistakes, not forgeries: a cryptographic digest of everything that arrives would cost four times more.
+    Archives make mistakes, not forgeries: what is too large for memory is not read once more for this.
     """
+    if isinstance(data, MemoryBlob):
+        return data.digest or data_digest(data.data)
     if data.size <= MEMORY_INSTANCE_SIZE:
-        return data.size, zlib.crc32(data.read())
-    return data.size, zlib.crc32(data.read(data.size - SAMPLE, SAMPLE), zlib.crc32(data.read(0, SAMPLE)))
+        return data_digest(data.read())
+    ends = data.read(0, SAMPLE), data.read(data.size - SAMPLE, SAMPLE)
+    return data_digest(b"".join((data.size.to_bytes(8, "big"), *ends)))

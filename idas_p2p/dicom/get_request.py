@@ -105,7 +105,7 @@ class _Get:
             return
         try:
             if instance.sop_instance_uid not in self.taken:
-                self._came.add(instance)
+                instance = self._came.add(instance)
                 yield instance
                 self.taken.add(instance.sop_instance_uid)
             elif instance.sop_instance_uid in self._came and (change := self._came.change(instance)) is not None:

@@ -78,7 +78,7 @@ class Expectation:
 
     async def put(self, instance: Instance) -> bool:
         """Hand an instance to the fetch, waiting while it is full; False when the fetch ended meanwhile."""
-        self._received.add(instance)
+        instance = self._received.add(instance)
         self.arrived += 1
         await self._room.acquire()
         if self._closed:

@@ -12,6 +12,7 @@ from email.message import Message
 from enum import Enum, auto
 from typing import Final
 
+from idas_p2p.blob import Octets
 from idas_p2p.errors import ArchiveFailed
 
 MAX_HEADER_SIZE: Final = 16_384  # bytes before the first part, and of the headers of one; ours: real ones have 200
@@ -46,36 +47,44 @@ class Multipart:
         self._delimiter = b"\r\n--" + boundary.encode("ascii")
         self._held = b"\r\n"  # the first boundary may stand at the very start, without a line before it
         self._state = _State.PREAMBLE
+        self._data, self._at = b"", 0  # what is looked at, and from where on
 
-    def feed(self, data: bytes) -> Iterator[bytes | PartEnd]:
+    def feed(self, data: bytes) -> Iterator[Octets | PartEnd]:
         """Take the next bytes, however they are cut; yield the contents of parts, and PART_END after each.
+
+        Contents in the middle of what is fed are shown in their place, not copied.
 
         Raises:
             ArchiveFailed: this is no multipart body.
         """
-        self._held = self._held + data if self._held else data
-        while True:
-            match self._state:
-                case _State.BODY:
-                    end = self._held.find(self._delimiter)
-                    if end < 0:
-                        ready = len(self._held) - len(self._delimiter) + 1
-                        if ready > 0:
-                            content, self._held = self._held[:ready], self._held[ready:]
-                            yield content
-                        return
-                    if end:
-                        yield self._held[:end]
-                    yield PART_END
-                    self._enter(_State.DELIMITER, end + len(self._delimiter))
-                case _State.OVER:
-                    self._held = b""  # an epilogue means nothing
-                    return
-                case _:
-                    if not self._step():
-                        if len(self._held) > MAX_HEADER_SIZE:
-                            raise ArchiveFailed("its answer is not the multipart it says")
-                        return
+        held, self._held = self._held, b""
+        if held and self._state is _State.BODY and self._is_content(held, data):
+            yield held
+            held = b""
+        self._data, self._at = (held + data if held else data), 0
+        while self._state is not _State.OVER:
+            if self._state is _State.BODY:
+                end = self._data.find(self._delimiter, self._at)
+                until = end if end >= 0 else len(self._data) - len(self._delimiter) + 1
+                if until > self._at:
+                    yield memoryview(self._data)[self._at : until]
+                    self._at = until
+                if end < 0:
+                    break
+                yield PART_END
+                self._enter(_State.DELIMITER, end + len(self._delimiter))
+            elif not self._step():
+                if len(self._data) - self._at > MAX_HEADER_SIZE:
+                    raise ArchiveFailed("its answer is not the multipart it says")
+                break
+        if self._state is not _State.OVER:  # an epilogue means nothing
+            self._held = self._data[self._at :]
+        self._data = b""
+
+    def _is_content(self, held: bytes, data: bytes) -> bool:
+        """Whether no boundary begins in what was held back."""
+        width = len(self._delimiter)
+        return len(data) >= width and (held + data[:width]).find(self._delimiter, 0, len(held) + width - 1) < 0
 
     def finish(self) -> None:
         """Nothing more comes.
@@ -88,21 +97,22 @@ class Multipart:
 
     def _step(self) -> bool:
         """Pass a boundary or headers; False when more bytes are needed."""
+        data, start = self._data, self._at
         if self._state is _State.PREAMBLE:
-            at = self._held.find(self._delimiter)
+            at = data.find(self._delimiter, start)
             return at >= 0 and self._enter(_State.DELIMITER, at + len(self._delimiter))
         if self._state is _State.DELIMITER:
-            if self._held.startswith(b"--"):
-                return self._enter(_State.OVER, 2)
-            at = self._held.find(b"\r\n")
-            if at >= 0 and self._held[:at].strip(b" \t"):
+            if data.startswith(b"--", start):
+                return self._enter(_State.OVER, start + 2)
+            at = data.find(b"\r\n", start)
+            if at >= 0 and data[start:at].strip(b" \t"):
                 raise ArchiveFailed("its answer is not the multipart it says")
             return at >= 0 and self._enter(_State.HEADERS, at)  # a part without headers has an empty line at once
-        at = self._held.find(b"\r\n\r\n")
+        at = data.find(b"\r\n\r\n", start)
         return at >= 0 and self._enter(_State.BODY, at + 4)
 
     def _enter(self, state: _State, start: int) -> bool:
-        self._state, self._held = state, self._held[start:]
+        self._state, self._at = state, start
         return True
 
 

@@ -70,7 +70,7 @@ def read_meta(head: bytes) -> Meta:
     Raises:
         MalformedInstance: not a DICOM file.
     """
-    if head[PREAMBLE_SIZE:][: len(_PREFIX)] != _PREFIX:
+    if head[PREAMBLE_SIZE : PREAMBLE_SIZE + len(_PREFIX)] != _PREFIX:
         raise MalformedInstance("not a DICOM file")
     offset, values = PREAMBLE_SIZE + len(_PREFIX), {_TRANSFER_SYNTAX: "", _SOP_INSTANCE: ""}
     while head[offset : offset + 2] == b"\x02\x00":  # group 0002 is explicit VR little endian

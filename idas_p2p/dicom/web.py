@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from idas_p2p.blob import Octets
 from idas_p2p.dicom.arrived import Arrived
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.client import MAX_ANSWERS
@@ -141,7 +142,7 @@ class WebArchive:
                 async with aclosing(parts):
                     async for event in parts:
                         if (new := _noted(event, came, failed)) is not None:
-                            count += new is event
+                            count += new is event or isinstance(new, Instance)
                             yield new
         if not count and not plan.absent:
             raise ArchiveFailed("it sent nothing")
@@ -167,7 +168,7 @@ class WebArchive:
         finally:
             part.discard()
 
-    async def _add(self, part: Part, data: bytes) -> None:
+    async def _add(self, part: Part, data: Octets) -> None:
         if part.is_in_file:
             await self._bridge.run(part.add, data)
         else:
@@ -223,8 +224,8 @@ def _noted(event: Instance | InstanceFailed, came: Arrived, failed: set[str]) ->
     if isinstance(event, Instance):
         if uid in came:
             return came.change(event)
-        came.add(event)
-        return None if uid in failed else event
+        new = came.add(event)
+        return None if uid in failed else new
     if uid in came or uid in failed:
         return None
     failed.update({uid} - {""})  # several may have no name

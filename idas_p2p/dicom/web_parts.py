@@ -6,10 +6,12 @@ HTTP (web.py). Law: a part takes at most MEMORY_INSTANCE_SIZE of memory, and one
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
 
 from idas_p2p import limits
-from idas_p2p.blob import Blob, MemoryBlob
+from idas_p2p.blob import Blob, MemoryBlob, Octets
 from idas_p2p.dicom.messages import Spill
 from idas_p2p.dicom.part10 import HEAD_SIZE, Meta, read_meta
 from idas_p2p.dicom.scan import header_of
@@ -26,8 +28,8 @@ class Part:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._head = b""  # the first HEAD_SIZE bytes at least, once there are so many
-        self._pieces: list[bytes] = []
+        self._head = b""  # the first HEAD_SIZE bytes, once what came before went to a file
+        self._pieces = list[Octets]()  # all there are in memory
         self._spill: Spill | None = None
         self.size = 0  # bytes so far
 
@@ -36,7 +38,7 @@ class Part:
         """Whether adding and finishing now reads and writes a file, and belongs into a thread."""
         return self._spill is not None
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: Octets) -> None:
         """Take the next bytes.
 
         Raises:
@@ -45,25 +47,29 @@ class Part:
         self.size += len(data)
         if self.size > limits.MAX_INSTANCE_SIZE + HEAD_SIZE:
             raise ArchiveFailed("it sends a part larger than any instance")
-        is_head = len(self._head) < HEAD_SIZE
-        if is_head:
-            self._head += data
         if self._spill is not None:
             self._spill.write(data)
-        elif not is_head:
-            self._pieces.append(data)
-        if self._spill is None and self.size > limits.MEMORY_INSTANCE_SIZE:
+            return
+        self._pieces.append(data)
+        if self.size > limits.MEMORY_INSTANCE_SIZE:
+            self._head = self._beginning()
             self._spill = Spill(self._folder)
-            self._spill.write(self._head)
             for piece in self._pieces:
                 self._spill.write(piece)
             self._pieces.clear()
+
+    def _beginning(self) -> bytes:
+        """The first HEAD_SIZE bytes, or all when there are fewer."""
+        if self._head or not self._pieces:
+            return self._head
+        needed = next((n for n, size in enumerate(accumulate(map(len, self._pieces)), 1) if size >= HEAD_SIZE), None)
+        return b"".join(piece[:HEAD_SIZE] for piece in self._pieces[:needed])[:HEAD_SIZE]
 
     def finish(self, selection: Selection) -> Instance | InstanceFailed:
         """The instance it is, when it is whole and was asked for; else why not."""
         name = ""
         try:
-            meta = read_meta(self._head)
+            meta = read_meta(self._beginning())
             name = meta.sop_instance_uid
             data = self._data(meta)
             instance = header_of(data, meta.transfer_syntax_uid).instance(data, meta.transfer_syntax_uid)
@@ -91,9 +97,16 @@ class Part:
         if self._spill is None:
             if meta.size >= self.size:
                 raise MalformedInstance("a file without a data set")
-            return MemoryBlob(b"".join((memoryview(self._head)[meta.size :], *self._pieces)))
+            return MemoryBlob(b"".join(_without(self._pieces, meta.size)))
         spill, self._spill = self._spill, None
         data = spill.finish(skip=meta.size)
         if data is None:
             raise SpoolFull("it could not be kept while it arrived")
         return data
+
+
+def _without(pieces: list[Octets], size: int) -> Iterator[Octets]:
+    """The pieces but for the first `size` bytes of all."""
+    for piece in pieces:
+        yield memoryview(piece)[size:] if size else piece
+        size = max(0, size - len(piece))

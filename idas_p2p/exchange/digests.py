@@ -1,6 +1,7 @@
 """The digests of a data set that its holder announces: of all of it, and of its beginning up to each chunk's end.
 
-Law: one pass over the bytes makes all of them. Belongs here: making them. Not here: checking (the spool's writer).
+Law: one pass over the bytes makes all of them; of the last chunk, none where somebody has digested all before.
+Belongs here: making them. Not here: checking (the spool's writer).
 Source: docs/spec/exchange.md section 5.6.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from idas_p2p.blob import Blob, view
+from idas_p2p.blob import Blob, MemoryBlob, view
 from idas_p2p.crypto.digest import data_hasher
 from idas_p2p.wire.fetching import PREFIX_SIZE
 
@@ -36,9 +37,12 @@ async def digests_of(data: Blob, cuts: Iterable[tuple[int, int]]) -> Digests:
     Raises:
         OSError: it cannot be read, or has become shorter.
     """
-    running = data_hasher()
+    running, known = data_hasher(), data.digest if isinstance(data, MemoryBlob) else b""
     prefixes, held = dict[int, bytes](), 0
     for offset, size in cuts:
+        if known and offset + size == data.size:
+            prefixes[data.size] = known[:PREFIX_SIZE]
+            break
         piece = view(data, offset, size)
         if len(piece) != size:
             raise OSError("a data set ended early")
@@ -49,4 +53,4 @@ async def digests_of(data: Blob, cuts: Iterable[tuple[int, int]]) -> Digests:
             held = 0
             await asyncio.sleep(0)  # a large instance must not stop the node
     await asyncio.sleep(0)  # nor many small ones
-    return Digests(running.digest(), prefixes)
+    return Digests(known or running.digest(), prefixes)

@@ -31,7 +31,7 @@ class Slot:
     failure: IdasError | None = None
     kept: ScratchBlob | None = None  # its copy in the scratch
     is_held: bool = False  # its own file counts in the scratch
-    print: tuple[int, int] | None = None  # of the bytes that were let go, see dicom/arrived.py
+    print: bytes | None = None  # of the bytes that were let go, see dicom/arrived.py
 
 
 @dataclass(slots=True)

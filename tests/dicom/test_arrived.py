@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from idas_p2p.blob import FileBlob, MemoryBlob
+from idas_p2p.crypto.digest import data_digest
 from idas_p2p.dicom.arrived import SAMPLE, Arrived, fingerprint
 from idas_p2p.errors import InstanceChanged
 from idas_p2p.limits import MEMORY_INSTANCE_SIZE
@@ -35,6 +36,20 @@ def test_an_instance_that_comes_again_in_another_transfer_syntax_is_no_change() 
     arrived = Arrived()
     arrived.add(instance(b"pixels"))
     assert arrived.change(replace(instance(b"other bytes"), transfer_syntax_uid="1.2.840.10008.1.2")) is None
+
+
+def test_an_instance_that_comes_first_is_handed_on_with_its_digest() -> None:
+    first = Arrived().add(instance(b"pixels"))
+    assert first == instance(b"pixels")
+    assert isinstance(first.data, MemoryBlob)
+    assert first.data.digest == data_digest(b"pixels") == fingerprint(instance(b"pixels").data)
+
+
+def test_an_instance_in_a_file_stays_there(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"pixels")
+    large = replace(instance(b""), data=FileBlob(path, 0, 6))
+    assert Arrived().add(large) is large
 
 
 @pytest.mark.parametrize("again", [b"pixelS", b"Pixels", b"pixels ", b"pixel", b""])

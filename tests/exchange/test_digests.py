@@ -33,6 +33,12 @@ async def test_chunks_from_any_start_end_where_there_are_digests() -> None:
         assert ends[-1] == len(DATA)
 
 
+@pytest.mark.parametrize("layout", [None, PixelLayout(1_000, 2_000_000), PixelLayout(1_000, len(DATA) - 1_000)])
+async def test_what_was_digested_before_has_the_same_digests(layout: PixelLayout | None) -> None:
+    made = list(cuts(len(DATA), layout))
+    assert await digests_of(MemoryBlob(DATA, digest_of(DATA)), made) == await digests_of(MemoryBlob(DATA), made)
+
+
 async def test_an_empty_data_set_has_no_chunk() -> None:
     digests = await digests_of(MemoryBlob(b""), cuts(0, None))
     assert (digests.whole, digests.prefixes) == (digest_of(b""), {})

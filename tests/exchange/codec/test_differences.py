@@ -23,6 +23,13 @@ def test_samples_of_any_kind_come_back(drawn: tuple[bytes, Grid], predictor: Pre
     assert decode_differences(len(piece), code_differences(piece, grid, predictor)) == piece
 
 
+@pytest.mark.parametrize("rows", [1, 2, 15, 16, 17, 31, 32, 33, 50])
+@pytest.mark.parametrize("predictor", [Predictor.UP, Predictor.BOTH])
+def test_any_number_of_long_rows_comes_back(rows: int, predictor: Predictor) -> None:
+    piece = np.random.default_rng(rows).integers(0, 1 << 16, (rows, 301)).astype("<u2").tobytes()
+    assert decode_differences(len(piece), code_differences(piece, Grid(columns=301, sample_size=2), predictor)) == piece
+
+
 @pytest.mark.parametrize("columns", [80, 300], ids=["short rows", "long rows"])
 def test_folded_differences_of_an_image_take_less_than_zstd_alone(columns: int) -> None:
     piece = smooth(200, columns)
