@@ -91,7 +91,7 @@ def failed_uid_list(report: DeliveryReport) -> list[str]:
     """Failed SOP Instance UID List (0008,0058): as many of the UIDs as one attribute can hold."""
     uids: list[str] = []
     left = MAX_UID_LIST_SIZE
-    for uid in report.failed_uids:
+    for uid in filter(None, report.failed_uids):  # some are not known by name
         left -= len(uid) + 1
         if left < 0:
             break

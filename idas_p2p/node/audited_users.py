@@ -22,6 +22,7 @@ from idas_p2p.node.find import Finder, Found, Search
 from idas_p2p.node.find_parts import FoundPart, PartFinder, PartSearch
 from idas_p2p.node.retrieve import Retriever
 from idas_p2p.node.transfers import Transfer, Transfers
+from idas_p2p.node.wanted import Wanted
 from idas_p2p.store.transfers import Direction
 from idas_p2p.wire.audit import By, Side, Subject
 from idas_p2p.wire.fetching import Priority
@@ -141,7 +142,7 @@ class AuditedUsers:
     async def _one(
         self, actor: Actor, selection: Selection, priority: Priority, to: str
     ) -> AsyncGenerator[RetrieveEvent, None]:
-        delivered = _Delivered(int.from_bytes(random_bytes(6)))
+        delivered, wanted = _Delivered(int.from_bytes(random_bytes(6))), Wanted(selection)
         about = self._seen.get(selection.study_uid) or subject(selection.study_uid)
         events = self._retriever.retrieve(actor.user, [selection], priority=priority)
         recorded = recorded_transfer(
@@ -152,7 +153,11 @@ class AuditedUsers:
                 if isinstance(event, Total):
                     self._look_for_transfers(actor, selection, delivered)
                 delivered.count(event)
+                wanted.note(event)
                 yield event
+            for failed in wanted.missing():
+                delivered.count(failed)
+                yield failed
 
     def _look_for_transfers(self, actor: Actor, selection: Selection, delivered: _Delivered) -> None:
         """Remember what runs for this retrieval: when it has ended, it is not in the list any more."""
