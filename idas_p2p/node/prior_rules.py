@@ -11,7 +11,7 @@ import datetime
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 from idas_p2p.errors import BadConfiguration, NoSuchThing
 from idas_p2p.node.coercing import Vault
@@ -25,6 +25,7 @@ CACHE: Final = "cache"
 BY_ID, BY_NAME = "id", "name"
 MAX_COUNT: Final = 50  # priors of one study; ours
 MAX_RULES: Final = 100  # ours
+_LISTS: Final = ("modalities", "body_parts", "prior_modalities")
 _WILD: Final = frozenset("*?\\")
 
 
@@ -94,11 +95,8 @@ class PriorBook:
     def rules(self) -> list[PriorRule]:
         """Every rule, in the order in which they are tried."""
         data = self._vault.value(KEY)
-        plain = json.loads(data) if data else []
-        return [
-            PriorRule(**{name: tuple(value) if isinstance(value, list) else value for name, value in one.items()})
-            for one in plain
-        ]
+        plain: list[dict[str, Any]] = json.loads(data) if data else []
+        return [PriorRule(**one | {name: tuple(one[name]) for name in _LISTS if name in one}) for one in plain]
 
     def add(self, rule: PriorRule) -> int:
         """Add a rule after the others; its number, from 1 on. BadConfiguration: there would be too many."""
