@@ -17,6 +17,7 @@ from idas_p2p.access.subjects import Requester
 from idas_p2p.errors import AccessDenied, Busy, IdasError, LocalError, NoEmergencyHere, NotAMember, WireError
 from idas_p2p.events import log_event, log_failure
 from idas_p2p.exchange.batches import NO_PARTS, found_for
+from idas_p2p.exchange.beat import wait_for_beat
 from idas_p2p.exchange.interfaces import Channel, FindSource, Membership, PartSource
 from idas_p2p.exchange.logs import NoWitness, Witness, answer_about_logs
 from idas_p2p.exchange.meets import NO_MEETS, Meets
@@ -48,7 +49,6 @@ from idas_p2p.wire.parts import PartsRequest
 
 MAX_ANSWERS_AT_ONCE = 16  # of one link; ours
 HELLO_TIMEOUT = 10.0  # seconds from the handshake to the peer's Hello; ours
-ANSWER_BEAT = 0.02  # seconds; ours: hides what the holder's work tells of studies that may not be seen
 
 
 RequesterOf = Callable[[NodeId, str], Requester]
@@ -57,15 +57,6 @@ RequesterOf = Callable[[NodeId, str], Requester]
 
 BreakGlass = Callable[[Requester, EmergencyWanted], Awaitable[EmergencyOpened]]
 """Opens an emergency for a requester."""
-
-
-def until_beat(passed: float) -> float:
-    """Seconds until the end of an answer may be told, after so many seconds of work on it.
-
-    Ends come on a beat, so that the time of an answer does not tell a study that may not be seen from one that is not
-    there: the difference is a hundredth of the beat. Hits go out as they are found.
-    """
-    return -passed % ANSWER_BEAT
 
 
 NO_WITNESS: Final = NoWitness()
@@ -254,7 +245,7 @@ class ControlServer:
             log_failure("find_failed", error, peer=self._channel.peer.short)
             code = LocalError.code
         log_event("find_answered", peer=self._channel.peer.short, reason=code or "ok")
-        await asyncio.sleep(until_beat(now() - begun))
+        await wait_for_beat(begun, now)
         await self._send(RequestEnd(number=request.number, code=code))
 
     async def _send_found(self, request: FindRequest | PartsRequest) -> None:

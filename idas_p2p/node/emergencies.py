@@ -22,11 +22,11 @@ from idas_p2p.access.subjects import Requester
 from idas_p2p.clock import Clock
 from idas_p2p.errors import BadConfiguration, Busy, IdasError, NoEmergencyHere
 from idas_p2p.events import log_event
-from idas_p2p.exchange.answer import until_beat
+from idas_p2p.exchange.beat import wait_for_beat
 from idas_p2p.exchange.codes import error_of
 from idas_p2p.node.audited import Log
 from idas_p2p.node.facts import facts_of_entries
-from idas_p2p.node.holdings import Grouping, Rules
+from idas_p2p.node.grounds import Grouping, Rules
 from idas_p2p.node.links import Links
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.wire.audit import By, Side, Subject
@@ -199,7 +199,7 @@ class EmergencyDesk:
         if not studies:
             if not requester.is_own:  # of ours it is written down whether anybody opened anything
                 self._audit.note(self._event(requester, wanted, about, refused=NoEmergencyHere.code))
-            await asyncio.sleep(until_beat(self._clock.monotonic() - begun))
+            await wait_for_beat(begun, self._clock.monotonic)
             raise NoEmergencyHere
         if len(self._state.open_now(now=now)) >= MAX_OPEN:
             raise Busy("too many emergencies are open")

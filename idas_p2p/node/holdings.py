@@ -10,11 +10,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 from idas_p2p.access.compiled import Policy
 from idas_p2p.access.emergencies import Emergencies
-from idas_p2p.access.labels import Labelled
 from idas_p2p.access.levels import NONE
 from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
@@ -24,6 +23,7 @@ from idas_p2p.errors import StudyNotFound, TicketRefused, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.exchange.interfaces import StudySource
 from idas_p2p.node.facts import facts_of_entries, fullest_first, ours_alone, without_kept
+from idas_p2p.node.grounds import Grouping, Rules
 from idas_p2p.node.levelled_source import LevelledSource
 from idas_p2p.node.levelling import Levelling, View
 from idas_p2p.node.shelves import LINGER, Lease, Shelves
@@ -38,45 +38,8 @@ from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 
 LOOKED_AT_ONCE: Final = 200  # studies compared with a query before others get their turn; ours: a few milliseconds
-
-
-class Rules(Protocol):
-    """The policy in force, asked anew each time."""
-
-    @property
-    def policy(self) -> Policy:
-        """The rules."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Raised by every change."""
-        ...
-
-    @property
-    def labelled(self) -> Labelled:
-        """What studies and patients are labelled with."""
-        ...
-
-
 NOT_THERE: Final = "0.0"
 """No study's UID: looked up and decided about where a query finds nothing, so that this takes the time of finding."""
-
-
-class Grouping(Protocol):
-    """Who belongs to which groups."""
-
-    async def of(self, requester: Requester) -> Requester:
-        """The requester with the groups that it is proved to be in; looks them up where they are not known."""
-        ...
-
-    def known(self, requester: Requester) -> Requester:
-        """The same with those that are known now."""
-        ...
-
-    def own(self, user: str) -> Requester:
-        """A user of this node."""
-        ...
 
 
 class Holdings:

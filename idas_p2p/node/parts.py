@@ -18,7 +18,8 @@ from idas_p2p.dicom.matching import part_matcher
 from idas_p2p.dicom.query_keys import is_part_keyword, must_tell
 from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, BadQuery, Busy, IdasError, TooManyMatches
 from idas_p2p.events import log_event
-from idas_p2p.node.holdings import Grouping, Holdings
+from idas_p2p.node.grounds import Grouping
+from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.levelling import View
 from idas_p2p.node.sources import Sources
 from idas_p2p.wire.parts import UID_OF, Depth, Part, PartQuery, Within, uids_of

@@ -20,10 +20,8 @@ from idas_p2p.errors import (
     WireError,
 )
 from idas_p2p.exchange.answer import (
-    ANSWER_BEAT,
     MAX_ANSWERS_AT_ONCE,
     ControlServer,
-    until_beat,
 )
 from idas_p2p.exchange.batches import HITS_IN_MESSAGE
 from idas_p2p.exchange.meets import Meets
@@ -414,13 +412,6 @@ async def test_a_connection_by_udp_is_refused_to_a_former_key_and_where_there_is
         async with server(**options) as (peer, _, _):
             await peer.say(IceRequest(number=1, terms=TERMS))
             assert await peer.hear() == RequestEnd(number=1, code=code)
-
-
-@pytest.mark.parametrize("passed", [0.0, 0.000_3, 0.019_9, 0.02, 0.033, 7.0])
-def test_an_answer_ends_on_a_beat_whatever_work_it_took(passed: float) -> None:
-    ended = (passed + until_beat(passed)) / ANSWER_BEAT
-    assert 0.0 <= until_beat(passed) <= ANSWER_BEAT
-    assert ended == pytest.approx(round(ended))
 
 
 @in_virtual_time

@@ -61,3 +61,10 @@ def test_a_cut_retrieval_still_delivers_everything(kind: str) -> None:
     assert found["kind"] == kind
     assert found["cut"]["outage_s"][0] > 0
     assert len(found["lost_s"]) == 1
+
+
+def test_whether_times_tell_what_may_not_be_seen_is_measured() -> None:
+    found = measured("measure_none", "--studies", "200", "--questions", "60")
+    assert found["found"] == 0
+    assert 0 <= found["answer"]["higher"] <= 1
+    assert found["answer"]["kept_median"] > 0
