@@ -15,8 +15,7 @@
     │   └── DestinationFailed, MalformedInstance, InstanceChanged, InstanceKept, CannotConvert
     ├── UserError           configuration or usage: shown without a traceback
     │   ├── BadConfiguration, BadCode, BadQuery, TooManyMatches, NoSuchThing, TransferStopped
-    │   ├── NotAMember, NotAnAdmin, AwaitingApproval
-    │   ├── NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
+    │   ├── NotAMember, NotAnAdmin, AwaitingApproval, NodeNotRunning, NodeAlreadyRunning, BootstrapNotRunning
     │   ├── UnknownDestination, UnknownCaller, SignInNeeded, SignInRefused
     │   └── DatabaseDamaged, DatabaseTooNew, StorageRefused
     └── Unreachable         nobody's fault: try again
