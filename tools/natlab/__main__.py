@@ -18,6 +18,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
+from tools.idas import Bootstrap, CommandFailed, Node
 from tools.lab import Wan, why_not
 from tools.natlab.changes import MEANING as CHANGES
 from tools.natlab.changes import Change, can_happen
@@ -26,6 +27,7 @@ from tools.natlab.matrix import failures, table, verdict
 from tools.natlab.networks import missing
 from tools.natlab.trial import Cell, Stage
 from tools.noisy_ct import write_noisy_ct
+from tools.programs import NotReady
 
 NOISE = 300.0  # HU: so much that coding gains little, and the rate is the line's
 
@@ -47,13 +49,21 @@ def main() -> int:
         stage = Stage(Path(name), study, wan, options.patience, options.plain, change)
         nodes = stage.prepare()
         for holder, asker in chosen:
-            cells.append(stage.try_pair(nodes, holder, asker))
+            cells.append(_cell(stage, nodes, holder, asker))
             print(f"{holder} -> {asker}: {verdict(cells[-1])} {cells[-1].reason}", file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps([asdict(cell) for cell in cells]))
     else:
         print(table(cells), *failures(cells), sep="\n")
     return 0 if all(cell.arrived for cell in cells) else 1
+
+
+def _cell(stage: Stage, nodes: tuple[Bootstrap, Node, Node], holder: Kind, asker: Kind) -> Cell:
+    """One pair; what cannot even be set up costs that cell alone."""
+    try:
+        return stage.try_pair(nodes, holder, asker)
+    except (NotReady, CommandFailed, RuntimeError) as error:
+        return Cell(holder=holder, asker=asker, reason=f"not set up: {str(error).splitlines()[0]}")
 
 
 def _parser() -> argparse.ArgumentParser:
