@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idas_p2p.access.levels import FULL, parse_level
+from idas_p2p.access.levels import DEIDENTIFIED, FULL, OBSCURED, parse_level
 from idas_p2p.access.subjects import Requester
 from idas_p2p.access.tickets import TicketOffice, TicketRefusal
 from idas_p2p.limits import TICKET_LIFETIME
 from idas_p2p.wire.fetching import Ticket
 from idas_p2p.wire.ids import NodeId
+from idas_p2p.wire.level import Level
 from tests.access.region import ANNA, BERT
 
 OFFICE = TicketOffice(b"k" * 32)
@@ -46,6 +47,13 @@ def test_a_ticket_outlives_a_restart_of_its_holder() -> None:
 )
 def test_a_ticket_for_another_is_not_ours(ticket: Ticket, requester: Requester, study_uid: str) -> None:
     assert OFFICE.check(ticket, requester, study_uid, now=1_000.0) is TicketRefusal.NOT_OURS
+
+
+@pytest.mark.parametrize("shown", [OBSCURED, DEIDENTIFIED], ids=str)
+def test_a_ticket_whose_level_was_raised_is_not_ours(shown: Level) -> None:
+    less = OFFICE.issue(ANNA_ASKS, "1.2.3", shown, now=1_000.0)
+    assert OFFICE.check(less, ANNA_ASKS, "1.2.3", now=1_000.0) is None
+    assert OFFICE.check(replace(less, level=FULL.mark), ANNA_ASKS, "1.2.3", now=1_000.0) is TicketRefusal.NOT_OURS
 
 
 def test_a_level_whose_definition_changed_makes_its_old_tickets_void() -> None:

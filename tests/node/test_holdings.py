@@ -9,7 +9,7 @@ import pytest
 
 from idas_p2p.access.compiled import Policy
 from idas_p2p.access.labels import Labelled
-from idas_p2p.access.levels import FULL, NONE, parse_level
+from idas_p2p.access.levels import FULL, NONE, OBSCURED, parse_level
 from idas_p2p.access.objects import Objects, Patient
 from idas_p2p.access.policy import Rule
 from idas_p2p.access.subjects import Requester, parse_subject
@@ -60,6 +60,27 @@ class Rules:
     @property
     def policy(self) -> Policy:
         return Policy(self.rules)
+
+
+@dataclass
+class Counting(Rules):
+    """Rules that count how often somebody decided by them."""
+
+    decided: int = 0
+
+    def __post_init__(self) -> None:
+        counting = self
+
+        class Counted(Policy):
+            def decide(self, *args: Any, **options: Any) -> Any:
+                counting.decided += 1
+                return super().decide(*args, **options)
+
+        self._policy = Counted(self.rules)
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
 
 
 class NoGroups:
@@ -168,6 +189,16 @@ async def test_nothing_is_seen_without_a_rule_and_none_looks_like_nothing_there(
     with pytest.raises(TooManyMatches):
         await hits(held, BERG, limit=1)
     assert [hit.study.study_uid for hit in await hits(held, BERG, PatientName="doe*")] == [STUDY]
+
+
+async def test_none_takes_the_work_of_what_is_not_there(catalog: Catalog, clock: ManualClock) -> None:
+    rules = Counting([rule("node:Berg", FULL), rule("node:Dora", OBSCURED)])
+    held, decided = holdings(catalog, clock, rules), []
+    for patient in ("P-1", "P-404"):
+        rules.decided = 0
+        assert await hits(held, CARL, PatientID=patient) == []
+        decided.append(rules.decided)
+    assert decided == [2, 2]  # once for the studies as they are, once for what another level shows
 
 
 async def test_a_ticket_opens_its_study_for_its_requester_while_the_policy_allows(
