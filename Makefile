@@ -46,6 +46,10 @@ natlab: $(VENV)/.test tools-of-the-system ## which path nodes find through NATs 
 bench: $(VENV)/.test tools-of-the-system ## the standard lines, beside what others reach: make bench DATA=FOLDER WRITE=1
 	$(BIN)/python -m tools.bench.standard $(if $(DATA),--data $(DATA)) --runs $(RUNS) $(if $(WRITE),--write)
 
+.PHONY: conformance
+conformance: $(VENV)/.test ## docs/conformance.md, from the program's own tables
+	$(BIN)/python -m tools.conformance
+
 simulate: $(VENV)/.test ## the directory of many nodes in virtual time, beside stock kademlia: make simulate NODES=1000 DEAD=0.3 SEED=1
 	$(BIN)/python -m tools.simulate_directory --nodes $(NODES) --dead $(DEAD) --seed $(SEED)
 
