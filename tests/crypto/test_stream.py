@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import nacl.bindings as sodium
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from idas_p2p.crypto.stream import HEADER_SIZE, OVERHEAD, Mark, Opener, Sealer
 from idas_p2p.errors import BadSignature
 
 KEY = bytes(range(32))
+VECTORS = Path(__file__).parents[1] / "vectors" / "stream.json"
 
 
 def ends(*, rekey_interval: int = 1 << 30) -> tuple[Sealer, Opener]:
@@ -88,3 +92,22 @@ def test_the_key_is_replaced_after_the_interval_and_the_other_side_follows() -> 
     for number in range(10):
         assert opener.open(sealer.seal(bytes([number]) * 30)) == bytes([number]) * 30
     assert sealer.rekeyed == 2
+
+
+def test_the_vectors_say_what_they_are_said_to() -> None:
+    for stream in json.loads(VECTORS.read_text("utf-8")):
+        opener = Opener(bytes.fromhex(stream["key"]), bytes.fromhex(stream["header"]))
+        for frame in stream["frames"]:
+            sealed = bytes.fromhex(frame["sealed"])
+            if frame["says"] == "bad_signature":
+                with pytest.raises(BadSignature):
+                    opener.open(sealed)
+            elif frame["says"] == "message":
+                assert opener.open(sealed) == bytes.fromhex(frame["text"])
+            else:
+                assert opener.open(sealed) is Mark(frame["says"])
+
+
+def test_the_vectors_hold_every_mark() -> None:
+    said = {frame["says"] for stream in json.loads(VECTORS.read_text("utf-8")) for frame in stream["frames"]}
+    assert said == {"message", "bad_signature", *(mark.value for mark in Mark)}
