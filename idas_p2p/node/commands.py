@@ -143,7 +143,7 @@ async def _find(node: Node, arguments: Arguments) -> Arguments:
             raise
     return {
         "studies": [
-            {**views.as_keywords(study), "Holders": [_name(node, holder) for holder in search.holders[uid]]}
+            {**views.as_keywords(study), "Holders": [_name(node, holder) for holder in search.holders.get(uid, [None])]}
             for uid, study in studies.items()
         ],
         "unanswered": sorted(_name(node, node_id) for node_id in search.asked.unanswered),

@@ -59,7 +59,7 @@ async def _inbox(node: Node, arguments: Arguments) -> Arguments:
 async def _accept(node: Node, arguments: Arguments) -> Arguments:
     to = str(arguments.get("to") or "")
     if to:
-        destination(node.settings, to, calling_aet=node.config.aet)  # UnknownDestination now, not later
+        destination(node.settings, to, calling_aet=node.config.aet, tls=node.tls.client)  # or UnknownDestination now
     return _document(node.exams.inbox.accept(int(arguments["number"]), to=to, user=str(arguments.get("user") or "")))
 
 

@@ -98,7 +98,8 @@ class Exams:
         """Fetch an accepted study to a workstation, or keep it here."""
         self._remember(offer.study, NodeId(offer.node), find.Offer(NodeId(offer.node), offer.ticket, 1))
         if offer.destination:
-            to = destination(self._node.settings, offer.destination, calling_aet=self._node.config.aet)
+            node = self._node
+            to = destination(node.settings, offer.destination, calling_aet=node.config.aet, tls=node.tls.client)
             events = self._retrieve(offer.study_uid, to=offer.destination)
             return await deliver(self._node.bridge, to, events, on_progress=_ignore)
         if self.foreign.is_ours(offer.study_uid):

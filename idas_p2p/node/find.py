@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,6 +39,7 @@ from idas_p2p.wire.terms import Term, query_terms
 NODE_TIMEOUT: Final = 8.0  # seconds for dialling and the whole answer of one holder; ours
 LOOKUP_TIMEOUT: Final = 5.0  # seconds for all directory lookups of one query; ours
 MAX_LOOKUPS_AT_ONCE: Final = 16  # of one query; ours
+MAX_NOTED: Final = 20_000  # own studies of one query that are noted one by one; ours: 5 MB
 MAX_REMEMBERED: Final = 100_000  # studies whose offers are kept; ours: about 50 MB
 
 
@@ -59,12 +60,18 @@ class Search:
     query: StudyQuery
     asked: Asked = field(default_factory=Asked)
     holders: dict[str, list[NodeId | None]] = field(default_factory=dict)  # by Study Instance UID
+    own: int = 0  # studies of our own archives
 
     def add(self, study: Study, holder: NodeId | None) -> Found:
         """Note one more copy."""
         known = self.holders.setdefault(study.study_uid, [])
         known.append(holder)
         return Found(study, holder, is_first=len(known) == 1)
+
+    def add_own(self, study: Study) -> Found:
+        """Note one of our own; beyond MAX_NOTED they are only counted, for a million must not cost memory."""
+        self.own += 1
+        return self.add(study, None) if self.own <= MAX_NOTED else Found(study, None, is_first=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,7 @@ class Finder:
         self._identity, self._federation, self._directory = identity, federation, directory
         self._links, self._holdings, self._clock = links, holdings, clock
         self.offers = Offers()
+        self.on_found: Callable[[NodeId], object] = lambda _: None  # told of members that offer a study
 
     async def find(self, search: Search) -> AsyncGenerator[Found, None]:
         """Yield every copy found, our own first, then in order of arrival.
@@ -137,7 +145,7 @@ class Finder:
         """
         async with aclosing(self._holdings.own_studies(search.user, search.query)) as own:
             async for study in own:
-                yield search.add(study, None)
+                yield search.add_own(study)
         members = await self.whom_to_ask(search.query)
         hits = ask_all(members, lambda node: self._ask(search, node), per_node_timeout=NODE_TIMEOUT, asked=search.asked)
         async with aclosing(hits):  # type: ignore[type-var]
@@ -169,12 +177,21 @@ class Finder:
 
     def _take(self, search: Search, remote: RemoteHit[Hit]) -> Found | None:
         study = remote.hit.study
+        if search.own > MAX_NOTED and study.study_uid not in search.holders and self._was_own(search, study.study_uid):
+            search.holders[study.study_uid] = [None]
         if not matches(search.query, study) or remote.holder in search.holders.get(study.study_uid, ()):
             return None
         self.offers.remember(
             search.user, study.study_uid, Offer(remote.holder, remote.hit.ticket, study.instance_count)
         )
+        self.on_found(remote.holder)
         return search.add(study, remote.holder)
+
+    def _was_own(self, search: Search, study_uid: str) -> bool:
+        """Whether a study was found in our own archives, where that was not noted."""
+        if self._holdings.own_level(search.user, study_uid).is_none:
+            return False
+        return any(matches(search.query, entry.study) for entry in self._holdings.best_entries(study_uid))
 
     async def _ask(self, search: Search, node: NodeId) -> AsyncGenerator[Hit, None]:
         """Ask a node; once again where its link turns out to be dead before it has brought anything."""

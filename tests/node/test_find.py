@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from idas_p2p.errors import DirectoryUnreachable, PeerUnreachable
+from idas_p2p.node import find as find_module
 from idas_p2p.node.find import Found, Offer, Offers, Search
 from idas_p2p.node.node import Node
 from idas_p2p.wire.fetching import Ticket
@@ -135,3 +136,20 @@ async def test_offers_of_a_former_member_are_not_used(pair: tuple[Node, Node]) -
     assert await anna.finder.offers_of("", STUDY)
     anna.membership.remove("berg Hospital")
     assert await anna.finder.offers_of("", STUDY) == []
+
+
+async def test_a_million_own_studies_are_not_remembered_and_none_comes_twice(
+    pair: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both hold the same studies; of ours only one is noted."""
+    monkeypatch.setattr(find_module, "MAX_NOTED", 1)
+    anna, berg = pair
+    for uid in ("1.1", "1.2", "1.3"):
+        await fill(anna, study_uid=uid)
+    for uid in ("1.2", "1.3", "1.4"):
+        await fill(berg, study_uid=uid)
+    await share(anna)
+    search = Search(user="", query=StudyQuery())
+    found = [one async for one in berg.finder.find(search)]
+    assert sorted(one.study.study_uid for one in found if one.is_first) == ["1.1", "1.2", "1.3", "1.4"]
+    assert len(found) == 6
