@@ -16,6 +16,7 @@ from idas_p2p.errors import Busy, ChannelClosed, IdasError, PeerUnreachable, Wir
 from idas_p2p.exchange.codes import error_of
 from idas_p2p.exchange.inbox import Inbox
 from idas_p2p.exchange.interfaces import Channel
+from idas_p2p.exchange.places import Places
 from idas_p2p.tasks import TaskOwner
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit_messages import AuditGrown, AuditReceived
@@ -69,6 +70,7 @@ class ControlLink:
         self.remote_epoch, self.remote_state = 0, b""
         self._tasks, self._answer_timeout = tasks, answer_timeout
         self._inbox = Inbox()
+        self._places = Places()
         self._cancelling = 0  # cancellations on their way
         self._number = 0
         self._reading: asyncio.Task[None] | None = None
@@ -136,24 +138,23 @@ class ControlLink:
                     yield StudyPart(message.study, part)
 
     async def _many(self, make: Callable[[int], Any], kind: type[T], limit: int) -> AsyncGenerator[T, None]:
-        """Yield the messages that answer a question, all of one kind, up to the end of the answer."""
-        number, finished, left = self._begin(), False, limit
+        """Yield the messages that answer a question, all of one kind, up to the end of the answer; waits its turn."""
+        number = await self._places.enter(self._begin)
         try:
             await self._send(make(number))
             while True:
                 message = await self._inbox.take(number)
                 if isinstance(message, RequestEnd):
-                    finished = True
                     if message.code:
                         raise error_of(message.code)
                     return
-                left -= len(getattr(message, "hits", getattr(message, "parts", ())))
-                if not isinstance(message, kind) or left < 0:
+                limit -= len(getattr(message, "hits", getattr(message, "parts", ())))
+                if not isinstance(message, kind) or limit < 0:
                     raise WireError("not an answer to a find, or more than was asked for")
                 yield message
         finally:
             self._inbox.close(number)
-            if not finished and self.is_open:
+            if self._places.leave(number) and self.is_open:
                 self._cancel(number)
 
     async def manifest(self, known: tuple[bytes, ...]) -> bytes | None:
@@ -285,6 +286,8 @@ class ControlLink:
                 message = decode_message(data)
                 if not isinstance(message, _ANSWERS):
                     raise WireError("not an answer")
+                if isinstance(message, RequestEnd):
+                    self._places.leave(message.number)
                 self._inbox.put(message.number, message, len(data))
         finally:
             self._end()
