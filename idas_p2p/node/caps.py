@@ -2,7 +2,8 @@
 
 Many archives answer with the first 100, 500 or 2,000 matches and call that success: everything else seems to have
 vanished. So an answer of a round number of studies is doubted until a closer look has shown more, which makes it the
-archive's cap, or the same, which clears that answer. Pure.
+archive's cap, or the same, which clears that answer. One about the newest studies is never cleared: another may have
+come since. Pure.
 Belongs here: the doubt. Not here: the closer look (harvest.py).
 """
 
@@ -25,16 +26,19 @@ class Caps:
 
     def is_doubtful(self, archive: str, window: Window, count: int) -> bool:
         """Whether an answer of so many studies may have been cut."""
+        return self.is_round(archive, count) and (window, count) not in self._cleared.get(archive, ())
+
+    def is_round(self, archive: str, count: int) -> bool:
+        """Whether an answer of so many studies says nothing about those that it lacks, cleared or not."""
         cap = self._caps.get(archive)
-        if cap is not None:
-            return count >= cap
-        return _is_round(count) and (window, count) not in self._cleared.get(archive, ())
+        return _is_round(count) if cap is None else count >= cap
 
     def learn(self, archive: str, window: Window, count: int, found: int) -> None:
         """A closer look at a window that was answered with `count` studies has found `found`."""
         if found > count:
             self._caps[archive] = max(count, self._caps.get(archive, 0))
-        else:
+            self._cleared.pop(archive, None)
+        elif not window.is_newest:
             self._cleared.setdefault(archive, set()).add((window, count))
 
     def forget(self, archive: str) -> None:

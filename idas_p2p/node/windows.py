@@ -78,6 +78,12 @@ def left_to_read(today: datetime.date, cursor: str) -> list[Window]:
     return [w for w in windows(today) if w.is_newest or not cursor or w.first < cursor]
 
 
+def window_before(before: str, first: str) -> Window:
+    """The days before `before`, from `first` on, or from OLDEST where that is none of them."""
+    oldest, last = f"{OLDEST:%Y%m%d}", _day(before) - datetime.timedelta(days=1)
+    return Window(first if oldest <= first < before else oldest, f"{last:%Y%m%d}")
+
+
 def _window(first: datetime.date, last: datetime.date) -> Window:
     return Window(f"{first:%Y%m%d}", f"{last:%Y%m%d}")
 

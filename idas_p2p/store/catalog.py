@@ -139,6 +139,13 @@ class Catalog:
         with self._database.read() as connection:
             return {row.study_uid: row.instance_count for row in connection.execute(query)}
 
+    def day_back(self, archive: str, before: str, count: int) -> str:
+        """The day, YYYYMMDD, of the `count`th study of an archive back from a day; empty when there are not so many."""
+        mine = (studies.c.archive == archive, studies.c.day < before, studies.c.day >= "0")
+        query = select(studies.c.day).where(*mine).order_by(studies.c.day.desc()).offset(count - 1).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar() or ""
+
     def search(self, query: StudyQuery, *, limit: int | None = None) -> Iterator[Entry]:
         """Yield every entry the query can match and some it does not: filter them exactly.
 

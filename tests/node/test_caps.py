@@ -28,7 +28,14 @@ def test_a_cap_that_was_found_holds_for_every_answer_that_reaches_it() -> None:
     caps.learn("pacs", WEEK, 500, 730)
     assert caps.is_doubtful("pacs", EVERYTHING, 500)
     assert not caps.is_doubtful("pacs", EVERYTHING, 100)
-    caps.learn("pacs", EVERYTHING, 500, 500)  # a window that happens to hold as many: the cap stays
-    assert caps.is_doubtful("pacs", EVERYTHING, 500)
+    caps.learn("pacs", EVERYTHING, 500, 500)  # it happens to hold as many: the cap stays
+    assert not caps.is_doubtful("pacs", EVERYTHING, 500)
+    assert caps.is_round("pacs", 500)
     caps.forget("pacs")
     assert not caps.is_doubtful("pacs", WEEK, 499)
+
+
+def test_what_is_said_of_the_newest_studies_is_never_cleared() -> None:
+    caps, newest = Caps(), Window("20270101", "99991231")
+    caps.learn("pacs", newest, 100, 100)
+    assert caps.is_doubtful("pacs", newest, 100)

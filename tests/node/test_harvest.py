@@ -15,7 +15,7 @@ from idas_p2p.errors import AnswerTooLarge, ArchiveUnreachable, DatabaseBusy
 from idas_p2p.node import harvest
 from idas_p2p.node.harvest import LONGEST_BACK_OFF, SHORTEST_WATCH, Harvester, back_off, pause_after
 from idas_p2p.node.sources import Sources
-from idas_p2p.store.catalog import Catalog
+from idas_p2p.store.catalog import Catalog, HarvestState
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
 from idas_p2p.store.settings import Archive
@@ -36,6 +36,7 @@ class Shelf:
     def __init__(self, *studies: Study) -> None:
         self.studies = {study.study_uid: study for study in studies}
         self.asked: list[str] = []
+        self.brought: list[str] = []  # by the last query
         self.failure: Exception | None = None
         self.fails_after = 0  # answers of each query
         self.at_once = self.most_at_once = 0
@@ -49,6 +50,7 @@ class Shelf:
         try:
             await self.gate.wait()
             answers = [study for study in self.studies.values() if matches(query, study)]
+            self.brought = [study.study_uid for study in answers]
             for number, study in enumerate(answers):
                 if self.failure and number >= self.fails_after:
                     raise self.failure
@@ -104,15 +106,50 @@ def test_a_folder_is_looked_at_as_often_as_that_is_cheap() -> None:
     assert pause_after(folder, 100.0) == folder.poll_seconds
 
 
-async def test_the_first_harvest_goes_by_windows_and_finds_studies_of_any_date(
+async def test_an_archive_that_is_not_large_is_asked_for_everything_at_once(
     harvester: Harvester, catalog: Catalog
 ) -> None:
     shelf = Shelf(*STUDIES)
     await harvester.harvest(PACS, shelf)
+    assert shelf.asked == [""]
     assert held(catalog) == {study.study_uid for study in STUDIES}
-    assert shelf.asked[0].endswith("-99991231")
-    assert shelf.asked[-1] == ""
+
+
+async def test_a_large_archive_is_read_by_windows_and_studies_of_any_date_are_found(
+    harvester: Harvester, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harvest, "FIRST_LOOK", 2)
+    shelf = Shelf(*STUDIES)
+    await harvester.harvest(PACS, shelf)
+    assert shelf.asked[0] == shelf.asked[-1] == ""
     assert len(shelf.asked) > 5
+    assert held(catalog) == {study.study_uid for study in STUDIES}
+
+
+async def test_a_first_harvest_that_is_cut_off_goes_on_where_it_stopped(
+    harvester: Harvester, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harvest, "FIRST_LOOK", 2)
+    shelf = Shelf(*STUDIES)
+    await harvester.harvest(PACS, shelf)
+    windows, shelf.asked = shelf.asked[1:], []
+    catalog.forget_archive("pacs", now=0.0)
+    catalog.set_harvest_state("pacs", HarvestState())
+
+    async def failing(query: StudyQuery) -> AsyncIterator[Study]:
+        if len(shelf.asked) == 5:
+            raise ArchiveUnreachable
+        async for study in Shelf.find_studies(shelf, query):
+            yield study
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shelf, "find_studies", failing)
+        with pytest.raises(ArchiveUnreachable):
+            await harvester.harvest(PACS, shelf)
+    shelf.asked.clear()
+    await harvester.harvest(PACS, shelf)
+    assert shelf.asked == [windows[0], *windows[4:]]
+    assert held(catalog) == {study.study_uid for study in STUDIES}
 
 
 async def test_a_small_archive_is_read_whole_from_then_on(harvester: Harvester, catalog: Catalog) -> None:
@@ -136,23 +173,23 @@ async def test_nothing_vanishes_when_an_answer_breaks_off(harvester: Harvester, 
     assert held(catalog) == {study.study_uid for study in STUDIES}
 
 
-async def test_a_large_archive_goes_on_next_time_where_its_time_was_over(
-    harvester: Harvester, catalog: Catalog, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+async def test_looking_again_asks_for_the_newest_and_a_few_older_until_everything_was_seen(
+    harvester: Harvester, catalog: Catalog
 ) -> None:
-    monkeypatch.setattr(harvest, "SMALL", 2)
-    shelf = Shelf(*STUDIES)
+    shelf = Shelf(*spread(401), Study(study_uid="2.1"))
     await harvester.harvest(PACS, shelf)
-    every_window = list(shelf.asked)
-    monkeypatch.setattr(harvest, "BUDGET", -1.0)
-    asked: list[str] = []
-    for _ in range(len(every_window)):
+    del shelf.studies["1.300"]
+    shelf.studies["1.1"] = replace(shelf.studies["1.1"], description="changed")
+    rounds = 0
+    while rounds == 0 or catalog.harvest_state("pacs").cursor:
         shelf.asked.clear()
         await harvester.harvest(PACS, shelf)
-        asked += shelf.asked
-        if not catalog.harvest_state("pacs").cursor:
-            break
-        clock.advance(3_600)
-    assert set(asked) == set(every_window)
+        rounds += 1
+        assert len(shelf.asked) == 2
+        assert catalog.entries("1.1")[0].study.description == "changed"
+        assert catalog.harvest_state("pacs").cursor == "" or len(shelf.brought) <= 50
+    assert rounds > 10
+    assert held(catalog) == set(shelf.studies)
 
 
 async def test_a_window_that_holds_too_much_is_read_in_halves(
@@ -229,8 +266,8 @@ async def test_an_archive_that_comes_back_while_it_is_being_forgotten_is_read_an
     harvester.configure()
     sources.configure([PACS])
     harvester.configure()
-    await until(lambda: len(held(catalog)) == len(STUDIES) and bool(catalog.harvest_state("pacs").last_ok))
-    assert len(shelf.asked) >= 2
+    await until(lambda: len(shelf.asked) >= 2 and bool(catalog.harvest_state("pacs").last_ok))
+    assert held(catalog) == {study.study_uid for study in STUDIES}
 
 
 class Capped(Shelf):
@@ -266,7 +303,8 @@ async def test_an_archive_that_caps_its_answers_is_read_whole_all_the_same(
         await harvester.harvest(PACS, shelf)
         assert held(catalog) == set(shelf.studies)
     del shelf.studies["1.300"]
-    await harvester.harvest(PACS, shelf)
+    for _ in range(40):  # until every window had its turn
+        await harvester.harvest(PACS, shelf)
     assert held(catalog) == set(shelf.studies)
 
 
@@ -277,7 +315,8 @@ async def test_a_round_number_of_studies_costs_a_closer_look_and_no_more(
     await harvester.harvest(PACS, shelf)
     shelf.asked.clear()
     await harvester.harvest(PACS, shelf)
-    assert shelf.asked == [""]
+    assert len(shelf.asked) == 2
+    assert shelf.asked[0] == ""
     shelf.studies.popitem()
     shelf.studies |= {study.study_uid: replace(study, study_uid="1.2.9") for study in spread(1)}
     await harvester.harvest(PACS, shelf)
@@ -293,3 +332,15 @@ async def test_a_cap_never_lets_a_study_vanish_that_is_there(harvester: Harveste
     del shelf.studies["1.80"]
     await harvester.harvest(PACS, shelf)
     assert held(catalog) == set(shelf.studies)
+
+
+@pytest.mark.parametrize("cap", [100, 128])
+async def test_an_archive_that_grows_beyond_its_cap_is_followed(
+    harvester: Harvester, catalog: Catalog, clock: ManualClock, cap: int
+) -> None:
+    studies = spread(cap + 3)[::-1]  # the oldest come first, and are what a cut answer holds
+    shelf = Capped(cap=cap)
+    for count in range(cap - 2, cap + 4):
+        shelf.studies = {study.study_uid: study for study in studies[:count]}
+        await harvester.harvest(PACS, shelf)
+        assert held(catalog) == set(shelf.studies)

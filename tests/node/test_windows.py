@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idas_p2p.node.windows import EVERYTHING, Window, left_to_read, windows
+from idas_p2p.node.windows import EVERYTHING, Window, left_to_read, window_before, windows
 
 TODAY = datetime.date(2026, 11, 24)
 DAY = datetime.timedelta(days=1)
@@ -69,3 +69,8 @@ def test_halves_are_cut_where_the_studies_are() -> None:
         Window("20270101", "20270104"),
     )
     assert far.halves(["99991231", "no date", "20270199"]) == far.halves()
+
+
+def test_the_window_before_a_day_reaches_back_as_told_or_to_the_oldest() -> None:
+    assert window_before("20270110", "20261224") == Window("20261224", "20270109")
+    assert window_before("20270110", "") == window_before("20270110", "20270110") == Window("19000101", "20270109")

@@ -9,6 +9,7 @@ from idas_p2p.store.catalog import Catalog, Changes, Entry, HarvestState
 from idas_p2p.store.database import Database
 from idas_p2p.store.totals import Count
 from idas_p2p.wire.query import StudyQuery
+from idas_p2p.wire.study import Study
 from tests.store.makers import make_study
 
 
@@ -149,3 +150,12 @@ def test_a_large_archive_is_forgotten_in_parts(catalog: Catalog) -> None:
     assert catalog.harvest_state("pacs").cursor == "x"
     assert [catalog.forget_archive("pacs", now=2.0, limit=2) for _ in range(2)] == [1, 0]
     assert (catalog.counts(), catalog.harvest_state("pacs")) == ([], HarvestState())
+
+
+def test_the_day_some_studies_back_is_told_for_each_archive(catalog: Catalog) -> None:
+    days = ("20270103", "20270102", "20270102", "20270101", "", "20261231")
+    found = [Study(study_uid=f"1.{number}", study_date=day) for number, day in enumerate(days)]
+    catalog.record("pacs", found, now=0.0)
+    catalog.record("other", [Study(study_uid="1.9", study_date="20260101")], now=0.0)
+    assert [catalog.day_back("pacs", "20270103", count) for count in (1, 3, 4)] == ["20270102", "20270101", "20261231"]
+    assert catalog.day_back("pacs", "20270103", 5) == ""
