@@ -6,9 +6,15 @@ import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from idas_p2p.access.audit.search import Wanted
+from idas_p2p.cli.client import call
+from idas_p2p.errors import IdasError, NoEmergencyHere
+from idas_p2p.node.audit_questions import log_folder, search
+from idas_p2p.wire.audit import Kind
 from tools.idas import IDAS, Node
 from tools.images import StudyFiles, set_of_files, write_ultrasound
 from tools.noisy_ct import write_noisy_ct
@@ -31,7 +37,7 @@ def holds(node: Node, region: Region, study: StudyFiles) -> None:
     region.shelf(node, study.files[0].parent)
 
     def is_there() -> bool:
-        rows: Sequence[dict[str, str]] = node.ask("studies")["studies"]
+        rows: Sequence[dict[str, str]] = call(node.folder, "studies")["studies"]
         return any(
             row["StudyInstanceUID"] == study.study_uid
             and int(row["NumberOfStudyRelatedInstances"] or 0) == len(study.files)
@@ -58,11 +64,15 @@ def test_an_outsider_fetches_a_study_over_a_relay_goes_on_after_kill_9_and_nobod
         advertise_nothing_true(anna)
         holds(anna, region, study)
         code = anna.do("share", study.study_uid, "--level", "full").strip()
-        wait_until(
-            lambda: idas("fetch", code, "--list").returncode == 0, timeout=PATIENCE, what="the relay is in the record"
-        )
-        listed = json.loads(idas("fetch", "-", "--list", "--json", stdin=f"{code}\n").stdout)
-        assert [row["StudyInstanceUID"] for row in listed["studies"]] == [study.study_uid]
+        listed: list[Any] = []
+
+        def is_seen() -> bool:
+            done = idas("fetch", "-", "--list", "--json", stdin=f"{code}\n")
+            listed[:] = json.loads(done.stdout).get("studies", [])
+            return done.returncode == 0
+
+        wait_until(is_seen, timeout=PATIENCE, what="the relay is in the record")
+        assert [row["StudyInstanceUID"] for row in listed] == [study.study_uid]
         cut = Program("cut", [*IDAS, "fetch", code, "--out", str(out)], log=tmp_path / "logs")
         cut.start(lambda: list(out.glob("*.dcm")) or not cut.is_running, timeout=PATIENCE)
         cut.kill()
@@ -76,9 +86,9 @@ def test_an_outsider_fetches_a_study_over_a_relay_goes_on_after_kill_9_and_nobod
             assert (told["instances"], told["failed"], told["path"]) == (SLICES, [], "relay")
         assert set_of_files(list(out.glob("*.dcm"))) == set_of_files(study.files)
         assert not (out / ".idas-fetch").exists() or again.returncode
-        (row,) = anna.ask("pass list")["passes"]
+        (row,) = call(anna.folder, "passes")["passes"]
         assert (row["state"], row["begun"], row["done"]) == ("used", 1, 1)
-        records = anna.ask("audit search", "--user", f"pass:{row['label']}")["records"]
+        records = search(log_folder(anna.folder), Wanted(user=f"pass:{row['label']}"), 1_000)
         assert {"shown", "begin_transfer", "transferred"} <= {record["kind"] for record in records}
         assert code not in anna.log
 
@@ -105,34 +115,34 @@ def test_a_user_signs_in_at_the_workstation_and_breaks_the_glass_for_one_patient
             berg.do("workstation add", "--aet", "VIEWER", "--address", f"{viewer.host}:{viewer.port}")
             keys = {"PatientID": "P-4711", "StudyInstanceUID": ""}
             assert viewer.find(keys)[-1].status == 0x0124  # Not Authorized: nobody has said who asks
-            assert [one["aet"] for one in berg.ask("status")["sign_ins_wanted"]] == ["VIEWER"]
-            place = f"{LOOPBACK}:{berg.network_port}/{berg.ask('id')['node_id']}"
+            assert [one["aet"] for one in call(berg.folder, "status")["sign_ins_wanted"]] == ["VIEWER"]
+            place = f"{LOOPBACK}:{berg.network_port}/{call(berg.folder, 'status')['node_id']}"
             login = ("login", "--node", place, "--aet", "VIEWER", "--user", "dr-lee", "--password-stdin")
             assert idas(*login, stdin="wrong horse\n").returncode == 1
             assert idas(*login, stdin="correct horse\n").returncode == 0
             assert len(viewer.find(keys)) == 1  # the end alone: nothing is seen of that patient
-            reason = ("--reason", "unconscious", "--user", "dr-lee")
-            assert (
-                "remote.no_emergency"
-                in berg.try_idas("break-glass", str(berg.folder), "P-0815", *reason, "--json").stdout
-            )
-            wait_until(
-                lambda: berg.try_idas("break-glass", str(berg.folder), "P-4711", *reason).returncode == 0,
-                timeout=PATIENCE,
-                what="the rule is in force",
-            )
+            asked = {"reason": "unconscious", "user": "dr-lee"}
+            with pytest.raises(NoEmergencyHere):
+                call(berg.folder, "break_glass", {"patient_id": "P-0815", **asked})
+
+            def is_open() -> bool:
+                try:
+                    return bool(call(berg.folder, "break_glass", {"patient_id": "P-4711", **asked})["opened"])
+                except NoEmergencyHere:  # the rule has not been read yet
+                    return False
+
+            wait_until(is_open, timeout=PATIENCE, what="the rule is in force")
             wait_for_study_of(viewer, keys)
             assert viewer.move({"StudyInstanceUID": study.study_uid})[-1].status == SUCCESS
         for node, side in ((anna, "holder"), (berg, "requester")):
-            rows = node.ask("emergency list")["emergencies"]
+            rows = call(node.folder, "emergencies")["emergencies"]
             assert (rows[0]["side"], rows[0]["user"], rows[0]["reason"]) == (side, "dr-lee", "unconscious")
-            alerts = node.ask("audit search", "--kind", "alert")["records"]
+            alerts = search(log_folder(node.folder), Wanted(kinds=frozenset({Kind.ALERT})), 1_000)
             assert any(one["text"] == "unconscious" and one["user"] == "dr-lee" for one in alerts)
-        (opened,) = anna.ask("status")["emergencies"]
+        (opened,) = call(anna.folder, "status")["emergencies"]
         anna.do("emergency end", str(opened["number"]))
-        assert berg.try_idas(
-            "get", str(berg.folder), study.study_uid, "--out", str(tmp_path), "--user", "dr-lee"
-        ).returncode
+        with pytest.raises(IdasError):
+            call(berg.folder, "get", {"study_uid": study.study_uid, "user": "dr-lee", "out": str(tmp_path / "late")})
 
 
 def wait_for_study_of(viewer: Workstation, keys: dict[str, str]) -> None:

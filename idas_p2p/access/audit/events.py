@@ -36,6 +36,7 @@ RECORDING_STOPPED: Final = 110_133  # Audit Recording Stopped
 ROLES_CHANGED: Final = 110_136  # Security Roles Changed
 USERS_CHANGED: Final = 110_137  # User security Attributes Changed
 
+NAMES: Final = "instances "  # begins the text of a record that names instances of a transfer
 INSTANCES_NAMED: Final = 15  # UIDs of 64 characters that the text of one record holds
 
 
@@ -137,7 +138,7 @@ def transfer_begun(actor: Actor, subject: Subject, *, number: int, level: str = 
 def instances_named(actor: Actor, subject: Subject, uids: Iterable[str], *, number: int, level: str) -> Event:
     """Which instances of a transfer go, by their UIDs as they are sent; INSTANCES_NAMED fit into a record."""
     event = transfer_begun(actor, subject, number=number, level=level)
-    return replace(event, text=" ".join(("instances", *uids))[:MAX_TEXT])
+    return replace(event, text=(NAMES + " ".join(uids))[:MAX_TEXT])
 
 
 def transfer_ended(begun: Event, *, instances: int, failed: int, size: int, reason: str = "") -> Event:

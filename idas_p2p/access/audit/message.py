@@ -18,6 +18,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from idas_p2p.access.audit import codes
 from idas_p2p.access.audit.codes import Code
+from idas_p2p.access.audit.events import NAMES
 from idas_p2p.access.audit.query_identifier import TRANSFER_SYNTAX, identifier_of
 from idas_p2p.wire.audit import AuditRecord, By, Event, Kind, Side, Subject
 from idas_p2p.wire.ids import NodeId
@@ -188,8 +189,8 @@ def _add_objects(root: Element, event: Event, subjects: Sequence[Subject], sourc
 def _counts(event: Event) -> Iterable[tuple[str, str]]:
     yield "Level", event.level
     if event.kind in (Kind.BEGIN_TRANSFER, Kind.TRANSFERRED):
-        if event.text.startswith("instances "):
-            yield "InstanceUIDs", event.text.removeprefix("instances ")
+        if event.text.startswith(NAMES):
+            yield "InstanceUIDs", event.text.removeprefix(NAMES)
         else:
             yield "Destination", event.text.removeprefix("to ")
     if event.transfer:

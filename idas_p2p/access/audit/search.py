@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from idas_p2p.access.audit.codes import EVENT_TYPES
+from idas_p2p.access.audit.events import NAMES
 from idas_p2p.access.audit.message import timestamp
 from idas_p2p.access.names import same_name
 from idas_p2p.errors import WireError
@@ -116,6 +117,8 @@ def accesses(records: Iterable[AuditRecord], wanted: Wanted, studies: set[str]) 
         transfer = (event.side, event.transfer)
         if event.kind == Kind.BEGIN_TRANSFER and event.outcome == Outcome.SUCCESS:
             begun[transfer], saw = record.number, UNFINISHED
+        if event.kind == Kind.BEGIN_TRANSFER and event.text.startswith(NAMES):
+            continue  # of one that is told by its beginning and its end
         elif event.kind == Kind.TRANSFERRED and (beginning := begun.pop(transfer, None)) is not None:
             del found[beginning]
         found[record.number] = {**document(record), "saw": saw, "studies": [_subject(one) for one in seen]}

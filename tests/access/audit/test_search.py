@@ -70,6 +70,18 @@ def test_who_saw_a_patient_names_lists_and_transfers_also_where_the_record_has_t
     ]
 
 
+def test_the_instances_of_a_transfer_by_name_are_no_further_accesses() -> None:
+    begun = events.transfer_begun(DOCTOR, subject("1.2.1"), number=4)
+    named = events.instances_named(DOCTOR, subject("1.2.1"), ["1.2.1.1", "1.2.1.2"], number=4, level="full")
+    assert named.text == "instances 1.2.1.1 1.2.1.2"
+    ended = events.transfer_ended(begun, instances=2, failed=0, size=9)
+    told = [begun, named, ended]
+    records = [record(number, event) for number, event in enumerate(told, 1)]
+    for count, saw in ((3, 3), (2, 1)):  # the second ended with the node
+        (one,) = accesses(records[:count], Wanted(study_uid="1.2.1"), {"1.2.1"})
+        assert one["number"] == saw
+
+
 def test_a_list_of_many_patients_tells_only_of_the_one_asked_about() -> None:
     many = record(1, next(events.shown(DOCTOR, [subject("1.1", "P1"), subject("1.2", "P2")])))
     wanted = Wanted(patient_id="P2")
