@@ -27,7 +27,6 @@ from idas_p2p.node.webrtc import WebRtc
 from idas_p2p.node.widening import Widener
 from idas_p2p.store.settings import Settings
 from idas_p2p.tasks import TaskOwner
-from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.dialer import dial
 from idas_p2p.transport.moving import MovingChannel
 from idas_p2p.transport.relayed import RELAY_PATH, relay_rung
@@ -137,7 +136,7 @@ class Links:
         await self._open(link)
         return link
 
-    async def image(self, node_id: NodeId) -> Channel:
+    async def image(self, node_id: NodeId) -> MovingChannel:
         """A fresh image channel; errors as for `control`."""
         return await self._dial(node_id, Purpose.IMAGE, self._federation.secrets_for(node_id).psk)
 
@@ -193,7 +192,7 @@ class Links:
                 raise PeerUnreachable from None
             raise
 
-    async def _dial(self, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
+    async def _dial(self, node_id: NodeId, purpose: Purpose, psk: bytes) -> MovingChannel:
         """Dial, and once more where the node has moved since its record was read."""
         begin = self._clock.monotonic()
         info = await self._info(node_id, trusting=purpose is Purpose.IMAGE)
@@ -208,7 +207,7 @@ class Links:
                 raise
         return await self._dial_at(newer, node_id, purpose, psk)
 
-    async def _dial_at(self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes) -> Channel:
+    async def _dial_at(self, info: NodeInfo, node_id: NodeId, purpose: Purpose, psk: bytes) -> MovingChannel:
         is_urgent = self._clock.monotonic() - self.peers[node_id].lost_at < JUST_LOST
         rungs = (*(() if is_urgent else self._meeting(node_id, purpose)), *self._rungs(node_id, info))
         dialling = self._climb(info, node_id, purpose, psk, rungs)

@@ -39,6 +39,7 @@ from idas_p2p.node.sharing import Sharing
 from idas_p2p.node.sources import Sources
 from idas_p2p.node.sweeping import Sweeper
 from idas_p2p.node.transfers import Transfers
+from idas_p2p.node.warming import Warming
 from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.database import Database
 from idas_p2p.store.objects import ObjectStore
@@ -151,11 +152,13 @@ class Node:
         )
         self.manifests, self.membership = self.memberships.first.manifests, self.memberships.first.membership
         self.finder = Finder(self.identity, self.federations, self.directory, self.links, self.holdings, clock=clock)
+        self.warming = Warming(self.links, self.federations, clock=clock, tasks=self.tasks)
+        self.finder.on_found = self.warming.expect
         self.retriever = Retriever(
             self.identity,
             self.holdings,
             self.finder,
-            self.links,
+            self.warming,
             self.federations,
             self.spool,
             spool_key=derive(secret, "idas spool key"),
@@ -236,9 +239,9 @@ class Node:
         for name, turn in (
             ("publish", self.publisher.turn),
             *self.sharing.turns(),
-            ("manifest", self.memberships.spread),
             *self.outsiders.turns(),
             *self.exams.turns(),
+            ("manifest", self.memberships.spread),
             ("joining", self.memberships.ask),
             ("node_record", self.node_record.turn),
             ("links", self.links.ping_all),
@@ -275,6 +278,7 @@ class Node:
             stack.push_async_callback(self.retriever.stop)
             stack.push_async_callback(self.whereabouts.stop)
             stack.push_async_callback(self.tasks.stop)
+            stack.callback(self.services.close)
             stack.push_async_callback(self._stop_serving)
 
     async def _stop_serving(self) -> None:

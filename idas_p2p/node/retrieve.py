@@ -38,8 +38,8 @@ from idas_p2p.node.fetch_log import FetchLog
 from idas_p2p.node.fetches import Fetches
 from idas_p2p.node.find import Finder, Offer
 from idas_p2p.node.holdings import Holdings
-from idas_p2p.node.links import Links
 from idas_p2p.node.transfers import Transfer, Transfers
+from idas_p2p.node.warming import Warming
 from idas_p2p.store.spool import Spool
 from idas_p2p.store.spooled import SpooledTransfer
 from idas_p2p.store.transfers import Direction
@@ -56,7 +56,7 @@ class Retriever:
         identity: ours.
         holdings: our own archives.
         finder: knows holders and tickets.
-        links: opens image links.
+        images: opens image links.
         federation: names institutions.
         spool: keeps what arrives.
         spool_key: 32 secret bytes; names of spooled transfers follow from it and say nothing.
@@ -70,7 +70,7 @@ class Retriever:
         identity: SigningKey,
         holdings: Holdings,
         finder: Finder,
-        links: Links,
+        images: Warming,
         federation: Belonging,
         spool: Spool,
         *,
@@ -80,7 +80,7 @@ class Retriever:
         coders: Coders | None = None,
     ) -> None:
         self._identity, self._coders = identity, coders
-        self._holdings, self._finder, self._links, self._federation = holdings, finder, links, federation
+        self._holdings, self._finder, self._images, self._federation = holdings, finder, images, federation
         self._spool, self._spool_key, self._transfers, self._clock = spool, spool_key, transfers, clock
         self._fetches = Fetches()
 
@@ -181,7 +181,7 @@ class Retriever:
         fetch = Fetch(
             Question(requester=self._identity.node_id, user=ask.user, selection=selection, priority=ask.priority),
             spooled,
-            dial=self._links.image,
+            dial=self._images.image,
             is_true=is_named_truly,
             watcher=FetchLog(transfer, self._federation, self._finder.offers, ask.user, selection.study_uid),
             clock=self._clock,

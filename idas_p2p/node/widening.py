@@ -16,6 +16,7 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.crypto.noise import Psk
 from idas_p2p.node.peer import Peer
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.transport.braid import FAR
 from idas_p2p.transport.dialer import DIRECT_PATH
 from idas_p2p.transport.moving import MovingChannel
 from idas_p2p.transport.secure import SecureChannel
@@ -25,7 +26,6 @@ from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 
 FURTHER: Final = 3  # connections beside the first; ours: more bring little, docs/performance.md
-FAR: Final = 0.01  # seconds of round trip from which on they pay; ours
 CUTS_IN_A_ROW: Final = 2  # of braided channels after which a node gets single connections; ours
 NEAR_TOGETHER: Final = 60.0  # seconds between two cuts in a row; ours
 SINGLE: Final = 600.0  # seconds of single connections; ours
@@ -71,7 +71,7 @@ class Widener:
         return strands
 
     def _over(self, channel: MovingChannel, peer: Peer) -> None:
-        if not channel.was_cut or not channel.is_braided:
+        if not channel.was_cut or channel.braid is None or not channel.braid.is_braided:
             return
         now = self._clock.monotonic()
         peer.braids_cut = peer.braids_cut + 1 if now - peer.braid_cut_at < NEAR_TOGETHER else 1

@@ -1,82 +1,38 @@
-"""Several connections that carry one direction of a channel at once: what the dialled node says, each message on one.
+"""Several connections that carry one direction of a channel at once: what the dialled node says, piece by piece.
 
-    number(8) and the message, on the connection that is likely to have it there first; taken in the order of numbers
+    number(8) and a piece, on the connection that is likely to have it there first; taken in the order of numbers
 
 A TCP connection begins with 14 kB and doubles each round trip, so that four are full two round trips sooner than one.
-Belongs here: which connection a message takes, putting them in order again, the end. Not here: opening connections
+Belongs here: which connection a piece takes, putting them in order again, the end. Not here: opening connections
 (strands.py), what they are (secure.py). Law: a connection may be asked for at any time, and refused without harm; once
-the dialled node has agreed to one, its loss is a cut of the channel. Source: docs/spec/transport.md section 13.
+the dialled node has agreed to one, its loss is a cut of the channel. What is given to a connection waits for nothing
+but that: little is given ahead. Source: docs/spec/transport.md section 13.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from idas_p2p.errors import ChannelClosed, WireError
+from idas_p2p.errors import ChannelClosed, FrameTooLarge, WireError
+from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.transport.pacing import LineState
 from idas_p2p.transport.secure import SecureChannel
+from idas_p2p.transport.strand import AGREED, MORE, NUMBER_SIZE, UNNUMBERED, Strand
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 
 NAME_SIZE: Final = 32  # bytes of a channel's name; protocol
-NUMBER_SIZE: Final = 8  # bytes; protocol
 MAX_STRANDS: Final = 8  # connections of one channel, the first included; protocol
-AGREED: Final = b""  # the dialled node's first message on each but the first; protocol
 BESIDE: Final = b"\1"  # after the channel's name: the connection is to go beside those it has; protocol
-UNSENT: Final = 262_144  # bytes that wait at each, here and in the kernel; ours: what waits at a slow one comes late
-UNNUMBERED: Final = -1
-UNKNOWN_RATE: Final = 100_000.0  # bytes a second at least; ours: a first window each round trip of 140 ms
-
-
-@dataclass(eq=False, slots=True)
-class _Strand:
-    """One connection, as the reader sees it."""
-
-    lane: SecureChannel
-    is_main: bool  # the channel was opened on it
-    has_agreed: bool  # the dialled node uses it
-    head: tuple[int, bytes] | None = None  # the next message and its number
-    is_over: bool = False  # nothing more comes
-    heard: int = 0  # bytes when it was last asked whether all were heard
-
-    def fill(self) -> None:
-        """Take its next message, if it is here.
-
-        Raises:
-            BadSignature, FrameTooLarge, WireError: the other side broke the protocol.
-        """
-        while self.head is None and not self.is_over:
-            try:
-                message = self.lane.poll()
-            except ChannelClosed:
-                self.is_over = True
-                return
-            if message is None:
-                return
-            if not self.has_agreed:
-                if message != AGREED:
-                    raise WireError("an unknown answer on a further connection")
-                self.has_agreed = True
-            elif self.is_main and not self.lane.is_numbered:
-                self.head = UNNUMBERED, message
-            elif len(message) < NUMBER_SIZE:
-                raise WireError("a message without a number beside others")
-            else:
-                self.head = int.from_bytes(message[:NUMBER_SIZE]), message[NUMBER_SIZE:]
-
-    @property
-    def was_cut(self) -> bool:
-        """Whether it ended without saying so."""
-        return self.is_over and not self.lane.has_ended
-
-    def due(self) -> float:
-        """Seconds until what waits on it has arrived, about."""
-        line = self.lane.line()
-        return self.lane.unacknowledged / max(UNKNOWN_RATE, line.arriving if line is not None else 0.0)
+LEAST_PIECE, MOST_PIECE = 32_768, 262_144  # bytes; ours: a few first windows; what costs little to handle
+PIECE_SECONDS: Final = 0.005  # of what arrives on all together; ours
+LEAST_UNSENT, MOST_UNSENT = 65_536, 524_288  # bytes that wait at each, here, and as many in the kernel; ours
+UNSENT_SECONDS: Final = 0.02  # of what arrives on it: as long as this process may be busy with other things; ours
+ADAPT: Final = 1_048_576  # bytes between two looks at that; ours
+FAR: Final = 0.01  # seconds of round trip from which on further connections pay; ours
 
 
 class Braid:
@@ -84,17 +40,23 @@ class Braid:
 
     Args:
         main: the connection that the channel was opened on.
+        is_ours: whether we dialled.
     """
 
-    def __init__(self, main: SecureChannel) -> None:
+    def __init__(self, main: SecureChannel, *, is_ours: bool) -> None:
         self._main = main
-        self._strands = [_Strand(main, is_main=True, has_agreed=True)]
+        self._strands = [Strand(main, is_main=True, has_agreed=True)]
         self._readable, self._room = asyncio.Event(), asyncio.Event()
         main.watch(self._readable, self._room, spare=NUMBER_SIZE)
         self._speaks_numbered = False
         self._next_sent = self._next_taken = 0  # numbers
+        self._parts = list[bytes]()  # of the message that is being taken
+        self._piece, self._adapted_at = LEAST_PIECE, 0  # bytes; the latter sent when the limits were looked at last
         self._all_heard = 0  # times that something was heard on every connection
         self.has_ended = False
+        if not is_ours and (main.round_trip or 0.0) >= FAR:  # little at first, since others are likely to come
+            main.keep_short(LEAST_UNSENT)
+            self._adapted_at = main.bytes_sent
 
     @property
     def is_braided(self) -> bool:
@@ -113,25 +75,25 @@ class Braid:
         lane.put(AGREED)
         if not self._speaks_numbered:
             self._main.say_numbered()
-            self._main.keep_short(UNSENT)
+            self._main.keep_short(LEAST_UNSENT)
             self._speaks_numbered = True
-        lane.keep_short(UNSENT)
-        self._add(_Strand(lane, is_main=False, has_agreed=True))
+        lane.keep_short(LEAST_UNSENT)
+        self._add(Strand(lane, is_main=False, has_agreed=True))
         return True
 
     def ask(self, lane: SecureChannel) -> None:
         """Have the dialled node use one more connection, if it likes to; ChannelClosed when that is lost already."""
         lane.put(self._main.name + BESIDE)
-        self._add(_Strand(lane, is_main=False, has_agreed=False))
+        self._add(Strand(lane, is_main=False, has_agreed=False))
 
-    def _add(self, strand: _Strand) -> None:
+    def _add(self, strand: Strand) -> None:
         strand.lane.watch(self._readable, self._room, spare=NUMBER_SIZE)
         self._strands.append(strand)
         self._readable.set()
         self._room.set()
 
     @property
-    def _used(self) -> Iterator[_Strand]:
+    def _used(self) -> Iterator[Strand]:
         return (strand for strand in self._strands if strand.has_agreed)
 
     # Sending.
@@ -151,13 +113,28 @@ class Braid:
 
     def put(self, message: bytes) -> None:
         """Send one message; see SecureChannel."""
+        self._adapt()
         if not self._speaks_numbered:
             self._main.put(message)
             return
-        free = [strand for strand in self._used if strand.lane.is_writable] or list(self._used)
-        strand = min(free, key=_Strand.due) if len(free) > 1 else free[0]
-        strand.lane.put(self._next_sent.to_bytes(NUMBER_SIZE) + message)
-        self._next_sent += 1
+        for offset in range(0, len(message) or 1, self._piece):
+            end = offset + self._piece
+            free = [strand for strand in self._used if strand.lane.is_writable] or list(self._used)
+            strand = min(free, key=Strand.due) if len(free) > 1 else free[0]
+            number = self._next_sent | (MORE if end < len(message) else 0)
+            strand.lane.put(number.to_bytes(NUMBER_SIZE) + message[offset:end])
+            self._next_sent += 1
+
+    def _adapt(self) -> None:
+        """Now and then let pieces, and what waits, be as large as the line is fast."""
+        if (sent := self.bytes_sent) - self._adapted_at < ADAPT:
+            return
+        self._adapted_at, rates = sent, [strand.rate for strand in self._used]
+        self._piece = round(min(MOST_PIECE, max(LEAST_PIECE, PIECE_SECONDS * sum(rates))))
+        for strand, rate in zip(self._used, rates, strict=True):
+            is_alone = len(rates) == 1  # nobody else came
+            size = MOST_UNSENT if is_alone else min(MOST_UNSENT, max(LEAST_UNSENT, UNSENT_SECONDS * rate))
+            strand.lane.keep_short(round(size))
 
     def beat(self) -> None:
         """Say that we are there, on every connection on which nothing else was said; see SecureChannel."""
@@ -175,20 +152,31 @@ class Braid:
 
     async def receive(self) -> bytes:
         """Return the next message; see SecureChannel."""
-        while (message := self._take()) is None:
-            self._readable.clear()
-            await self._readable.wait()
-        return message
+        while True:
+            while (taken := self._take()) is None:
+                self._readable.clear()
+                await self._readable.wait()
+            number, part = taken
+            if not self._parts and not number & MORE:
+                return part
+            self._parts.append(part)
+            if sum(map(len, self._parts)) > MAX_MESSAGE_SIZE:
+                raise FrameTooLarge("the pieces of a message are too many")
+            if not number & MORE:
+                message, self._parts = b"".join(self._parts), []
+                return message
 
-    def _take(self) -> bytes | None:
+    def _take(self) -> tuple[int, bytes] | None:
+        """The next piece and its number, if it is here; errors as for `receive`."""
         for strand in self._strands:
             strand.fill()
         wanted = self._next_taken if self._main.is_numbered else UNNUMBERED  # all that came before the mark goes first
         for strand in self._used:
-            if strand.head is not None and strand.head[0] == wanted:
-                (number, message), strand.head = strand.head, None
-                self._next_taken = number + 1  # the first that is numbered is 0
-                return message
+            if strand.head is not None and strand.head[0] & ~MORE == wanted:
+                taken, strand.head = strand.head, None
+                if wanted != UNNUMBERED:
+                    self._next_taken += 1
+                return taken
         self._look_for_the_end()
         return None
 
@@ -246,6 +234,11 @@ class Braid:
     def bytes_received(self) -> int:
         """Bytes taken from the network so far."""
         return sum(strand.lane.bytes_received for strand in self._strands)
+
+    @property
+    def acknowledged(self) -> int:
+        """Bytes that the other end's kernel has said it has, of the connection on which both sides speak."""
+        return self._main.acknowledged
 
     def abort(self) -> None:
         """End it at once; what waits to be sent is lost."""

@@ -42,6 +42,10 @@ class Strangers(Protocol):
         """Somebody at an address proved a key, or did not; only told of who might try."""
         ...
 
+    def refused(self, host: str, refusal: Refusal, purpose: Purpose | None) -> None:
+        """A handshake failed; of the purpose that was said, if one was."""
+        ...
+
 
 class Anybody:
     """Lets everybody try."""
@@ -51,6 +55,9 @@ class Anybody:
         return True
 
     def tried(self, host: str, purpose: Purpose, *, is_right: bool) -> None:
+        """Nothing."""
+
+    def refused(self, host: str, refusal: Refusal, purpose: Purpose | None) -> None:
         """Nothing."""
 
 
@@ -221,6 +228,7 @@ class Listener:
             self._refuse(connection, Refusal.TIMED_OUT)
         except HandshakeFailed as error:
             self._refuse(connection, Refusal(error.detail))
+            self._strangers.refused(host, Refusal(error.detail), asked[0] if asked else None)
             if asked and error.detail in (Refusal.UNKNOWN_PSK, Refusal.BAD_PROOF):
                 self._strangers.tried(host, asked[0], is_right=False)
         finally:
@@ -240,4 +248,4 @@ class Listener:
 
 def _widen(channel: MovingChannel, lane: SecureChannel) -> bool:
     """Let a channel use one more connection beside those it has; False when that cannot be."""
-    return channel.braid is not None and channel.braid.join(lane)
+    return channel.is_open and channel.braid is not None and channel.braid.join(lane)

@@ -44,12 +44,12 @@ class MovingChannel:
 
     def __init__(self, lane: SecureChannel, *, is_ours: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self._braid = Braid(lane) if lane.purpose is Purpose.IMAGE and lane.path == DIRECT_PATH else None
-        first = self._braid or lane
-        self._lanes: list[Lane] = [first]  # all there were
+        may_widen = lane.purpose is Purpose.IMAGE and lane.path == DIRECT_PATH
+        self._braid = Braid(lane, is_ours=is_ours) if may_widen else None
+        self._lanes: list[Lane] = [self._braid or lane]  # all there were
         self.must_leave = asyncio.Event()  # the relay it takes stops soon
-        self._sending: Lane = first
-        self._receiving = deque([first])  # the first is read until its end
+        self._sending = self._lanes[0]
+        self._receiving = deque(self._lanes)  # the first is read until its end
         self._agreeing: asyncio.Event | None = None  # set once an attempt to move has come to an end
         self._is_ours, self.name = is_ours, lane.name
         self._waiting_since: float | None = None  # somebody waits for a message; seconds of the loop's clock
@@ -146,9 +146,8 @@ class MovingChannel:
                 except (BadSignature, FrameTooLarge, WireError):
                     self.abort()
                     raise
-                else:
-                    self.messages_received += 1
-                    return message
+                self.messages_received += 1
+                return message
         finally:
             self._waiting_since = None
 
@@ -198,7 +197,13 @@ class MovingChannel:
     @property
     def may_move(self) -> bool:
         """Whether it can go on elsewhere."""
-        return not (self.is_over or self.is_braided or self._sending.is_closed) and len(self._lanes) <= MAX_MOVES
+        is_braided = self._braid is not None and self._braid.is_braided
+        return self.is_open and not is_braided and len(self._lanes) <= MAX_MOVES
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be sent, as far as is known."""
+        return not (self.is_over or self._sending.is_closed)
 
     async def move_to(self, lane: SecureChannel) -> None:
         """Go on over another connection to the same node, dialled for this purpose; it is ended when that fails.
@@ -247,14 +252,9 @@ class MovingChannel:
         self._lanes.append(lane)
 
     @property
-    def is_braided(self) -> bool:
-        """Whether several connections carry it: braid.py."""
-        return self._braid is not None and self._braid.is_braided
-
-    @property
     def braid(self) -> Braid | None:
-        """Where further connections may go beside its only one; None where they may not."""
-        return self._braid if len(self._lanes) == 1 and self._agreeing is None and not self.is_over else None
+        """Where further connections may go beside its first; None where they may not."""
+        return self._braid if len(self._lanes) == 1 and self._agreeing is None else None
 
     def leave(self, relays: Collection[Address]) -> None:
         """Go on elsewhere, or have the dialer do so, if the channel takes one of these relays."""
@@ -276,8 +276,6 @@ class MovingChannel:
             self.was_silent = True
             self.abort()
 
-    # Being there.
-
     def _beat(self) -> None:
         """Say that we are there where we said nothing; see whether the other side does, where it is read."""
         self._beat_handle = self._loop.call_later(BEAT, self._beat)
@@ -287,10 +285,13 @@ class MovingChannel:
             return
         lane.beat()
         reading = self._receiving[0]  # a newer one that is alive does not help who waits for the rest of the old one
-        taken, round_trip = 0 if isinstance(reading, Braid) else reading.acknowledged, reading.round_trip
-        is_relayed, since, now = reading.path == RELAY_PATH, self._waiting_since, self._loop.time()
         verdict = self._silence.look(
-            reading.heard, taken, is_relayed=is_relayed, waiting_since=since, round_trip=round_trip, now=now
+            reading.heard,
+            reading.acknowledged,
+            is_relayed=reading.path == RELAY_PATH,
+            waiting_since=self._waiting_since,
+            round_trip=reading.round_trip,
+            now=self._loop.time(),
         )
         if verdict is Verdict.GONE:
             self.was_silent = True

@@ -72,9 +72,9 @@ class Strands:
         await prove_responder(connection, initiator)
         await self._decided.wait()
         channel = self._channel
-        if channel is None or channel.braid is None or channel.remote != connection.remote:
+        if channel is None or channel.braid is None or channel.remote != connection.remote or not channel.is_open:
             raise PeerUnreachable("nothing needs a further connection")
         lane = await finish_dialling(connection, initiator, path=DIRECT_PATH)
-        if (braid := channel.braid) is None:
+        if (braid := channel.braid) is None or not channel.is_open:
             raise PeerUnreachable("the channel has moved, or is over")
         braid.ask(lane)
