@@ -68,8 +68,9 @@ class DeliveryReport(Progress):
             size: bytes of its data set, counted unless it failed.
             remark: what the requester should know about it.
         """
-        counted = replace(
+        return replace(
             self,
+            total=max(self.total, self.done + 1),
             completed=self.completed + (outcome is Outcome.COMPLETED),
             warning=self.warning + (outcome is Outcome.WARNING),
             failed=self.failed + (outcome is Outcome.FAILED),
@@ -77,7 +78,6 @@ class DeliveryReport(Progress):
             remark=self.remark or remark,
             failed_uids=(*self.failed_uids, sop_instance_uid) if outcome is Outcome.FAILED else self.failed_uids,
         )
-        return replace(counted, total=max(counted.total, counted.done))
 
     def finished(self) -> DeliveryReport:
         """Nothing more will come: what is still missing has failed, even where its UID was never learnt."""
