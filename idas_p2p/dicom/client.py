@@ -31,7 +31,7 @@ from idas_p2p.wire.study import Study
 T = TypeVar("T")
 
 MAX_ANSWERS: Final = 100_000  # studies in the answer to one query; ours: ask by smaller date windows
-FIND_QUEUE: Final = 64  # answers held between thread and loop; ours
+FIND_QUEUE: Final = 1_024  # answers held between thread and loop; ours: about 1 MB, while earlier ones are written
 GET_QUEUE: Final = 2  # instances held between thread and loop; ours
 MAX_PART_QUERIES: Final = 4  # at once at one archive, beside the harvest's one; ours: workstations wait for them
 MAX_FETCHES: Final = 64  # at once from one archive; ours

@@ -30,6 +30,7 @@ FORGOTTEN_AT_ONCE: Final = 500  # studies of a removed archive, before others ge
 FIRST_LOOK: Final = 10_000  # studies that are asked for at once; ours: more by windows of dates, which load it less
 WHOLE: Final = 200  # studies; up to this an archive is read whole each time, in one query; ours
 SHARE: Final = 0.01  # of a larger archive's older studies are read in each round; ours: looking again costs little
+SAMPLE: Final = 0.03  # of the studies in an answer that may have been cut are asked for again; ours
 LEAST_SHARE: Final = 20  # studies; ours
 SHORTEST_WATCH: Final = 2.0  # seconds between two looks at a folder; ours
 WATCH_SHARE: Final = 20.0  # times as long as a look at a folder takes is the pause after it; ours: 5 % of a core
@@ -122,14 +123,28 @@ class Harvester:
             await self._reader.read_everything(archive, source)
         elif not state.last_ok or count <= WHOLE:
             stopped_at = "" if state.last_ok else state.cursor
-            if stopped_at or not await self._reader.read_everything(archive, source, limit=FIRST_LOOK):
+            if stopped_at or not await self._is_whole(archive, source):
                 await self._read_windows(archive, source, stopped_at)
-            elif self._reader.needs_closer_look(archive.name):
+            elif state.last_ok and self._reader.needs_closer_look(archive.name):
                 await self._reader.read(archive, source, next(windows(self._today())))
         else:
             await self._look_again(archive, source, state.cursor, count)
             return
         self._note(archive, cursor="")
+
+    async def _is_whole(self, archive: Archive, source: ArchiveSource) -> bool:
+        """Ask for everything at once; whether that was all, as far as a look at some of it can tell."""
+        if await self._reader.read_everything(archive, source, limit=FIRST_LOOK):
+            return True
+        count = self._studies_of(archive.name)
+        if count <= WHOLE or not self._reader.needs_closer_look(archive.name):
+            return False
+        newest, some = next(windows(self._today())), max(LEAST_SHARE, int(SAMPLE * count))
+        await self._reader.read(archive, source, newest)
+        middle = self._catalog.day_back(archive.name, newest.first, count // 2) or newest.first
+        sample = window_before(middle, self._catalog.day_back(archive.name, middle, some))
+        await self._reader.read(archive, source, sample)
+        return self._studies_of(archive.name) <= count
 
     async def _read_windows(self, archive: Archive, source: ArchiveSource, cursor: str) -> None:
         """Read window after window, the newest first; a failure loses none of those before."""

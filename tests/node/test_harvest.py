@@ -344,3 +344,16 @@ async def test_an_archive_that_grows_beyond_its_cap_is_followed(
         shelf.studies = {study.study_uid: study for study in studies[:count]}
         await harvester.harvest(PACS, shelf)
         assert held(catalog) == set(shelf.studies)
+
+
+async def test_of_an_answer_that_may_have_been_cut_a_sample_is_asked_for_again(
+    harvester: Harvester, catalog: Catalog
+) -> None:
+    whole = Shelf(*spread(500))
+    await harvester.harvest(PACS, whole)
+    assert len(whole.asked) == 3
+    assert held(catalog) == set(whole.studies)
+    catalog.forget_archive("pacs", now=0.0)
+    cut = Capped(*sorted(spread(750), key=lambda study: study.study_uid), cap=500)
+    await harvester.harvest(PACS, cut)
+    assert held(catalog) == set(cut.studies)
