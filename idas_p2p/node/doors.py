@@ -14,6 +14,7 @@ from idas_p2p.access.audit.events import Device, Note
 from idas_p2p.access.guessing import Guesses
 from idas_p2p.access.passes import Passes
 from idas_p2p.clock import Clock
+from idas_p2p.crypto.handshake import Refusal
 from idas_p2p.crypto.kdf import derive
 from idas_p2p.errors import AuditUnavailable
 from idas_p2p.node.memberships import Memberships
@@ -22,6 +23,10 @@ from idas_p2p.transport.channel import Channel
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.ids import NodeId
 
+PROVED_NOTHING: Final = frozenset(
+    {Refusal.UNKNOWN_PSK, Refusal.BAD_PROOF, Refusal.WRONG_IDENTITY, Refusal.NOT_ADMITTED}
+)
+"""Failures of a handshake that are worth a record: what speaks another protocol, or nothing, is no node."""
 UNKNOWN_PASS: Final = "unknown_pass"  # noqa: S105  # the reason in the audit log
 
 
@@ -77,3 +82,10 @@ class Doors:
         self.guesses.failed(host, now=self._clock.now())
         with suppress(AuditUnavailable):  # it is refused all the same
             self._refusals.add(Device(address=host), UNKNOWN_PASS)
+
+    def refused(self, host: str, refusal: Refusal, purpose: Purpose | None) -> None:
+        """Write down who tried to come in as a node and proved nothing; of codes of passes, `tried` does."""
+        if refusal not in PROVED_NOTHING or purpose is Purpose.PASS:
+            return
+        with suppress(AuditUnavailable):  # it is refused all the same
+            self._refusals.add(Device(address=host), refusal)

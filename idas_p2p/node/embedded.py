@@ -54,6 +54,7 @@ class EmbeddedStore:
         self._objects, self._catalog, self._bridge, self._clock = objects, catalog, bridge, clock
         self._changed: set[str] = set()  # Study Instance UIDs the catalog does not show as they are
         self._updating = asyncio.Lock()
+        self.on_turn: Callable[[], None] = lambda: None  # records what was stored (stored.py)
         self.is_foreign: Callable[[str], bool] = lambda study_uid: False  # kept for a while, of others (foreign.py)
 
     async def store(self, instance: Instance) -> str:
@@ -92,8 +93,13 @@ class EmbeddedStore:
 
     async def turn(self) -> float:
         """Update the catalog; return seconds until the next turn."""
+        self.on_turn()
         await self.update_catalog()
         return CATALOG_DELAY
+
+    def study(self, study_uid: str) -> Study | None:
+        """A study as it is here now; None when nothing of it is."""
+        return self._objects.study(study_uid)
 
     async def reconcile(self) -> None:
         """Make the catalog show what is stored, after a kill between the two."""

@@ -27,6 +27,7 @@ from idas_p2p.node.find import Search
 from idas_p2p.node.find_parts import PartSearch
 from idas_p2p.node.permits import RECHECK_INTERVAL
 from idas_p2p.node.refusals import Refusals
+from idas_p2p.node.stored import StoredStudies
 from idas_p2p.store.settings import Settings
 from idas_p2p.wire.audit import By
 from idas_p2p.wire.fetching import Priority
@@ -71,6 +72,8 @@ class NodeServices:
         self._clock, self._note, self._refusals = clock, note, Refusals(note, clock)
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
         self._users, self._embedded, self._inbound = users, embedded, inbound
+        self._stored = StoredStudies(note, clock, embedded.study)
+        embedded.on_turn = self._stored.turn
 
     async def admit(self, caller: Caller) -> None:
         """Let in configured devices only; UnknownCaller for others, SignInRefused for a wrong password."""
@@ -140,7 +143,18 @@ class NodeServices:
             return ""
         if await self._bridge.run(self._callers.workstation, caller) is None:
             raise AccessDenied("no retrieval waits for this instance")
-        return await self._embedded.store(instance)
+        device, size = Device(aet=caller.aet, address=caller.address), instance.data.size
+        try:
+            remark = await self._embedded.store(instance)
+        except IdasError:
+            self._stored.add(device, instance.study_uid, size=0, is_stored=False)
+            raise
+        self._stored.add(device, instance.study_uid, size=size)
+        return remark
+
+    def close(self) -> None:
+        """Record what was stored until now; nothing more may come."""
+        self._stored.close()
 
     async def commitment_asked(self, caller: Caller, asked: Requested) -> None:
         """Owe a workstation the answer which of the instances it sent are safe; AccessDenied for anybody else."""

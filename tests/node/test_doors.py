@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from idas_p2p.access.admission import psk_id
+from idas_p2p.access.audit.events import NODE_AUTHENTICATION
 from idas_p2p.access.lockout import FREE_AT_ADDRESS
 from idas_p2p.access.passes import pass_psk
+from idas_p2p.crypto.handshake import Refusal
 from idas_p2p.crypto.keys import SigningKey
-from idas_p2p.node.doors import sign_in_psk
+from idas_p2p.node.doors import PROVED_NOTHING, Doors, sign_in_psk
 from idas_p2p.node.node import Node
+from idas_p2p.wire.audit import Event, Kind
 from idas_p2p.wire.handshake import Purpose
 from tests.node.nodes import STUDY, fill
 
@@ -43,3 +46,13 @@ async def test_only_those_who_try_codes_are_counted_and_shut_out(lone: Node) -> 
 
 def test_the_key_for_signing_in_is_of_one_node() -> None:
     assert sign_in_psk(STRANGER) != sign_in_psk(SigningKey.generate().node_id)
+
+
+async def test_whoever_comes_as_a_node_and_proves_nothing_is_on_record_and_scanners_are_not(lone: Node) -> None:
+    noted: list[Event] = []
+    doors = Doors(STRANGER, lone.memberships, lone.outsiders.passes, note=noted.append, clock=lone.clock)
+    for refusal in Refusal:
+        doors.refused("192.0.2.7", refusal, Purpose.CONTROL)
+        doors.refused("192.0.2.8", refusal, Purpose.PASS)
+    assert {(one.address, one.reason) for one in noted} == {("192.0.2.7", str(one)) for one in PROVED_NOTHING}
+    assert all(one.kind == Kind.ALERT and one.code == NODE_AUTHENTICATION for one in noted)

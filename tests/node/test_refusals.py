@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from idas_p2p.access.audit.events import Device
-from idas_p2p.node.refusals import INTERVAL, MAX_DEVICES, Refusals
+from idas_p2p.node.refusals import INTERVAL, MAX_AT_ONCE, MAX_DEVICES, Refusals
 from idas_p2p.wire.audit import Event, Kind
 from tests.directory.network import ManualClock
 
@@ -32,6 +32,18 @@ def test_what_is_remembered_is_bounded(clock: ManualClock) -> None:
     noted: list[Event] = []
     refusals = Refusals(noted.append, clock)
     for number in range(2 * MAX_DEVICES):
+        clock.advance(INTERVAL)
         refusals.add(Device("A", str(number)), "x")
     assert len(noted) == 2 * MAX_DEVICES
     assert len(refusals._recorded) == MAX_DEVICES
+
+
+def test_many_that_knock_once_do_not_fill_the_log_and_are_counted(clock: ManualClock) -> None:
+    noted: list[Event] = []
+    refusals = Refusals(noted.append, clock)
+    for number in range(10 * MAX_AT_ONCE):
+        refusals.add(Device(address=f"2001:db8::{number}"), "unknown_psk")
+    assert len(noted) == MAX_AT_ONCE
+    clock.advance(INTERVAL)
+    refusals.add(Device(address="192.0.2.9"), "unknown_psk")
+    assert f"and {9 * MAX_AT_ONCE} of others" in noted[-1].text

@@ -12,11 +12,13 @@ from idas_p2p.node.services import NodeServices
 from idas_p2p.store.settings import Archive, User, Workstation
 from idas_p2p.store.sign_ins import Session, SignIns
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.audit import Kind
 from idas_p2p.wire.fetching import Priority
 from idas_p2p.wire.instance import Selection
 from idas_p2p.wire.query import StudyQuery
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, fill, make_instance
+from tests.node.test_auditing import records
 
 HERE = Address("127.0.0.1", 11112)
 
@@ -117,3 +119,11 @@ async def test_one_node_serves_the_workstations_of_two_clinics_each_with_its_own
             else:
                 with pytest.raises(StudyNotFound):
                     await anext(events)
+
+
+async def test_what_a_workstation_stores_is_on_record(services: NodeServices, lone: Node) -> None:
+    await services.store(caller("VIEWER"), make_instance(1))
+    services.close()
+    found = [one.event for one in records(lone.config.folder) if one.event.aet == "VIEWER"]
+    assert [(one.kind, one.instances) for one in found] == [(Kind.BEGIN_TRANSFER, 0), (Kind.TRANSFERRED, 1)]
+    assert found[0].subjects[0].study_uid == STUDY

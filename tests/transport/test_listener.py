@@ -16,6 +16,7 @@ from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.framing import frame_header
 from idas_p2p.transport.gate import Gate
 from idas_p2p.wire.address import Address
+from idas_p2p.wire.handshake import Purpose
 from tests.transport.pairs import dial_bob, listening, raw_pair, until
 
 
@@ -192,3 +193,36 @@ async def test_an_address_in_use_is_a_configuration_error_that_names_it() -> Non
     async with listening() as (listener, address):
         with pytest.raises(BadConfiguration, match=str(address.port)):
             await listener.start(address)
+
+
+class Wary:
+    """Lets one address try so many keys, and remembers what came of it."""
+
+    def __init__(self, tries: int) -> None:
+        self.left, self.told = tries, list[tuple[str, Purpose, bool]]()
+        self.refusals = list[tuple[Refusal, Purpose | None]]()
+
+    def may_try(self, host: str, purpose: Purpose) -> bool:
+        return self.left > 0
+
+    def tried(self, host: str, purpose: Purpose, *, is_right: bool) -> None:
+        self.left -= 1
+        self.told.append((host, purpose, is_right))
+
+    def refused(self, host: str, refusal: Refusal, purpose: Purpose | None) -> None:
+        self.refusals.append((refusal, purpose))
+
+
+async def test_who_tries_keys_is_told_of_and_is_answered_as_before_when_it_may_try_no_more() -> None:
+    wary = Wary(tries=2)
+    async with listening(strangers=wary) as (listener, address):
+        await still_serves(address)
+        for _ in range(2):
+            with pytest.raises(HandshakeFailed):
+                await dial_bob(address, psk=Psk(psk_id=bytes(8), key=bytes(32)))
+        with pytest.raises(HandshakeFailed):  # the right key, and too late
+            await dial_bob(address)
+        await until(lambda: listener.refusals[Refusal.UNKNOWN_PSK] == 3)
+    assert [is_right for _, _, is_right in wary.told] == [True, False]
+    assert [refusal for refusal, _ in wary.refusals] == [Refusal.UNKNOWN_PSK] * 3
+    assert wary.refusals[-1][1] is None  # nobody looked for the purpose of whoever may try no more

@@ -128,6 +128,9 @@ def _ends(event: Event, source: AuditSource) -> tuple[_Participant, _Participant
     comes_in = event.kind == Kind.QUERY or (event.side == Side.REQUESTER and bool(event.node))
     theirs, ours = (codes.SOURCE, codes.DESTINATION) if comes_in else (codes.DESTINATION, codes.SOURCE)
     is_requestor = event.side == Side.HOLDER and not event.user
+    if event.side == Side.NONE:  # a device stored into the archive of this node
+        device = _Participant(user_id=event.aet or NOBODY, address=event.address, role=codes.SOURCE, is_requestor=True)
+        return device, _self(source, codes.DESTINATION)
     if event.side == Side.REQUESTER and (event.kind == Kind.QUERY or not event.node):
         device = _Participant(
             user_id=event.aet or NOBODY, address=event.address, role=theirs, is_requestor=not event.user

@@ -110,15 +110,17 @@ def accesses(records: Iterable[AuditRecord], wanted: Wanted, studies: set[str]) 
         event = record.event
         if event.kind not in SEEN or not wanted.since_ms <= record.at_ms <= wanted.until_ms:
             continue
+        if event.side == Side.NONE:  # a device brought images; it saw none of ours
+            continue
         seen = [one for one in event.subjects if one.study_uid in studies or wanted.is_patient(one)]
         if not seen:
             continue
         saw = SEEN[Kind(event.kind)]
         transfer = (event.side, event.transfer)
-        if event.kind == Kind.BEGIN_TRANSFER and event.outcome == Outcome.SUCCESS:
-            begun[transfer], saw = record.number, UNFINISHED
         if event.kind == Kind.BEGIN_TRANSFER and event.text.startswith(NAMES):
             continue  # of one that is told by its beginning and its end
+        if event.kind == Kind.BEGIN_TRANSFER and event.outcome == Outcome.SUCCESS:
+            begun[transfer], saw = record.number, UNFINISHED
         elif event.kind == Kind.TRANSFERRED and (beginning := begun.pop(transfer, None)) is not None:
             del found[beginning]
         found[record.number] = {**document(record), "saw": saw, "studies": [_subject(one) for one in seen]}

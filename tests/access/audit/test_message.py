@@ -32,6 +32,12 @@ EVENTS: dict[str, tuple[Event, str, str, str]] = {
     "begin": (BEGUN, "110102", "E", ""),
     "sent": (events.transfer_ended(BEGUN, instances=3, failed=1, size=9), "110104", "R", ""),
     "got": (replace(events.transfer_begun(DOCTOR, ONE, number=8), kind=Kind.TRANSFERRED), "110104", "R", ""),
+    "stored": (
+        replace(events.transfer_begun(Actor(side=Side.NONE, by=By.TITLE, device=DEVICE), ONE, number=0), instances=1),
+        "110102",
+        "E",
+        "",
+    ),
     "refused": (events.transfer_refused(MEMBER, ONE, reason="expired"), "110102", "E", ""),
     "query": (events.queried(DOCTOR, StudyQuery.of({"PatientID": "P1"})), "110112", "E", ""),
     "query of another": (events.queried(MEMBER, StudyQuery()), "110112", "E", ""),
