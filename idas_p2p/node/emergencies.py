@@ -29,7 +29,7 @@ from idas_p2p.node.facts import facts_of_entries
 from idas_p2p.node.grounds import Grouping, Rules
 from idas_p2p.node.links import Links
 from idas_p2p.store.catalog import Catalog
-from idas_p2p.wire.audit import By, Side, Subject
+from idas_p2p.wire.audit import By, Event, Side, Subject
 from idas_p2p.wire.emergency import MAX_REASON, EmergencyOpened, EmergencyWanted
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import RequestEnd
@@ -220,7 +220,7 @@ class EmergencyDesk:
 
     def _event(
         self, requester: Requester, wanted: EmergencyWanted, about: Iterable[Subject], *, refused: str = ""
-    ) -> events.Event:
+    ) -> Event:
         return events.break_glass(
             requester.user, reason=wanted.reason, requester=requester, subjects=about, refused=refused
         )

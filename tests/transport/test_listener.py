@@ -15,6 +15,7 @@ from idas_p2p.tasks import TaskOwner
 from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.framing import frame_header
 from idas_p2p.transport.gate import Gate
+from idas_p2p.transport.listener import Anybody
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.handshake import Purpose
 from tests.transport.pairs import dial_bob, listening, raw_pair, until
@@ -195,7 +196,7 @@ async def test_an_address_in_use_is_a_configuration_error_that_names_it() -> Non
             await listener.start(address)
 
 
-class Wary:
+class Wary(Anybody):
     """Lets one address try so many keys, and remembers what came of it."""
 
     def __init__(self, tries: int) -> None:
