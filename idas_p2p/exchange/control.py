@@ -48,7 +48,7 @@ T = TypeVar("T", Hits, Parts)
 
 MAX_OPEN_REQUESTS = 256  # on one link, cancellations not yet sent included; ours
 ANSWER_TIMEOUT = 15.0  # seconds for the one answer to anything but a find; ours
-QUIET = 1.5  # seconds without a word while an answer is waited for, until the link is pinged; ours
+QUIET = 1.0  # seconds without a word while an answer is waited for, until the link is pinged; ours
 QUIET_PING_TIMEOUT = 3.0  # seconds for that; ours: then the way is lost, and there is time to ask by another one
 _ANSWERS = (
     *(Hits, Parts, RequestEnd, ManifestOffer, Pong, MeetOffer, IceAnswer),
@@ -75,7 +75,7 @@ class ControlLink:
         self._number = 0
         self._reading: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
-        self._heard = 0  # messages
+        self.heard = 0  # messages, pongs among them
         self.is_open = True
 
     @property
@@ -251,15 +251,15 @@ class ControlLink:
     async def _watch(self) -> None:
         """See, while answers are waited for, that the way to the other node has not vanished without a word."""
         while len(self._inbox) and self.is_open:
-            heard = self._heard
+            heard = self.heard
             await asyncio.sleep(QUIET)
-            if heard != self._heard or not len(self._inbox):
+            if heard != self.heard or not len(self._inbox):
                 continue
             try:
                 async with asyncio.timeout(QUIET_PING_TIMEOUT):
                     await self.ping()
             except (TimeoutError, IdasError):
-                if heard == self._heard:
+                if heard == self.heard:
                     await self.close()
 
     def _cancel(self, number: int) -> None:
@@ -282,7 +282,7 @@ class ControlLink:
         try:
             while True:
                 data = await self.channel.receive()
-                self._heard += 1
+                self.heard += 1
                 message = decode_message(data)
                 if not isinstance(message, _ANSWERS):
                     raise WireError("not an answer")

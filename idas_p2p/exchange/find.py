@@ -19,6 +19,7 @@ from idas_p2p.wire.ids import NodeId
 T = TypeVar("T")
 
 MAX_NODES_AT_ONCE = 256  # asked by one query; ours
+PATIENCE = 1.9  # seconds; ours: a control link that is quiet was pinged by then, and two seconds is what a user waits
 _WAITING_HITS = 1_024  # hits not yet taken by the workstation; ours: then the links wait
 
 
@@ -38,8 +39,17 @@ class Asked:
     unanswered: dict[NodeId, str] = field(default_factory=dict)  # node to error code
 
 
+def _never(node: NodeId) -> bool:
+    return False
+
+
 async def ask_all(
-    nodes: Iterable[NodeId], ask: Callable[[NodeId], AsyncIterator[T]], *, per_node_timeout: float, asked: Asked
+    nodes: Iterable[NodeId],
+    ask: Callable[[NodeId], AsyncIterator[T]],
+    *,
+    per_node_timeout: float,
+    asked: Asked,
+    is_silent: Callable[[NodeId], bool] = _never,
 ) -> AsyncIterator[RemoteHit[T]]:
     """Ask every node at once and yield hits in order of arrival.
 
@@ -48,6 +58,8 @@ async def ask_all(
         ask: starts the question to one node.
         per_node_timeout: seconds for the whole answer of one node; time in which the reader takes nothing is not its.
         asked: tells afterwards who answered and who did not.
+        is_silent: whether a node has given no sign of life since it was asked. Silent ones are given up PATIENCE
+            seconds after the beginning, once all others have answered, if any did.
     """
     wanted = list(dict.fromkeys(nodes))
     tasks = TaskOwner(limit=max(1, len(wanted)))
@@ -83,12 +95,21 @@ async def ask_all(
     try:
         for node in wanted:
             tasks.start("ask_node", ask_one(node))
-        left = len(wanted)
+        left, begun = set(wanted), now()
         while left:
-            item = await arrived.get()
-            if isinstance(item, RemoteHit):
-                yield item
+            patience = begun + PATIENCE if now() < begun + PATIENCE else None
+            try:
+                async with asyncio.timeout_at(patience):
+                    item = await arrived.get()
+            except TimeoutError:
+                pass
             else:
-                left -= 1
+                if isinstance(item, RemoteHit):
+                    yield item
+                    continue
+                left.discard(item)
+            if asked.answered and now() >= begun + PATIENCE and all(map(is_silent, left)):
+                asked.unanswered.update(dict.fromkeys(left, PeerUnreachable.code))
+                return
     finally:
         await tasks.stop()

@@ -27,6 +27,7 @@ from idas_p2p.exchange.find import Asked, RemoteHit, ask_all
 from idas_p2p.limits import MAX_HITS
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.links import Links
+from idas_p2p.node.signs import Signs
 from idas_p2p.wire.federation import Claim
 from idas_p2p.wire.fetching import Ticket
 from idas_p2p.wire.ids import NodeId
@@ -147,7 +148,14 @@ class Finder:
             async for study in own:
                 yield search.add_own(study)
         members = await self.whom_to_ask(search.query)
-        hits = ask_all(members, lambda node: self._ask(search, node), per_node_timeout=NODE_TIMEOUT, asked=search.asked)
+        signs = Signs(self._links)
+        hits = ask_all(
+            members,
+            lambda node: self._ask(search, node, signs),
+            per_node_timeout=NODE_TIMEOUT,
+            asked=search.asked,
+            is_silent=signs.is_silent,
+        )
         async with aclosing(hits):  # type: ignore[type-var]
             async for remote in hits:
                 if (found := self._take(search, remote)) is not None:
@@ -193,10 +201,10 @@ class Finder:
             return False
         return any(matches(search.query, entry.study) for entry in self._holdings.best_entries(study_uid))
 
-    async def _ask(self, search: Search, node: NodeId) -> AsyncGenerator[Hit, None]:
+    async def _ask(self, search: Search, node: NodeId, signs: Signs) -> AsyncGenerator[Hit, None]:
         """Ask a node; once again where its link turns out to be dead before it has brought anything."""
         for is_last in (False, True):
-            link, came = await self._links.control(node), False
+            link, came = await signs.link(node), False
             try:
                 async with aclosing(link.find(search.query, user=search.user, limit=MAX_HITS)) as hits:  # type: ignore[type-var]
                     async for hit in hits:

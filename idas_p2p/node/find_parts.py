@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from idas_p2p.dicom.matching import matches, part_matcher
-from idas_p2p.errors import PeerUnreachable, TooManyMatches
+from idas_p2p.errors import ChannelClosed, PeerUnreachable, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.exchange.batches import MAX_PARTS
 from idas_p2p.exchange.find import Asked, ask_all
 from idas_p2p.node.find import NODE_TIMEOUT, Finder
 from idas_p2p.node.links import Links
 from idas_p2p.node.parts import HeldParts
+from idas_p2p.node.signs import Signs
 from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.parts import UID_OF, Depth, Part, PartQuery, StudyPart
 from idas_p2p.wire.study import Study
@@ -71,7 +72,14 @@ class PartFinder:
                 if _is_new(search, one.part):
                     yield FoundPart(one.study, one.part, OWN, one.original)
         members = await self._finder.whom_to_ask(search.query.studies)
-        told = ask_all(members, lambda node: self._ask(search, node), per_node_timeout=NODE_TIMEOUT, asked=search.asked)
+        signs = Signs(self._links)
+        told = ask_all(
+            members,
+            lambda node: self._ask(search, node, signs),
+            per_node_timeout=NODE_TIMEOUT,
+            asked=search.asked,
+            is_silent=signs.is_silent,
+        )
         fits = part_matcher(search.query.keys)
         async with aclosing(told) as parts:  # type: ignore[type-var]
             async for remote in parts:
@@ -86,11 +94,19 @@ class PartFinder:
         if not search.seen and search.asked.unanswered:
             raise PeerUnreachable(f"{len(search.asked.unanswered)} of {len(members)} holders did not answer")
 
-    async def _ask(self, search: PartSearch, node: NodeId) -> AsyncGenerator[StudyPart, None]:
-        link = await self._links.control(node)
-        async with aclosing(link.find_parts(search.query, user=search.user, limit=MAX_PARTS)) as parts:  # type: ignore[type-var]
-            async for part in parts:
-                yield part
+    async def _ask(self, search: PartSearch, node: NodeId, signs: Signs) -> AsyncGenerator[StudyPart, None]:
+        """Ask a node; once again where its link turns out to be dead before it has brought anything."""
+        for is_last in (False, True):
+            link, came = await signs.link(node), False
+            try:
+                async with aclosing(link.find_parts(search.query, user=search.user, limit=MAX_PARTS)) as parts:  # type: ignore[type-var]
+                    async for part in parts:
+                        came = True
+                        yield part
+                return
+            except ChannelClosed:
+                if came or is_last:
+                    raise
 
 
 def _is_new(search: PartSearch, part: Part) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+
+import pytest
 
 from idas_p2p.errors import AccessDenied, LocalError, PeerUnreachable
 from idas_p2p.exchange import find
@@ -24,7 +26,9 @@ async def answering(node: NodeId) -> AsyncIterator[Hit]:
     yield hit(number(node))
 
 
-async def found(ask: find.Ask, asked: Asked, *, timeout: float = 5.0, nodes: list[NodeId] = NODES) -> list[RemoteHit]:
+async def found(
+    ask: Callable[[NodeId], AsyncIterator[Hit]], asked: Asked, *, timeout: float = 5.0, nodes: list[NodeId] = NODES
+) -> list[RemoteHit[Hit]]:
     async with asyncio.timeout(10):
         return [one async for one in ask_all(nodes, ask, per_node_timeout=timeout, asked=asked)]
 
@@ -138,3 +142,53 @@ async def test_the_readers_slowness_is_not_held_against_a_node() -> None:
         rest = [one async for one in hits]
     assert len(rest) == find._WAITING_HITS + 9
     assert (asked.answered, asked.unanswered) == ({NODES[0]}, {})
+
+
+# -- nodes that give no sign of life
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "PATIENCE", 0.01)
+
+
+async def first_is_silent(node: NodeId) -> AsyncIterator[Hit]:
+    if number(node) == 0:
+        await asyncio.Event().wait()
+    yield hit(number(node))
+
+
+async def test_a_silent_node_is_given_up_when_the_others_have_answered(impatient: None) -> None:
+    asked = Asked()
+    nodes = ask_all(NODES, first_is_silent, per_node_timeout=60, asked=asked, is_silent=lambda node: number(node) == 0)
+    async with asyncio.timeout(20):
+        assert len([one async for one in nodes]) == 4
+    assert asked.unanswered == {NODES[0]: PeerUnreachable.code}
+
+
+async def test_a_node_that_takes_its_time_is_waited_for_while_it_lives(impatient: None) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(node: NodeId) -> AsyncIterator[Hit]:
+        if number(node) == 1:
+            await go_on.wait()
+        async for one in first_is_silent(node):
+            yield one
+
+    asked = Asked()
+    nodes = ask_all(NODES, slow, per_node_timeout=60, asked=asked, is_silent=lambda node: number(node) == 0)
+    found = list[int]()
+    async with asyncio.timeout(20), aclosing(nodes) as hits:
+        async for one in hits:
+            found.append(number(one.holder))
+            if len(found) == 3:
+                asyncio.get_running_loop().call_later(0.1, go_on.set)  # long after the patience is over
+    assert sorted(found) == [1, 2, 3, 4]
+    assert list(asked.unanswered) == [NODES[0]]
+
+
+async def test_where_nobody_has_answered_the_silent_are_waited_for(impatient: None) -> None:
+    asked = Asked()
+    nodes = ask_all(NODES[:1], first_is_silent, per_node_timeout=0.1, asked=asked, is_silent=lambda node: True)
+    assert [one async for one in nodes] == []
+    assert asked.unanswered == {NODES[0]: PeerUnreachable.code}
