@@ -229,8 +229,8 @@ class Catalog:
         return HarvestState(**row._mapping) if row else HarvestState()
 
     def set_harvest_state(self, archive: str, state: HarvestState) -> None:
-        """Note how far the harvest of an archive has come."""
-        with self._database.write() as connection:
+        """Note how far the harvest of an archive has come; a power cut may undo it, and some is harvested again."""
+        with self._database.write(durable=False) as connection:
             upsert(connection, harvests, [{"archive": archive, **asdict(state)}])
 
 
