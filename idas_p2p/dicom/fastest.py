@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from idas_p2p.clock import Clock
+from idas_p2p.dicom.allowance import Allowance
 from idas_p2p.dicom.totals import Totals
 from idas_p2p.dicom.ways import Way, Ways
 from idas_p2p.errors import ArchiveFailed, ArchiveUnreachable, Busy, IdasError, InstanceChanged
@@ -100,9 +101,19 @@ class FastestArchive:
         ways: each way there is, the likeliest first; searches and echoes go to the last.
         preferred: the operator's choice; None leaves it to measurement.
         clock: the time.
+        allowance: how hard it may be retrieved from; None: as hard as it can.
     """
 
-    def __init__(self, name: str, ways: Mapping[Way, OneWay], *, preferred: Way | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        ways: Mapping[Way, OneWay],
+        *,
+        preferred: Way | None,
+        clock: Clock,
+        allowance: Allowance | None = None,
+    ) -> None:
+        self._allowance = allowance or Allowance(clock=clock)
         self._name, self._ways, self._clock = name, dict(ways), clock
         self._choice = Ways(list(ways), preferred=preferred)
 
@@ -153,6 +164,13 @@ class FastestArchive:
         Raises:
             ArchiveUnreachable, ArchiveFailed: no way came to its end; of the first.
         """
+        async with self._allowance.turn(), aclosing(self._fetch(selection)) as events:
+            async for event in events:
+                yield event
+                if isinstance(event, Instance):
+                    await self._allowance.spend(event.data.size)
+
+    async def _fetch(self, selection: Selection) -> AsyncGenerator[RetrieveEvent, None]:
         pull, totals = _Pull(selection), Totals()
         is_part = bool(selection.sop_instance_uids)
         for way in self._choice.order(now=self._clock.monotonic(), is_part=is_part):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -25,6 +26,7 @@ from idas_p2p.store.catalog import Catalog
 from idas_p2p.store.feed import FOREIGN
 from idas_p2p.store.settings import Archive
 from idas_p2p.tasks import TaskOwner
+from idas_p2p.wire.hours import Hours
 
 FORGOTTEN_AT_ONCE: Final = 500  # studies of a removed archive, before others get a turn: about 25 ms; ours
 FIRST_LOOK: Final = 10_000  # studies that are asked for at once; ours: more by windows of dates, which load it less
@@ -52,6 +54,13 @@ def pause_after(archive: Archive, seconds: float) -> float:
     if archive.kind != "folder":
         return archive.poll_seconds
     return min(archive.poll_seconds, max(SHORTEST_WATCH, WATCH_SHARE * seconds))
+
+
+def closed_for(archive: Archive, now: time.struct_time) -> float:
+    """Seconds until an archive may be searched; 0 when it may be now. `now` is local time."""
+    if not archive.hours:
+        return 0.0
+    return Hours.parse(archive.hours).wait(now.tm_hour * 3_600 + now.tm_min * 60 + now.tm_sec)
 
 
 class Harvester:
@@ -104,6 +113,8 @@ class Harvester:
         await repeat("harvest", lambda: self._turn(archive), after_failure=back_off(1, archive.poll_seconds))
 
     async def _turn(self, archive: Archive) -> float:
+        if (closed := closed_for(archive, time.localtime(self._clock.now()))) > 0:
+            return closed
         source, begin = self._sources.get(archive.name), self._clock.monotonic()
         if source is not None:
             try:

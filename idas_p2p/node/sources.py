@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from idas_p2p.clock import Clock
+from idas_p2p.dicom.allowance import Allowance
 from idas_p2p.dicom.bridge import Bridge
 from idas_p2p.dicom.client import ArchiveClient
 from idas_p2p.dicom.fastest import FastestArchive, OneWay
@@ -173,7 +174,8 @@ class Sources:
         if archive.kind == "dicom":
             ways |= {Way.MOVE: self._dicom(archive), Way.GET: self._dicom(archive, prefers_get=True)}
         preferred = None if archive.prefer == "fastest" else Way(archive.prefer)
-        return FastestArchive(archive.name, ways, preferred=preferred, clock=self._clock)
+        allowance = Allowance(retrievals=archive.associations, bandwidth=archive.bandwidth, clock=self._clock)
+        return FastestArchive(archive.name, ways, preferred=preferred, clock=self._clock, allowance=allowance)
 
     def _dicom(self, archive: Archive, *, prefers_get: bool = False) -> ArchiveClient:
         return ArchiveClient(
@@ -192,5 +194,5 @@ class Sources:
 
 
 def _how_asked(archive: Archive) -> Archive:
-    """All of an archive's configuration but how often it is asked."""
-    return replace(archive, poll_seconds=60.0)
+    """All of an archive's configuration but how often and when it is asked."""
+    return replace(archive, poll_seconds=60.0, hours="")

@@ -66,6 +66,10 @@ class Archive:
             raise BadConfiguration(f"--prefer: one of {', '.join(PREFERENCES)}")
         if self.kind != "dicom" and self.tls:
             raise BadConfiguration("--tls goes with --aet and --address; a DICOMweb service says https")
+        if self.kind == "folder" and (self.associations or self.bandwidth or self.hours):
+            raise BadConfiguration(
+                "--associations, --bandwidth and --hours are for archives that are asked, not folders"
+            )
         if not 0 <= self.associations <= MAX_ASSOCIATIONS:
             raise BadConfiguration(f"--associations: 1 to {MAX_ASSOCIATIONS}, or 0 for no limit")
         if not 0 <= self.bandwidth < float("inf"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from idas_p2p.dicom.inbound import Inbound
 from idas_p2p.dicom.matching import matches
 from idas_p2p.errors import AnswerTooLarge, ArchiveUnreachable, DatabaseBusy
 from idas_p2p.node import harvest
-from idas_p2p.node.harvest import LONGEST_BACK_OFF, SHORTEST_WATCH, Harvester, back_off, pause_after
+from idas_p2p.node.harvest import LONGEST_BACK_OFF, SHORTEST_WATCH, Harvester, back_off, closed_for, pause_after
 from idas_p2p.node.sources import Sources
 from idas_p2p.store.catalog import Catalog, HarvestState
 from idas_p2p.store.database import Database
@@ -357,3 +358,10 @@ async def test_of_an_answer_that_may_have_been_cut_a_sample_is_asked_for_again(
     cut = Capped(*sorted(spread(750), key=lambda study: study.study_uid), cap=500)
     await harvester.harvest(PACS, cut)
     assert held(catalog) == set(cut.studies)
+
+
+def test_an_archive_with_hours_is_left_alone_until_they_come() -> None:
+    night = replace(PACS, hours="22:00-06:00")
+    at = {hour: time.struct_time((2027, 1, 15, hour, 30, 0, 4, 15, 0)) for hour in (5, 12, 23)}
+    assert [closed_for(night, at[hour]) for hour in (5, 12, 23)] == [0.0, 9.5 * 3_600, 0.0]
+    assert closed_for(PACS, at[12]) == 0.0
