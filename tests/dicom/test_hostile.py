@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
+from idas_p2p.dicom.commitment import PUSH_INSTANCE, PUSH_MODEL, Reference, Requested, asked_dataset
 from tests.dicom.memory_node import (
     CT,
     STUDY_FIND,
@@ -37,6 +38,8 @@ def talk(link: Association) -> None:
     list(link.send_c_find(identifier, STUDY_FIND))
     list(link.send_c_move(identifier, "WS", STUDY_MOVE))
     list(link.send_c_get(identifier, STUDY_GET))
+    asked = Requested(transaction_uid="2.25.7", references=(Reference(CT, "1.2.3.4.1"),))
+    link.send_n_action(asked_dataset(asked), 1, PUSH_MODEL, PUSH_INSTANCE)
     answer = send(make_instance(1))(link)  # type: ignore[operator]
     assert isinstance(answer, C_STORE)
 
@@ -58,7 +61,7 @@ async def recorded(served: Served) -> list[bytes]:
 
     async with await asyncio.start_server(relay, "127.0.0.1", 0) as proxy:
         host, port = proxy.sockets[0].getsockname()
-        contexts = [CT, STUDY_FIND, STUDY_MOVE, STUDY_GET, VERIFICATION]
+        contexts = [CT, STUDY_FIND, STUDY_MOVE, STUDY_GET, VERIFICATION, PUSH_MODEL]
         through = Served(type(served.address)(host, port), served.node, served.server, served.bridge, served.folder)
         await through.workstation(contexts, talk)
     pdus = []
