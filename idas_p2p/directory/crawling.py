@@ -13,6 +13,7 @@ from kademlia.crawling import SpiderCrawl
 from kademlia.node import Node
 
 from idas_p2p.directory.merging import MergedSlots
+from idas_p2p.directory.paging import END, stretches
 from idas_p2p.directory.peers import Peer
 from idas_p2p.directory.protocol import DirectoryProtocol
 from idas_p2p.directory.shortlist import Shortlist, State
@@ -163,8 +164,28 @@ class ValueCrawl(NodeCrawl):
 
     async def question(self, peer: Peer) -> bool:
         """Ask one peer for all its records of the key, page by page."""
-        after, held = b"", set[bytes]()
-        for _ in range(MAX_PAGES):
+        held = set[bytes]()
+        if not await self._read(peer, held, [MAX_PAGES], b"", END):
+            return False
+        self.held[peer] = held
+        self._holders += bool(held)
+        return True
+
+    async def _read(self, peer: Peer, held: set[bytes], left: list[int], after: bytes, end: bytes) -> bool:
+        """Read a peer's slots after one writer key and up to another, the rest of a page several at once.
+
+        Args:
+            peer: the holder.
+            held: gets its records.
+            left: how many pages may still be asked for, the only item.
+            after: a writer key, or empty.
+            end: a writer key.
+
+        Returns:
+            False when a question had no answer.
+        """
+        while left[0] > 0:
+            left[0] -= 1
             reply = await self.protocol.call_find_value(peer, self.node, after)
             if reply is None:
                 return False
@@ -172,11 +193,14 @@ class ValueCrawl(NodeCrawl):
             self._expect(peer)
             held.update(data for data in reply.records if self._slots.add(data))
             last = _writer(reply.records[-1]) if reply.records else b""
-            if not reply.more or last <= after:
+            if not reply.more or last <= after or last >= end:
                 break
+            rest = stretches(after, last, end)
+            if len(rest) > 1:
+                async with asyncio.TaskGroup() as group:
+                    parts = [group.create_task(self._read(peer, held, left, *stretch)) for stretch in rest]
+                return all(part.result() for part in parts)
             after = last
-        self.held[peer] = held
-        self._holders += bool(held)
         return True
 
 

@@ -19,7 +19,7 @@ from idas_p2p.wire.ids import NodeId
 T = TypeVar("T")
 
 MAX_NODES_AT_ONCE = 256  # asked by one query; ours
-PATIENCE = 1.9  # seconds; ours: a control link that is quiet was pinged by then, and two seconds is what a user waits
+PATIENCE = 1.6  # seconds; ours: who is there has answered a ping by then; two seconds with the lookup before it
 _WAITING_HITS = 1_024  # hits not yet taken by the workstation; ours: then the links wait
 
 
