@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from idas_p2p.access.audit.events import queried
 from idas_p2p.dicom.deliver import deliver
 from idas_p2p.dicom.retrieve import DeliveryReport
-from idas_p2p.errors import NoSuchThing, PeerUnreachable
+from idas_p2p.errors import IdasError, NoSuchThing, PeerUnreachable
 from idas_p2p.node import find
 from idas_p2p.node.audited_users import operator
 from idas_p2p.node.coercing import Coercing
@@ -96,7 +96,9 @@ class Exams:
 
     async def _bring_offer(self, offer: Offer) -> DeliveryReport:
         """Fetch an accepted study to a workstation, or keep it here."""
-        self._remember(offer.study, NodeId(offer.node), find.Offer(NodeId(offer.node), offer.ticket, 1))
+        self._remember(
+            offer.study, NodeId(offer.node), find.Offer(NodeId(offer.node), offer.ticket, offer.study.instance_count)
+        )
         if offer.destination:
             node = self._node
             to = destination(node.settings, offer.destination, calling_aet=node.config.aet, tls=node.tls.client)
@@ -117,6 +119,7 @@ class Exams:
             if not report.failed:
                 self._studies.add(exam)  # until the archive shows it, so that it is not pushed again
         if report.failed:
+            await self.foreign.let_go(prior.study_uid, reason="partial")
             raise PeerUnreachable(f"{report.failed} images of a prior did not come")
 
     async def _renew(self, exam: ForeignStudy) -> None:
@@ -126,7 +129,11 @@ class Exams:
         if self.foreign.is_kept(exam.study_uid):  # an earlier attempt; what arrived is in the spool
             await self.foreign.let_go(exam.study_uid, reason="again")
         events = self._retrieve(exam.study_uid, to="kept at this node")
-        return await self.foreign.keep(exam, throttled(events, mbit=mbit))
+        try:
+            return await self.foreign.keep(exam, throttled(events, mbit=mbit))
+        except IdasError:
+            await self.foreign.let_go(exam.study_uid, reason="failed")
+            raise
 
     def _retrieve(self, study_uid: str, *, to: str) -> AsyncIterator[RetrieveEvent]:
         selections = [Selection(study_uid=study_uid)]

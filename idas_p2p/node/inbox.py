@@ -27,6 +27,8 @@ from idas_p2p.wire.offers import Fate, OfferFate, StudyOffer
 TURN: Final = 2.0  # seconds between two looks at what was accepted; ours
 RETRY: Final = 60.0  # seconds until something that failed is tried again, doubled each time; ours
 LONGEST_RETRY: Final = 3_600.0  # seconds; ours
+ATTEMPTS: Final = 5  # at a study of which only a part comes; ours: the part stays
+PARTIAL: Final = "partial"
 TOLD_FOR: Final = 7 * 86_400.0  # seconds after its end in which a sender is told the fate of its offer; ours
 FATES: Final = {
     OfferState.ACCEPTED: Fate.ACCEPTED,
@@ -158,7 +160,9 @@ class Inbox:
         except IdasError as error:
             self._failed(offer, error.code)
         else:
-            if report.failed:
-                self._failed(offer, "partial")
+            if report.failed and offer.attempts + 1 >= ATTEMPTS:  # what is broken at its source stays broken
+                self._offers.change(offer, OfferState.FAILED, when=accepted, reason=PARTIAL)
+            elif report.failed:
+                self._failed(offer, PARTIAL)
             else:
                 self._offers.change(offer, OfferState.DONE, when=accepted, reason="", attempts=0)

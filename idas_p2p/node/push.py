@@ -97,28 +97,34 @@ class Push:
         if not self._holdings.holds(study_uid):
             raise NoSuchThing("no archive of this node holds this study")
         requester, now = self._member(to), self._clock.now()
+        until = float(int(now + lifetime))
         if level:
-            self._grant(requester, study_uid, level, until=now + lifetime)
-        hit = await self._hit(requester, study_uid)
-        offer = self._offers.add(
-            Offer(
-                direction=OfferDirection.OUT,
-                offer=random_bytes(OFFER_ID_SIZE),
-                node=requester.node_id.raw,
-                institution=requester.institution,
-                study=hit.study,
-                study_uid=study_uid,
-                level=hit.ticket.level,
-                ticket=hit.ticket,
-                note=note,
-                user_name=user,
-                offered_at=now,
-                expires=float(int(now + lifetime)),
-            )
-        )
+            self._grant(requester, study_uid, level, until=until)
+        try:
+            hit = await self._hit(requester, study_uid)
+            offer = self._offers.add(self._offer(requester, study_uid, hit, user=user, note=note, until=until))
+        except IdasError:
+            self._ungrant(study_uid, until=until)
+            raise
         self._note(offer_noted(f"study offered to {offer.institution}", self._subject(offer), user=user))
         await self._tell(offer)
         return self._offers.numbered(offer.number, OfferDirection.OUT)
+
+    def _offer(self, requester: Requester, study_uid: str, hit: Hit, *, user: str, note: str, until: float) -> Offer:
+        return Offer(
+            direction=OfferDirection.OUT,
+            offer=random_bytes(OFFER_ID_SIZE),
+            node=requester.node_id.raw,
+            institution=requester.institution,
+            study=hit.study,
+            study_uid=study_uid,
+            level=hit.ticket.level,
+            ticket=hit.ticket,
+            note=note,
+            user_name=user,
+            offered_at=self._clock.now(),
+            expires=until,
+        )
 
     def _member(self, to: str) -> Requester:
         found = [
@@ -135,15 +141,22 @@ class Push:
 
     def _grant(self, requester: Requester, study_uid: str, level: str, *, until: float) -> None:
         """A rule for this study alone; rules before it may still say otherwise."""
-        conditions = json.dumps({"studies": [study_uid]})
         subject = f"node:{requester.institution}"
         subject = subject if requester.is_of_first else f"in:{requester.federation}:{subject}"
-        grant = self._settings.add_grant(subject=subject, level=level, conditions=conditions, expires=until)
+        grant = self._settings.add_grant(subject=subject, level=level, conditions=_only(study_uid), expires=until)
         try:
             self._reload()
         except IdasError:
             self._settings.remove_grant(grant.number)
             raise
+
+    def _ungrant(self, study_uid: str, *, until: float) -> None:
+        """Take back the grant that went with an offer, if one did."""
+        ours = [one for one in self._settings.grants() if (one.conditions, one.expires) == (_only(study_uid), until)]
+        for grant in ours:
+            self._settings.remove_grant(grant.number)
+        if ours:
+            self._reload()
 
     async def _hit(self, requester: Requester, study_uid: str) -> Hit:
         try:
@@ -153,8 +166,8 @@ class Push:
                 "no rule gives that institution anything of this study; add --level full, or see: idas grant"
             ) from None
 
-    async def _tell(self, offer: Offer) -> None:
-        """Bring an offer to its receiver; when that does not answer, a later turn will."""
+    async def _tell(self, offer: Offer) -> bool:
+        """Bring an offer to its receiver; when that does not answer (False), a later turn will."""
         try:
             requester = self._requester(offer)
             hit = await hit_for(self._holdings, requester, offer.study_uid)  # a ticket that is fresh, by today's rules
@@ -168,8 +181,10 @@ class Push:
             self._offers.change(offer, OfferState.REFUSED, when=OPEN, reason=error.code)
         except IdasError as error:
             self._offers.note(offer, reason=error.code, attempts=offer.attempts + 1, tried_at=self._clock.now())
+            return False
         else:
             self._offers.change(offer, OfferState.OFFERED, when=[OfferState.WAITING], reason="", level=hit.ticket.level)
+        return True
 
     def _requester(self, offer: Offer) -> Requester:
         node = NodeId(offer.node)
@@ -189,19 +204,26 @@ class Push:
             return
         state = STATES[Fate(fate.fate)]
         if self._offers.change(offer, state, when=[one for one in OPEN if one is not state]):
+            if state is not OfferState.ACCEPTED and state is not OfferState.DONE:
+                self._ungrant(offer.study_uid, until=offer.expires)
             text = f"study offered to {offer.institution}: {state}"
             self._note(offer_noted(text, self._subject(offer), user=offer.user_name))
 
     async def turn(self) -> float:
         """Tell what could not be told, end what is over; seconds until the next turn."""
-        now = self._clock.now()
+        now, silent = self._clock.now(), set[bytes]()
         for offer in self._offers.open(OfferDirection.OUT, OfferState.WAITING, OfferState.OFFERED):
             if offer.expires <= now:
                 self._offers.change(offer, OfferState.EXPIRED, when=OPEN)
-            elif offer.state is OfferState.WAITING:
-                await self._tell(offer)
+            elif offer.state is OfferState.WAITING and offer.node not in silent and not await self._tell(offer):
+                silent.add(offer.node)  # one that does not answer holds up the others once a turn
         self._offers.forget(before=now - LONGEST)
         return TURN
+
+
+def _only(study_uid: str) -> str:
+    """The conditions of a grant of one study."""
+    return json.dumps({"studies": [study_uid]})
 
 
 def _message(offer: Offer, hit: Hit, number: int) -> StudyOffer:

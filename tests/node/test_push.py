@@ -39,3 +39,4 @@ async def test_a_fate_that_another_node_tells_changes_nothing(pair: tuple[Node, 
     assert anna.exams.offers.all(OfferDirection.OUT)[0].state is OfferState.OFFERED
     await anna.exams.push.take_fate(anna.federation.requester(berg.identity.node_id, ""), told)
     assert anna.exams.offers.all(OfferDirection.OUT)[0].state is OfferState.REFUSED
+    assert anna.settings.grants() == []  # what went with the offer is taken back with it
