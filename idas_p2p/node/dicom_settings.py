@@ -20,6 +20,7 @@ from idas_p2p.wire.toml import TomlTable
 TABLE: Final = """\
 private_classes = []    # SOP Class UIDs to take images of beside the standard's, e.g. ["1.2.840.113619.4.26"]; "*": any
 changed_instances = "replace"    # an image that comes again with other bytes: "replace", "refuse", or "keep" the first
+own_studies = true    # false: queries of workstations do not find the studies of this node's own archives
 tls_listen = ""    # HOST:PORT for DICOM over TLS, usually port 2762; empty: none
 tls_certificate = ""    # our own in PEM with its key; needed for tls_listen
 tls_ca = ""    # a file of certificates in PEM that those of devices are checked against; empty: those of the system
@@ -43,6 +44,7 @@ class DicomSettings:
     Args:
         private_classes: see contexts.StorageClasses.
         on_change: for instances that come again with other bytes.
+        shows_own: whether queries of workstations find the studies of this node's own archives.
         tls_listen: where devices connect over TLS; None: nowhere.
         certificate: PEM file of our certificate and key; None: none.
         authorities: PEM file; None: those of the system.
@@ -51,6 +53,7 @@ class DicomSettings:
 
     private_classes: frozenset[str] = frozenset()
     on_change: OnChange = OnChange.REPLACE
+    shows_own: bool = True
     tls_listen: Address | None = None
     certificate: Path | None = None
     authorities: Path | None = None
@@ -66,6 +69,7 @@ class DicomSettings:
         settings = cls(
             private_classes=frozenset(table.parsed_list("private_classes", _class_uid)),
             on_change=OnChange(_one_of(table, "changed_instances", tuple(OnChange))),
+            shows_own=table.flag("own_studies", default=True),
             tls_listen=table.address("tls_listen") if table.string("tls_listen", 0, 300, default="") else None,
             certificate=_file(table, "tls_certificate"),
             authorities=_file(table, "tls_ca"),

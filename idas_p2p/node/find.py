@@ -59,6 +59,7 @@ class Search:
 
     user: str
     query: StudyQuery
+    with_own: bool = True  # whether our own archives are searched
     asked: Asked = field(default_factory=Asked)
     holders: dict[str, list[NodeId | None]] = field(default_factory=dict)  # by Study Instance UID
     own: int = 0  # studies of our own archives
@@ -144,9 +145,10 @@ class Finder:
             TooManyMatches: a holder has more than it told.
             PeerUnreachable: nothing was found and some holder did not answer: "nothing there" would be a guess.
         """
-        async with aclosing(self._holdings.own_studies(search.user, search.query)) as own:
-            async for study in own:
-                yield search.add_own(study)
+        if search.with_own:
+            async with aclosing(self._holdings.own_studies(search.user, search.query)) as own:
+                async for study in own:
+                    yield search.add_own(study)
         members = await self.whom_to_ask(search.query)
         signs = Signs(self._links)
         hits = ask_all(

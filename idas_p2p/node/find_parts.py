@@ -44,6 +44,7 @@ class PartSearch:
 
     user: str
     query: PartQuery
+    with_own: bool = True  # whether our own archives are searched
     asked: Asked = field(default_factory=Asked)
     seen: set[str] = field(default_factory=set)  # UIDs
 
@@ -67,10 +68,11 @@ class PartFinder:
             TooManyMatches: a holder has more than it told, or parts of too many studies are asked for.
             PeerUnreachable: nothing was found and some holder did not answer: "nothing there" would be a guess.
         """
-        async with aclosing(self._held.own(search.user, search.query)) as own:
-            async for one in own:
-                if _is_new(search, one.part):
-                    yield FoundPart(one.study, one.part, OWN, one.original)
+        if search.with_own:
+            async with aclosing(self._held.own(search.user, search.query)) as own:
+                async for one in own:
+                    if _is_new(search, one.part):
+                        yield FoundPart(one.study, one.part, OWN, one.original)
         members = await self._finder.whom_to_ask(search.query.studies)
         signs = Signs(self._links)
         told = ask_all(

@@ -79,6 +79,7 @@ class Lan:
             inbound=inbound,
             commitment=self.commitment,
             tls=self.tls.client,
+            shows_own=config.devices.shows_own,
             clock=clock,
             note=note,
         )

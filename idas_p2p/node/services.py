@@ -49,6 +49,7 @@ class NodeServices:
         embedded, inbound: take what is stored.
         commitment: answers for it.
         tls: for devices that are called over TLS.
+        shows_own: whether queries find what our own archives hold.
         clock: the time.
         note: writes down who signed in, and who was turned away.
     """
@@ -65,10 +66,11 @@ class NodeServices:
         inbound: Inbound,
         commitment: StorageCommitment,
         tls: ssl.SSLContext | None = None,
+        shows_own: bool = True,
         clock: Clock,
         note: Note = ignore,
     ) -> None:
-        self._commitment, self._tls = commitment, tls
+        self._commitment, self._tls, self._shows_own = commitment, tls, shows_own
         self._clock, self._note, self._refusals = clock, note, Refusals(note, clock)
         self._aet, self._callers, self._settings, self._bridge = aet, callers, settings, bridge
         self._users, self._embedded, self._inbound = users, embedded, inbound
@@ -95,7 +97,7 @@ class NodeServices:
         """Yield each study of the federation once."""
         actor = await self._actor(caller)
         await self._embedded.update_catalog()
-        search = Search(user=actor.user, query=query)
+        search = Search(user=actor.user, query=query, with_own=self._shows_own)
         async with aclosing(self._users.find(actor, search)) as found:
             async for one in found:
                 if one.is_first:
@@ -108,7 +110,7 @@ class NodeServices:
         """Yield each series or image of the federation once."""
         actor = await self._actor(caller)
         await self._embedded.update_catalog()
-        search = PartSearch(user=actor.user, query=query)
+        search = PartSearch(user=actor.user, query=query, with_own=self._shows_own)
         async with aclosing(self._users.find_parts(actor, search)) as found:
             async for one in found:
                 yield StudyPart(one.study, one.part)

@@ -94,7 +94,7 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         ("spool_gb = 20.0", "spool_gb = true", "storage.spool_gb", "number from"),
         ("spool_hours = 1.0", "spool_hours = 0", "storage.spool_hours", "number from"),
         ("encrypt_spool = false", "encrypt_spool = 1", "storage.encrypt_spool", "true or false"),
-        ("[storage]", "[storag]", "line 24: storag", "is not known"),
+        ("[storage]", "[storag]", "line 25: storag", "is not known"),
         (
             "contacts_per_block = 2",
             "contacts_per_block = 9",

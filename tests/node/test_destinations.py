@@ -8,7 +8,7 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.errors import BadConfiguration, UnknownDestination
 from idas_p2p.node.destinations import destination
 from idas_p2p.store.database import Database
-from idas_p2p.store.settings import Settings, Workstation
+from idas_p2p.store.settings import Archive, Settings, Workstation
 from idas_p2p.wire.address import Address
 
 
@@ -32,3 +32,14 @@ def test_a_workstation_over_tls_is_called_so_and_never_in_clear(database: Databa
         destination(settings, "VIEWER", calling_aet="IDAS")
     settings.add_workstation(Workstation(aet="VIEWER", address=Address("192.0.2.1", 104)))
     assert destination(settings, "VIEWER", calling_aet="IDAS", tls=context).tls is None
+
+
+def test_an_archive_is_a_destination_where_no_workstation_has_its_title(database: Database) -> None:
+    settings = Settings(database)
+    settings.add_archive(Archive(name="pacs", aet="PACS", address=Address("192.0.2.2", 104)))
+    settings.add_archive(Archive(name="shelf", kind="folder", folder="/srv"))
+    assert destination(settings, "PACS", calling_aet="IDAS").address == Address("192.0.2.2", 104)
+    settings.add_workstation(Workstation(aet="PACS", address=Address("192.0.2.1", 104)))
+    assert destination(settings, "PACS", calling_aet="IDAS").address == Address("192.0.2.1", 104)
+    with pytest.raises(UnknownDestination):
+        destination(settings, "", calling_aet="IDAS")

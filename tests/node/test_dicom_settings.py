@@ -24,6 +24,11 @@ def test_private_classes_and_the_rule_for_changed_instances_are_read() -> None:
     assert settings.on_change is OnChange.REFUSE
 
 
+def test_own_studies_are_shown_unless_that_is_switched_off() -> None:
+    assert read("").shows_own
+    assert not read("own_studies = false\n").shows_own
+
+
 def test_tls_needs_a_certificate_and_checking_devices_needs_authorities(tmp_path: Path) -> None:
     pem = tmp_path / "node.pem"
     pem.touch()

@@ -3,17 +3,16 @@ from __future__ import annotations
 from contextlib import aclosing
 from pathlib import Path
 
-import pytest
-
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.node.audited_users import operator
+from idas_p2p.node.find import Search
 from idas_p2p.node.find_parts import FoundPart, PartSearch
 from idas_p2p.node.node import Node
 from idas_p2p.wire.parts import Depth, PartQuery
 from idas_p2p.wire.query import QueryKey, StudyQuery
 from tests.dicom.memory_node import EXPLICIT, encode, make_dataset
-from tests.node.nodes import STUDY, fill, join, make_config, publish, running, share
+from tests.node.nodes import STUDY, fill, join, make_config, running, share
 
 SERIES = f"{STUDY}.4"
 
@@ -66,3 +65,14 @@ async def test_series_and_images_of_another_member_are_told_by_the_holder(tmp_pa
     assert series[0].study.patient_name == "CANARY^BIRD"
     assert [one.part.value("SeriesInstanceUID") for one in of_mr] == ["1.2.3.5"]
     assert sorted(one.part.value("SOPInstanceUID") for one in images) == [f"{SERIES}.{n}" for n in (1, 2, 3)]
+
+
+async def test_what_the_node_itself_holds_is_left_out_where_that_is_configured(tmp_path: Path) -> None:
+    async with running(make_config(tmp_path, "anna")) as anna:
+        await fill(anna, instances=1)
+        asking = PartSearch(user="", query=asked(Depth.SERIES))
+        leaving_out = PartSearch(user="", query=asked(Depth.SERIES), with_own=False)
+        studies = Search(user="", query=asked(Depth.SERIES).studies, with_own=False)
+        assert [one.holder async for one in anna.users.find_parts(operator(""), asking)] == [None]
+        assert [one async for one in anna.users.find_parts(operator(""), leaving_out)] == []
+        assert [one async for one in anna.users.find(operator(""), studies)] == []
