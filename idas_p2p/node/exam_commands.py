@@ -78,6 +78,7 @@ async def _kept(node: Node, arguments: Arguments) -> Arguments:
             "study_uid": one.study_uid,
             "institution": one.institution,
             "why": one.why,
+            "destination": one.destination,
             "instances": one.instances,
             "fetched": one.fetched_at,
             "expires": one.expires,

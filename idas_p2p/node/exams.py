@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -49,10 +50,10 @@ class Exams:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.offers, self._studies = OfferStore(node.database), ForeignStudies(node.database)
+        self.offers = OfferStore(node.database)
         self.coercing = Coercing(node.settings, system=node.config.institution)
         self.foreign = ForeignExams(
-            self._studies,
+            ForeignStudies(node.database),
             node.objects,
             node.embedded,
             node.catalog,
@@ -77,7 +78,7 @@ class Exams:
             PriorBook(node.settings),
             Arrivals(node.database),
             node.catalog,
-            is_here=lambda uid: self.foreign.is_kept(uid) or self.foreign.is_ours(uid),
+            is_here=self.foreign.is_here,
             find=self._find,
             bring=self._bring_prior,
             clock=node.clock,
@@ -117,7 +118,7 @@ class Exams:
             events = throttled(self._retrieve(prior.study_uid, to=rule.to), mbit=rule.mbit)
             report = await deliver(self._node.bridge, archive, self._coerced(exam, events), on_progress=_ignore)
             if not report.failed:
-                self._studies.add(exam)  # until the archive shows it, so that it is not pushed again
+                self.foreign.pushed(replace(exam, destination=rule.to))
         if report.failed:
             await self.foreign.let_go(prior.study_uid, reason="partial")
             raise PeerUnreachable(f"{report.failed} images of a prior did not come")

@@ -69,7 +69,8 @@ class ForeignExams:
     ) -> None:
         self._studies, self._objects, self._embedded, self._catalog = studies, objects, embedded, catalog
         self.coercing, self._bridge, self._clock = coercing, bridge, clock
-        self._known = {one.study_uid for one in studies.all()}
+        self._known = {one.study_uid for one in studies.all() if not one.destination}
+        self._pushed = {one.study_uid for one in studies.all() if one.destination}
         embedded.is_foreign = self._known.__contains__
 
     def all(self) -> list[ForeignStudy]:
@@ -79,6 +80,15 @@ class ForeignExams:
     def is_ours(self, study_uid: str) -> bool:
         """Whether one of this node's own archives has the study."""
         return any(entry.archive != FOREIGN for entry in self._catalog.entries(study_uid))
+
+    def is_here(self, study_uid: str) -> bool:
+        """Whether it is held or kept here, or was pushed to an archive of ours."""
+        return study_uid in self._known or study_uid in self._pushed or self.is_ours(study_uid)
+
+    def pushed(self, exam: ForeignStudy) -> None:
+        """Note that an exam went to the archive that it names, until that shows it."""
+        self._studies.add(exam)
+        self._pushed.add(exam.study_uid)
 
     def is_kept(self, study_uid: str) -> bool:
         """Whether it is kept here as another's."""
@@ -127,6 +137,9 @@ class ForeignExams:
 
     async def let_go(self, study_uid: str, *, reason: str) -> None:
         """Forget an exam and remove its images."""
+        if study_uid in self._pushed:  # its images are the archive's
+            self._studies.remove(study_uid)
+            self._pushed.discard(study_uid)
         if not self.is_kept(study_uid):
             return
         self._catalog.forget(FOREIGN, [study_uid], now=self._clock.now())
@@ -150,6 +163,8 @@ class ForeignExams:
                 await self.let_go(exam.study_uid, reason="expired")
             elif self.is_ours(exam.study_uid):
                 await self.let_go(exam.study_uid, reason="held_here")
+            elif exam.destination:
+                continue
             elif not is_member(source):
                 await self.let_go(exam.study_uid, reason="not_a_member")
             elif exam.checked_at + CHECK_INTERVAL <= now and compared < CHECKED_AT_ONCE:

@@ -16,11 +16,13 @@ from idas_p2p.errors import BadConfiguration, NoSuchThing
 from idas_p2p.node.coercing import CoercionRule
 from idas_p2p.node.node import Node
 from idas_p2p.node.prior_rules import PriorBook, PriorRule
+from idas_p2p.store.configured import Archive
 from idas_p2p.store.feed import FOREIGN
 from idas_p2p.store.offers import Offer, OfferDirection, OfferState
 from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.query import StudyQuery
-from tests.dicom.memory_node import EXPLICIT, encode, make_dataset
+from tests.dicom.memory_node import CT, EXPLICIT, encode, make_dataset
+from tests.dicom.workstation import Workstation
 from tests.node.nodes import (
     STUDY,
     data_of,
@@ -239,3 +241,26 @@ async def test_an_exam_of_another_issuer_is_kept_under_the_local_id_and_can_be_g
     assert await own(berg, PatientID="L-77", IssuerOfPatientID="LAKE") == [STUDY]
     (came,) = [event for event in await retrieve(berg) if isinstance(event, Instance)]
     assert restored(came.data, EXPLICIT).read() == original.data.read()
+
+
+async def test_priors_can_be_pushed_to_an_archive_under_local_ids_and_never_twice(pair: tuple[Node, Node]) -> None:
+    anna, berg = pair
+    await share(anna)
+    await store(anna, "1.1", today(years=1))
+    pacs = Workstation()
+    with pacs.listening({CT: [EXPLICIT]}) as remote:
+        archive = Archive(name="PACS", aet=remote.aet, address=remote.address, poll_seconds=DAY)
+        berg.settings.add_archive(archive)
+        berg.configure()
+        berg.exams.coercing.add([CoercionRule(issuer="CITY", prefix="CITY-")])
+        PriorBook(berg.settings).add(PriorRule(to="PACS"))
+        await until(lambda: bool(berg.exams.priors._rules), timeout=WAIT)
+        await store(berg, "1.77", today())
+        await until(lambda: bool(pacs.received) and berg.exams.priors.waiting == 0, timeout=WAIT)
+        await store(berg, "1.78", today())
+        await until(lambda: berg.exams.priors.waiting == 0, timeout=WAIT)
+    assert pacs.count == 1
+    came = MemoryBlob(pacs.received["1.1.4.1"])
+    assert header_of(came, EXPLICIT).study.patient_id == "CITY-CANARY"
+    assert header_of(restored(came, EXPLICIT), EXPLICIT).study.patient_id == "CANARY"
+    assert await own(berg, PatientName="CANARY*") == ["1.77", "1.78"]
