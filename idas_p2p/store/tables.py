@@ -248,7 +248,7 @@ spool_instances = Table(
     _text("transfer_syntax_uid"),
     _text("file"),
     _number("size"),  # bytes
-    Column("digest", LargeBinary, nullable=False),  # BLAKE2b-256
+    Column("digest", LargeBinary, nullable=False),  # BLAKE3
 )
 
 # Transfers
