@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from idas_p2p.dicom.matching import matches, part_matcher
+from idas_p2p.dicom.query_keys import is_part_keyword
 from idas_p2p.errors import ChannelClosed, PeerUnreachable, TooManyMatches
 from idas_p2p.events import log_event
 from idas_p2p.exchange.batches import MAX_PARTS
@@ -85,7 +86,7 @@ class PartFinder:
         fits = part_matcher(search.query.keys)
         async with aclosing(told) as parts:  # type: ignore[type-var]
             async for remote in parts:
-                study, part = remote.hit.study, remote.hit.part
+                study, part = remote.hit.study, _known(search, remote.hit.part)
                 is_asked_for = matches(search.query.studies, study) and fits(part.values())
                 if is_asked_for and _is_new(search, part):
                     yield FoundPart(study, part, remote.holder, study.study_uid)
@@ -109,6 +110,12 @@ class PartFinder:
             except ChannelClosed:
                 if came or is_last:
                     raise
+
+
+def _known(search: PartSearch, part: Part) -> Part:
+    """What another node tells, without what is no attribute of such a part."""
+    depth = Depth(search.query.depth)
+    return Part.of({keyword: text for keyword, text in part.values().items() if is_part_keyword(keyword, depth)})
 
 
 def _is_new(search: PartSearch, part: Part) -> bool:

@@ -3,7 +3,9 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pynetdicom.dsutils import decode, encode
 
 from idas_p2p.dicom.identifiers import dataset_of
@@ -96,3 +98,12 @@ def test_an_archive_is_asked_for_what_is_inside_sequences() -> None:
 def test_a_part_without_its_uid_is_none() -> None:
     with pytest.raises(MalformedInstance):
         part_from_text(lambda keyword: "", ("Modality",), Depth.SERIES)
+
+
+def test_sequences_that_never_end_are_refused_not_followed() -> None:
+    item, sequence = b"\xfe\xff\x00\xe0\xff\xff\xff\xff", b"\x40\x00\x75\x02SQ\x00\x00\xff\xff\xff\xff"
+    raw = (item + sequence) * 5_000
+    ds = identifier("SERIES")
+    ds[0x00400275] = RawDataElement(Tag(0x00400275), "SQ", len(raw), raw, 0, False, True)
+    with pytest.raises(BadQuery):
+        part_query_from_dataset(ds, Depth.SERIES)

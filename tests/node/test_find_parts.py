@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
+import pytest
+
+from idas_p2p.access.subjects import Requester
 from idas_p2p.blob import MemoryBlob
 from idas_p2p.dicom.scan import header_of
+from idas_p2p.node.audited_finds import AuditedParts
 from idas_p2p.node.audited_users import operator
 from idas_p2p.node.find import Search
 from idas_p2p.node.find_parts import FoundPart, PartSearch
 from idas_p2p.node.node import Node
-from idas_p2p.wire.parts import Depth, PartQuery
+from idas_p2p.wire.parts import Depth, Part, PartQuery, StudyPart
 from idas_p2p.wire.query import QueryKey, StudyQuery
+from idas_p2p.wire.study import Study
 from tests.dicom.memory_node import EXPLICIT, encode, make_dataset
 from tests.node.nodes import STUDY, fill, join, make_config, running, share
 
@@ -76,3 +82,24 @@ async def test_what_the_node_itself_holds_is_left_out_where_that_is_configured(t
         assert [one.holder async for one in anna.users.find_parts(operator(""), asking)] == [None]
         assert [one async for one in anna.users.find_parts(operator(""), leaving_out)] == []
         assert [one async for one in anna.users.find(operator(""), studies)] == []
+
+
+async def test_attributes_that_another_node_makes_up_are_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def made_up(
+        self: AuditedParts, requester: Requester, query: PartQuery, *, limit: int
+    ) -> AsyncIterator[StudyPart]:
+        told = {"SeriesInstanceUID": "1.9", "Modality": "CT", "NoSuchThing": "x", "Also.None": "y", "Rows": "5"}
+        yield StudyPart(Study(study_uid=STUDY), Part.of(told))
+        yield StudyPart(Study(study_uid=STUDY), Part.of({"Modality": "CT"}))  # of no series
+        yield StudyPart(Study(study_uid="7.7"), Part.of({"SeriesInstanceUID": "1.8"}))  # of a study not asked for
+
+    monkeypatch.setattr(AuditedParts, "find_parts", made_up)
+    async with running(make_config(tmp_path, "anna")) as anna, running(make_config(tmp_path, "berg")) as berg:
+        anna.membership.create("Clinics")
+        await join(berg, anna)
+        await fill(anna, instances=1)
+        await share(anna)
+        told = await found(berg, asked(Depth.SERIES))
+    assert [one.part.values() for one in told] == [{"SeriesInstanceUID": "1.9", "Modality": "CT"}]
