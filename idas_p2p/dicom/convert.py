@@ -85,13 +85,16 @@ def _check_words(data: bytes, source: str) -> None:
 def uncompressed(data: bytes, source: str) -> bytes:
     """A data set with encapsulated pixels, in explicit VR little endian with these decoded, lossily coded ones too.
 
-    Whoever asks for that says in the object that it was lossy once, PS3.3 section C.7.6.1.1.5.
+    YBR_FULL becomes RGB: uncompressed, many kinds of objects may not have it. Whoever asks for that says in the object
+    that it was lossy once, PS3.3 section C.7.6.1.1.5.
 
     Raises:
         CannotConvert: no decoder is installed, or the pixels would be too large.
         MalformedInstance: the data set cannot be read, or its pixels not be decoded.
     """
-    return recode(data, implicit=False, to_implicit=False, replacements=_replacements(decode_pixels(data, source)))
+    return recode(
+        data, implicit=False, to_implicit=False, replacements=_replacements(decode_pixels(data, source, to_rgb=True))
+    )
 
 
 def _replacements(pixels: DecodedPixels) -> dict[int, tuple[bytes, bytes] | None]:

@@ -51,8 +51,13 @@ class DecodedPixels:
     planar_configuration: int
 
 
-def decode_pixels(data: bytes, transfer_syntax_uid: str) -> DecodedPixels:
+def decode_pixels(data: bytes, transfer_syntax_uid: str, *, to_rgb: bool = False) -> DecodedPixels:
     """Decode the pixel data of a whole data set, all frames.
+
+    Args:
+        data: the data set.
+        transfer_syntax_uid: it is in.
+        to_rgb: turn YBR_FULL and YBR_FULL_422 into RGB, which every kind of colour image may be; rounds.
 
     Raises:
         CannotConvert: no decoder is installed, or the decoded pixels would be too large.
@@ -67,14 +72,15 @@ def decode_pixels(data: bytes, transfer_syntax_uid: str) -> DecodedPixels:
     options = _options(elements)
     if elements.pixel_data is None or elements.pixel_data.length is not None:
         raise MalformedInstance("there are no encapsulated pixels")
+    raw = not (to_rgb and options["photometric_interpretation"].startswith("YBR_FULL"))
     try:
-        frames = list(decoder.iter_array(data[elements.pixel_data.offset :], raw=True, **options))
+        frames = list(decoder.iter_array(data[elements.pixel_data.offset :], raw=raw, **options))
     except Exception:  # decoders raise whatever they like about bad data
         raise MalformedInstance("the compressed pixels cannot be decoded") from None
-    raw = b"".join(array.tobytes() for array, _ in frames)
+    native = b"".join(array.tobytes() for array, _ in frames)
     shown = frames[0][1]
     return DecodedPixels(
-        raw + b"\0" * (len(raw) % 2),
+        native + b"\0" * (len(native) % 2),
         str(shown["photometric_interpretation"]).removesuffix("_422"),  # decoders fill in what was thinned out
         int(shown.get("planar_configuration", 0) or 0),
     )

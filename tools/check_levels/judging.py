@@ -117,16 +117,19 @@ def judge_pixels(book: Book, planted: Planted, instance: Instance | None, rows: 
         return
     after, name = _pixels(read(instance)[1]), planted.path.name
     same = after is not None and after.shape == before.shape
-    book.score(Class.PIXELS_HIDDEN, bool(same and not _top(after, planted.dataset, rows).any()), name, "first rows")
+    top = _top(after, planted.dataset, rows) if same else None
+    is_hidden = top is not None and bool((top == top[:, :1, :1]).all())  # of one colour, whatever that is
+    book.score(Class.PIXELS_HIDDEN, is_hidden, name, "first rows")
     rest = slice(rows, None)
     kept = same and bool((_below(after, planted.dataset, rest) == _below(before, planted.dataset, rest)).all())
     book.score(Class.PIXELS_RETAINED, kept, name, "other rows")
 
 
 def _pixels(ds: Dataset) -> np.ndarray[Any, Any] | None:
-    """Decoded as they are stored."""
+    """Decoded as they are stored, and colour of one form: as it is shown."""
     try:
-        return pydicom.pixels.pixel_array(ds, raw=True)  # type: ignore[no-any-return]
+        is_shown = str(ds.PhotometricInterpretation).startswith("YBR_FULL")
+        return pydicom.pixels.pixel_array(ds, raw=not is_shown)  # type: ignore[no-any-return]
     except Exception:
         return None
 
