@@ -61,7 +61,7 @@ async def scripted(*, answer_timeout: float = 5.0) -> AsyncIterator[tuple[Contro
     link = ControlLink(asking, tasks=owner, answer_timeout=answer_timeout)
     await peer.say(Hello(version=4, epoch=7, state=b""))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await link.open(3, b"")
             assert await peer.hear() == Hello(version=4, epoch=3, state=b"")
             yield link, peer
