@@ -58,19 +58,20 @@ class Catalog:
         self._totals = Totals(database)
         self.is_arrival: Callable[[Mapping[str, Any]], bool] = lambda row: False  # whether priors are wanted of it
 
-    def record(self, archive: str, found: Sequence[Study], *, now: float) -> Changes:
+    def record(self, archive: str, found: Sequence[Study], *, now: float, durable: bool = True) -> Changes:
         """Note that an archive holds studies; new and changed ones become due for publication.
 
         Args:
             archive: the name of the archive.
             found: as the archive described them; of two with one UID the later counts.
             now: Unix time in seconds.
+            durable: False where the archive can be asked again.
         """
         rows = {row["study_uid"]: row for row in map(_full_row, [archive] * len(found), found)}
         new: list[dict[str, Any]] = []
         changed: list[dict[str, Any]] = []
         instances = 0  # more than before
-        with self._database.write() as connection:
+        with self._database.write(durable=durable) as connection:
             for uids in pages(rows):
                 known = _held(connection, archive, uids)
                 new += [rows[uid] for uid in uids if uid not in known]

@@ -139,3 +139,8 @@ def test_a_family_name_is_found_by_any_beginning_that_is_long_enough(family: str
 
 def test_a_term_never_prints_its_value() -> None:
     assert "p-17" not in repr(study_terms(STUDY))
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=40))
+def test_plain_text_is_folded_as_any_other_is(text: str) -> None:
+    assert fold(text) == fold(text + " \u0301")  # a mark that is dropped: the long way
