@@ -15,7 +15,6 @@ from pynetdicom.presentation import PresentationContext
 
 from idas_p2p import limits
 from idas_p2p.dicom.deliver import deliver
-from idas_p2p.dicom.identifiers import selections_from_dataset
 from idas_p2p.dicom.pull import Pull
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.retrieve import DeliveryReport, Outcome, failed_uid_list, final_status
