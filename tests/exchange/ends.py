@@ -322,7 +322,7 @@ async def control_link(
     owner.start("answering", server.serve())
     link = ControlLink(asking, tasks=owner, **options)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await link.open(3, b"")
             yield link
     finally:

@@ -76,7 +76,7 @@ async def server(
     one = ControlServer(answering, membership=roster, source=catalog, requester_of=roster.requester_of, **options)
     serving = asyncio.gather(one.serve(), return_exceptions=True)
     peer = Scripted(asking)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         if greet:
             await peer.say(HELLO)
             assert await peer.hear() == Hello(version=4, epoch=roster.epoch, state=roster.state)

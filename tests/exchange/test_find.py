@@ -29,7 +29,7 @@ async def answering(node: NodeId) -> AsyncIterator[Hit]:
 async def found(
     ask: Callable[[NodeId], AsyncIterator[Hit]], asked: Asked, *, timeout: float = 5.0, nodes: list[NodeId] = NODES
 ) -> list[RemoteHit[Hit]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [one async for one in ask_all(nodes, ask, per_node_timeout=timeout, asked=asked)]
 
 

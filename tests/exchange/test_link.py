@@ -65,7 +65,7 @@ class Ends:
 
         hanging, events = asyncio.gather(hang_up()), list[Any]()
         try:
-            async with asyncio.timeout(10), aclosing(self.link.events()) as received:
+            async with asyncio.timeout(60), aclosing(self.link.events()) as received:
                 async for _, some in received:
                     events += some
         finally:

@@ -89,7 +89,7 @@ async def listed(events: Sequence[RetrieveEvent | Exception] = STUDY, **options:
         return_exceptions=True,
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             yield asker
     finally:
         await asking.close()

@@ -72,7 +72,7 @@ async def sent(
     source = Studies(events)
     messages = list[Any]()
     sending = asyncio.gather(send(holder, request or fetch_request(), source, **options))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not messages or not isinstance(messages[-1], FetchEnd):
             messages.append(decode_message(await asking.receive()))
         await sending
@@ -111,7 +111,7 @@ async def test_an_urgent_study_leaves_before_a_routine_one_that_began_earlier() 
                 order.append(name)
             await sending
 
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         group.create_task(one("routine", Priority.LOW))
         group.create_task(one("urgent", Priority.HIGH))
     while_urgent = order[: len(order) - order[::-1].index("urgent")]
