@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from idas_p2p.blob import BlobChanged
@@ -213,3 +214,17 @@ async def test_a_missing_folder_is_unreachable_and_nothing_vanished(archive: Fol
         await find(archive)
     with pytest.raises(ArchiveUnreachable):
         await fetch(archive)
+
+
+async def test_media_with_a_dicomdir_are_read_by_their_files_and_every_one_of_them(bridge: Bridge) -> None:
+    media = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+    listed = {
+        str(record.ReferencedSOPInstanceUIDInFile)
+        for record in pydicom.dcmread(media / "DICOMDIR").DirectoryRecordSequence
+        if "ReferencedFileID" in record
+    }
+    archive = FolderArchive(str(media), bridge=bridge, clock=SystemClock())
+    found = await find(archive)
+    instances = {uid for study in found for _, uid in await archive.list_instances(study)}
+    assert len(listed) > 20
+    assert listed <= instances
