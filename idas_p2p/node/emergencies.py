@@ -25,7 +25,7 @@ from idas_p2p.events import log_event
 from idas_p2p.exchange.beat import wait_for_beat
 from idas_p2p.exchange.codes import error_of
 from idas_p2p.node.audited import Log
-from idas_p2p.node.facts import facts_of_entries
+from idas_p2p.node.facts import facts_of_entries, without_kept
 from idas_p2p.node.grounds import Grouping, Rules
 from idas_p2p.node.links import Links
 from idas_p2p.store.catalog import Catalog
@@ -239,12 +239,13 @@ class EmergencyDesk:
             return []
         policy, now, found = self._rules.policy, self._clock.now(), list[Study]()
         for entries in self._catalog.studies(StudyQuery.of({"PatientID": wanted.patient_id})):
-            facts = facts_of_entries(entries, self._rules.labelled)
-            if patient != (facts.patient if patient.issuer else Patient(facts.patient.id)):
+            own = entries if requester.is_own else without_kept(entries)
+            facts = facts_of_entries(own, self._rules.labelled)
+            if not own or patient != (facts.patient if patient.issuer else Patient(facts.patient.id)):
                 continue
             decision = policy.decide(requester, facts, now=now)
             if decision.position is not None and policy.rules[decision.position].break_glass:
-                found.append(entries[0].study)
+                found.append(own[0].study)
         return found
 
     def end(self, number: int) -> Emergency:

@@ -21,6 +21,7 @@ from idas_p2p.errors import BadConfiguration, DirectoryUnreachable, IdasError, N
 from idas_p2p.events import log_event
 from idas_p2p.node.audited_finds import subject_of_study
 from idas_p2p.node.control import Command, Progress
+from idas_p2p.node.facts import without_kept
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.invitations import Invitations
 
@@ -90,7 +91,7 @@ class PassDesk:
         """
         if self._levels().get(level).is_none:
             raise BadConfiguration(f"level {level} shows nothing")
-        if not self._holdings.holds(study_uid):
+        if not without_kept(self._holdings.best_entries(study_uid)):  # exams of others are not ours to share
             raise NoSuchThing("no archive of this node has the study")
         now = self._clock.now()
         code = self._invitations.make(random_bytes(SECRET_SIZE))

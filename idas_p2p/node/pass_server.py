@@ -36,6 +36,7 @@ from idas_p2p.exchange.turns import Uplink
 from idas_p2p.node.audited import Log, recorded_transfer
 from idas_p2p.node.audited_finds import subject_of_study
 from idas_p2p.node.counted import Counted
+from idas_p2p.node.facts import without_kept
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.levelled_source import LevelledSource
 from idas_p2p.node.permits import Permit
@@ -145,7 +146,7 @@ class PassServer:
 
     def _shown(self, one: Pass) -> tuple[Level, Study]:
         """The level of a pass as it is defined now, and its study as that shows it."""
-        level, entries = self._level(one), self._holdings.best_entries(one.study_uid)
+        level, entries = self._level(one), without_kept(self._holdings.best_entries(one.study_uid))
         if not entries:
             raise StudyNotFound
         study = entries[0].study
