@@ -19,7 +19,7 @@ from tools.check_levels.judging import Book, Class, judge, judge_pixels
 from tools.check_levels.planting import PEOPLE, Planted, plant
 
 CT = next(path for path in real_files() if path.name == "CT_small.dcm")
-EVERY = 10  # of the files that packages ship, one in so many; `python -m tools.check_levels` takes all
+EVERY = 14  # of the files that packages ship, one in so many; `python -m tools.check_levels` takes all
 
 
 def planted_ct() -> tuple[Planted, Instance]:
@@ -35,7 +35,7 @@ def test_planted_identifiers_are_right_in_all_ten_classes() -> None:
     assert {str(book.level): book.wrong for book in books} == {str(book.level): [] for book in books}
     assert {kind for book in books for kind in book.right} == set(Class)
     assert len(kinds) >= 60
-    assert files >= 20
+    assert files >= 15
 
 
 FAULTS: dict[Class, Callable[[Instance], Instance]] = {

@@ -111,8 +111,7 @@ DATES: Final = """
     StudyDate SeriesDate AcquisitionDate ContentDate AcquisitionDateTime AdmittingDate PerformedProcedureStepStartDate
     LastMenstrualDate DateOfSecondaryCapture
 """.split()  # noqa: SIM905 - as words
-HARMLESS: Final = {"BodyPartExamined": "HEAD", "ImageType": ["ORIGINAL", "PRIMARY"], "KVP": "120"}
-"""What tells nobody, and must stay."""
+HARMLESS: Final = {"BodyPartExamined": "HEAD", "ImageType": ["ORIGINAL", "PRIMARY"], "KVP": "120"}  # must stay
 
 
 _START_OF_IMAGE: Final = b"\xff\xd8\xff"  # of JPEG and JPEG-LS
@@ -217,8 +216,7 @@ def _private(ds: Dataset, person: Person) -> Iterator[str]:
     ours.add_new(0x04, "UN", person.name.encode() + b" " * (len(person.name.encode()) % 2))
     ours.add_new(0x05, "PN", person.name)
     ours.add_new(0x06, "UT", f"<name>{person.family}_{person.given}</name>")
-    known = ds.private_block(0x0009, "MMCPrivate", create=True)
-    known.add_new(0x11, "LO", person.name)
+    ds.private_block(0x0009, "MMCPrivate", create=True).add_new(0x11, "LO", person.name)
     yield from (
         "private: a safe text", "private: text", "private: bytes", "private: sequence", "private: unknown VR",
         "private: name", "private: markup", "private: a vendor's name",
@@ -271,7 +269,7 @@ def _rest(ds: Dataset, person: Person) -> Iterator[str]:
 
 
 def _comment(ds: Dataset, person: Person) -> Iterator[str]:
-    """Into the coded pixels of a single frame, where its coder may comment."""
+    # into the coded pixels of a single frame, where its coder may comment
     pixels = bytes(ds.get("PixelData") or b"")
     start = pixels.find(_START_OF_IMAGE, 0, 64)
     if start < 8 or int(ds.get("NumberOfFrames", None) or 1) > 1:
