@@ -12,7 +12,8 @@ import pytest
 from pynetdicom import build_context
 from pynetdicom.dimse_primitives import C_FIND, C_MOVE
 
-from idas_p2p.dicom import server
+from idas_p2p import limits
+from idas_p2p.dicom import deliver, server
 from idas_p2p.dicom.dialogue import Dialogue
 from idas_p2p.dicom.identifiers import dataset_of
 from idas_p2p.dicom.remote import RemoteAE
@@ -58,6 +59,10 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
         (find_parts, "NODE_TIMEOUT"),
         (answer, "FIND_TIMEOUT"),
         (server, "ADMIT_TIMEOUT"),
+        (deliver, "BUSY_TIMEOUT"),
+        (limits, "DICOM_CONNECT_TIMEOUT"),
+        (limits, "DICOM_ACSE_TIMEOUT"),
+        (limits, "DICOM_RESPONSE_TIMEOUT"),
     ):
         monkeypatch.setattr(module, name, 120.0)
 
