@@ -43,7 +43,7 @@ def reporting(answered: Answered, said: list[int]) -> Callable[[Any], tuple[int,
         said.append(status.Status)
 
     def on_action(event: Any) -> tuple[int, None]:
-        threading.Timer(0.05, report, [event.assoc]).start()
+        threading.Timer(1.5, report, [event.assoc]).start()  # long after the answer has gone
         return 0x0000, None
 
     return on_action
