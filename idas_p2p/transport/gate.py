@@ -72,6 +72,10 @@ class Gate:
         """Whether this node may have one more channel."""
         return self._channels[peer] < self._max_channels_per_peer
 
+    def has_room_beside(self, peer: NodeId) -> bool:
+        """Whether a further connection of a channel, counted in already, takes no place that a channel may need."""
+        return self._channels[peer] <= self._max_channels_per_peer // 2 and self.channels <= self._max_channels // 2
+
     def open_channel(self, peer: NodeId) -> None:
         """Count a channel in."""
         self._channels[peer] += 1

@@ -198,7 +198,7 @@ class Listener:
             return
         is_beside = name[NAME_SIZE:] == BESIDE
         channel = self._open.get((lane.peer, name[:NAME_SIZE] if is_beside else name))
-        if channel is None or not (_widen(channel, lane) if is_beside else channel.follow(lane)):
+        if channel is None or not (self._widen(channel, lane) if is_beside else channel.follow(lane)):
             await lane.close()
             return
         log_event(
@@ -208,6 +208,11 @@ class Listener:
             task=str(channel.purpose),
         )
         await lane.wait_lost()  # and no more: what had come may not have been read yet
+
+    def _widen(self, channel: MovingChannel, lane: SecureChannel) -> bool:
+        """Let a channel use one more connection beside those it has; False when that cannot be."""
+        braid = channel.braid if channel.is_open and self.gate.has_room_beside(lane.peer) else None
+        return braid is not None and braid.join(lane)
 
     async def _shake_hands(self, connection: Connection, path: str) -> SecureChannel | None:
         host, asked = connection.remote.host, list[Purpose]()
@@ -244,8 +249,3 @@ class Listener:
         self.refusals[refusal] += 1
         log_event("handshake_refused", level=level, reason=refusal, address=str(connection.remote))
         connection.abort()
-
-
-def _widen(channel: MovingChannel, lane: SecureChannel) -> bool:
-    """Let a channel use one more connection beside those it has; False when that cannot be."""
-    return channel.is_open and channel.braid is not None and channel.braid.join(lane)

@@ -84,7 +84,9 @@ async def direct_pair() -> AsyncIterator[tuple[Channel, Channel]]:
 
 
 @asynccontextmanager
-async def movable_pair(*, purpose: Purpose = Purpose.CONTROL) -> AsyncIterator[tuple[MovingChannel, Channel, Address]]:
+async def movable_pair(
+    *, purpose: Purpose = Purpose.CONTROL, **options: Any
+) -> AsyncIterator[tuple[MovingChannel, Channel, Address]]:
     """Both ends of a channel that may move, and where to dial another connection for it."""
     accepted: asyncio.Queue[Channel] = asyncio.Queue(maxsize=1)
     finished = asyncio.Event()
@@ -93,7 +95,7 @@ async def movable_pair(*, purpose: Purpose = Purpose.CONTROL) -> AsyncIterator[t
         await accepted.put(channel)
         await finished.wait()
 
-    async with listening(on_channel=hold) as (_, address):
+    async with listening(on_channel=hold, **options) as (_, address):
         dialling = MovingChannel(await dial_bob(address, purpose=purpose), is_ours=True)
         try:
             yield dialling, await accepted.get(), address

@@ -12,6 +12,7 @@ from idas_p2p.limits import MAX_MESSAGE_SIZE
 from idas_p2p.transport.braid import MAX_STRANDS, Braid
 from idas_p2p.transport.channel import Channel
 from idas_p2p.transport.dialer import dial
+from idas_p2p.transport.gate import Gate
 from idas_p2p.transport.moving import MovingChannel
 from idas_p2p.transport.secure import SecureChannel
 from idas_p2p.transport.strand import MORE, NUMBER_SIZE
@@ -154,6 +155,17 @@ async def test_a_connection_that_is_refused_costs_nothing() -> None:
         assert await one.receive() == b"still here"
         for end in (lane, thief):
             await end.close()
+
+
+async def test_further_connections_leave_half_of_the_places_to_channels() -> None:
+    async with movable_pair(purpose=Purpose.IMAGE, gate=Gate(max_channels_per_peer=6)) as (one, other, address):
+        for _ in range(2):
+            await widen_both(one, other, address)
+        late = await widen(one, address)
+        await late.wait_lost()
+        assert width(other) == 3
+        await other.send(b"still here")
+        assert await one.receive() == b"still here"
 
 
 async def test_a_channel_that_moved_is_not_braided_and_one_that_is_braided_does_not_move() -> None:
