@@ -14,7 +14,7 @@ SEED ?= 1
 # What fails is looked at once more, alone: a fault fails again; a test that wants a quieter machine is named and to be mended.
 twice = $(BIN)/python -m pytest $(1) $(2) || { [ $$? = 1 ] && $(BIN)/python -m pytest $(1) --last-failed --last-failed-no-failures none; }
 
-.PHONY: demo test check lab natlab bench simulate fuzz clean
+.PHONY: demo test check lab natlab interop bench simulate fuzz clean
 
 demo: $(VENV)/.demo ## the main job on real images, told as it happens
 	$(BIN)/python -m tools.demo
@@ -49,6 +49,10 @@ bench: $(VENV)/.test tools-of-the-system ## the standard lines, beside what othe
 .PHONY: conformance
 conformance: $(VENV)/.test ## docs/conformance.md, from the program's own tables
 	$(BIN)/python -m tools.conformance
+
+interop: $(VENV)/.test tools-of-the-system ## which other DICOM software works with a node, each as user and as provider; sets that software up
+	tools/setup interop $(VENV)/interop
+	NODE_PATH=$(VENV)/interop/node_modules $(BIN)/python -m tools.interop
 
 simulate: $(VENV)/.test ## the directory of many nodes in virtual time, beside stock kademlia: make simulate NODES=1000 DEAD=0.3 SEED=1
 	$(BIN)/python -m tools.simulate_directory --nodes $(NODES) --dead $(DEAD) --seed $(SEED)

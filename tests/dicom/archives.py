@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydicom.uid import ExplicitVRLittleEndian
@@ -20,9 +17,8 @@ from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.scan import header_of
 from idas_p2p.dicom.sockets import make_ae
 from idas_p2p.wire.address import Address
-from tools.dcmtk import QUICK
 from tools.images import StudyFiles
-from tools.programs import LOOPBACK, Program, answers, free_port
+from tools.programs import LOOPBACK
 
 OUR_AET = "IDAS"
 
@@ -35,43 +31,6 @@ class Archive:
     node_port: int
     studies: tuple[StudyFiles, ...]
     web_url: str = ""  # of its DICOMweb service
-
-
-class Dcmqrscp:
-    """DCMTK's archive.
-
-    Args:
-        folder: gets its configuration and its storage.
-        node_port: where the AE title IDAS accepts what it moves.
-        options: more words, such as `+xs`.
-    """
-
-    def __init__(self, folder: Path, *, node_port: int, options: Sequence[str] = ()) -> None:
-        self.aet, self.port = "DCMQR", free_port()
-        self._storage = folder / "storage"
-        self._storage.mkdir(parents=True)
-        configuration = folder / "dcmqrscp.cfg"
-        configuration.write_text(
-            f"NetworkTCPPort = {self.port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-            f"HostTable BEGIN\nnode = ({OUR_AET}, {LOOPBACK}, {node_port})\nHostTable END\n"
-            f"VendorTable BEGIN\nVendorTable END\n"
-            f"AETable BEGIN\n{self.aet} {self._storage} RW (200, 1024mb) ANY\nAETable END\n"
-        )
-        command = ["dcmqrscp", "-v", *options, "-c", str(configuration)]
-        self.program = Program(folder.name, command, log=folder.parent / "logs", env=QUICK)
-
-    def fill(self, files: Sequence[Path]) -> None:
-        """Put files into its storage and index, as they are."""
-        kept = [shutil.copy(path, self._storage / f"{number:05}.dcm") for number, path in enumerate(files)]
-        subprocess.run(["dcmqridx", str(self._storage), *kept], check=True, capture_output=True)
-
-    def start(self) -> None:
-        """Run it; returns when its port answers."""
-        self.program.start(lambda: answers(self.port))
-
-    def stop(self) -> None:
-        """End it."""
-        self.program.stop()
 
 
 def remote(aet: str, port: int, *, calling: str = OUR_AET) -> RemoteAE:

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from idas_p2p.dicom.bridge import Bridge
-from tests.dicom.archives import Archive, Dcmqrscp, remote
+from tests.dicom.archives import Archive, remote
+from tools.dcmqrscp import Dcmqrscp
 from tools.images import StudyFiles, shipped, write_ultrasound
 from tools.orthanc import Orthanc, find_orthanc
 from tools.programs import free_port
