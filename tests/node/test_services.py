@@ -14,7 +14,7 @@ from idas_p2p.store.sign_ins import Session, SignIns
 from idas_p2p.wire.address import Address
 from idas_p2p.wire.audit import Kind
 from idas_p2p.wire.fetching import Priority
-from idas_p2p.wire.instance import Selection
+from idas_p2p.wire.instance import Instance, Selection
 from idas_p2p.wire.query import StudyQuery
 from tests.directory.network import ManualClock
 from tests.node.nodes import STUDY, data_of, fill, make_instance
@@ -66,7 +66,9 @@ async def test_an_instance_goes_to_the_fetch_that_waits_for_it(services: NodeSer
     instance = make_instance(1)
     with lone.inbound.expect("PACS", Selection(study_uid=STUDY)) as expectation:
         await services.store(caller("PACS"), instance)
-        assert await expectation.take(1.0) is instance
+        taken = await expectation.take(20.0)
+    assert isinstance(taken, Instance)
+    assert (taken.sop_instance_uid, taken.data.read()) == (instance.sop_instance_uid, instance.data.read())
     assert lone.objects.instances(Selection(study_uid=STUDY)) == []
 
 
