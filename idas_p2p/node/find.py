@@ -1,6 +1,6 @@
 """One query over the whole federation: our own archives first, then whoever the directory names.
 
-Belongs here: whom to ask, merging by Study Instance UID, remembering offers. Not here: asking (exchange/find.py).
+Belongs here: whom to ask, merging by Study Instance UID, remembering offers. Not here: asking (asking.py).
 The directory answers who; the holder answers what.
 """
 
@@ -21,13 +21,13 @@ from idas_p2p.crypto.keys import SigningKey
 from idas_p2p.dicom.levels.answers import asks_by_pseudonym
 from idas_p2p.dicom.matching import matches
 from idas_p2p.directory.service import Directory
-from idas_p2p.errors import BadSignature, ChannelClosed, IdasError, PeerUnreachable, TooManyMatches
+from idas_p2p.errors import BadSignature, IdasError
 from idas_p2p.events import log_event
-from idas_p2p.exchange.find import Asked, RemoteHit, ask_all
+from idas_p2p.exchange.find import Asked, RemoteHit
 from idas_p2p.limits import MAX_HITS
+from idas_p2p.node.asking import ask_members
 from idas_p2p.node.holdings import Holdings
 from idas_p2p.node.links import Links
-from idas_p2p.node.signs import Signs
 from idas_p2p.wire.federation import Claim
 from idas_p2p.wire.fetching import Ticket
 from idas_p2p.wire.ids import NodeId
@@ -37,7 +37,6 @@ from idas_p2p.wire.records import Record
 from idas_p2p.wire.study import Study
 from idas_p2p.wire.terms import Term, query_terms
 
-NODE_TIMEOUT: Final = 8.0  # seconds for dialling and the whole answer of one holder; ours
 LOOKUP_TIMEOUT: Final = 5.0  # seconds for all directory lookups of one query; ours
 MAX_LOOKUPS_AT_ONCE: Final = 16  # of one query; ours
 MAX_NOTED: Final = 20_000  # own studies of one query that are noted one by one; ours: 5 MB
@@ -150,24 +149,17 @@ class Finder:
                 async for study in own:
                     yield search.add_own(study)
         members = await self.whom_to_ask(search.query)
-        signs = Signs(self._links)
-        hits = ask_all(
+        hits = ask_members(
+            self._links,
             members,
-            lambda node: self._ask(search, node, signs),
-            per_node_timeout=NODE_TIMEOUT,
+            lambda link: link.find(search.query, user=search.user, limit=MAX_HITS),
             asked=search.asked,
-            is_silent=signs.is_silent,
+            is_empty=lambda: not search.holders,
         )
-        async with aclosing(hits):  # type: ignore[type-var]
+        async with aclosing(hits):
             async for remote in hits:
                 if (found := self._take(search, remote)) is not None:
                     yield found
-        for node, reason in search.asked.unanswered.items():
-            log_event("holder_did_not_answer", peer=node.short, reason=reason)
-        if TooManyMatches.code in search.asked.unanswered.values():
-            raise TooManyMatches("a holder has more matches than it may tell; ask for less")
-        if not search.holders and search.asked.unanswered:
-            raise PeerUnreachable(f"{len(search.asked.unanswered)} of {len(members)} holders did not answer")
 
     async def offers_of(self, user: str, study_uid: str) -> list[Offer]:
         """Who offers a study to this user, the fullest copy first; asks anew when no offer is remembered."""
@@ -202,20 +194,6 @@ class Finder:
         if self._holdings.own_level(search.user, study_uid).is_none:
             return False
         return any(matches(search.query, entry.study) for entry in self._holdings.best_entries(study_uid))
-
-    async def _ask(self, search: Search, node: NodeId, signs: Signs) -> AsyncGenerator[Hit, None]:
-        """Ask a node; once again where its link turns out to be dead before it has brought anything."""
-        for is_last in (False, True):
-            link, came = await signs.link(node), False
-            try:
-                async with aclosing(link.find(search.query, user=search.user, limit=MAX_HITS)) as hits:  # type: ignore[type-var]
-                    async for hit in hits:
-                        came = True
-                        yield hit
-                return
-            except ChannelClosed:
-                if came or is_last:
-                    raise
 
     async def whom_to_ask(self, query: StudyQuery) -> list[NodeId]:
         """The members that the directory names; all members where it cannot tell."""

@@ -1,7 +1,7 @@
 """One query for series or images over the whole federation: our own archives and whoever the directory names.
 
 Law: a series or image that several hold is yielded once, from us where we have it, else from who answered first.
-Belongs here: asking, merging. Not here: whom to ask (find.py), our own archives (parts.py), the wire (exchange/).
+Belongs here: merging. Not here: whom to ask (find.py), asking (asking.py), our own archives (parts.py).
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from typing import Final
 
 from idas_p2p.dicom.matching import matches, part_matcher
 from idas_p2p.dicom.query_keys import is_part_keyword
-from idas_p2p.errors import ChannelClosed, PeerUnreachable, TooManyMatches
-from idas_p2p.events import log_event
 from idas_p2p.exchange.batches import MAX_PARTS
-from idas_p2p.exchange.find import Asked, ask_all
-from idas_p2p.node.find import NODE_TIMEOUT, Finder
+from idas_p2p.exchange.find import Asked
+from idas_p2p.node.asking import ask_members
+from idas_p2p.node.find import Finder
 from idas_p2p.node.links import Links
 from idas_p2p.node.parts import HeldParts
-from idas_p2p.node.signs import Signs
 from idas_p2p.wire.ids import NodeId
-from idas_p2p.wire.parts import UID_OF, Depth, Part, PartQuery, StudyPart
+from idas_p2p.wire.parts import UID_OF, Depth, Part, PartQuery
 from idas_p2p.wire.study import Study
 
 OWN: Final[NodeId | None] = None
@@ -75,41 +73,20 @@ class PartFinder:
                     if _is_new(search, one.part):
                         yield FoundPart(one.study, one.part, OWN, one.original)
         members = await self._finder.whom_to_ask(search.query.studies)
-        signs = Signs(self._links)
-        told = ask_all(
+        told = ask_members(
+            self._links,
             members,
-            lambda node: self._ask(search, node, signs),
-            per_node_timeout=NODE_TIMEOUT,
+            lambda link: link.find_parts(search.query, user=search.user, limit=MAX_PARTS),
             asked=search.asked,
-            is_silent=signs.is_silent,
+            is_empty=lambda: not search.seen,
         )
         fits = part_matcher(search.query.keys)
-        async with aclosing(told) as parts:  # type: ignore[type-var]
-            async for remote in parts:
+        async with aclosing(told):
+            async for remote in told:
                 study, part = remote.hit.study, _known(search, remote.hit.part)
                 is_asked_for = matches(search.query.studies, study) and fits(part.values())
                 if is_asked_for and _is_new(search, part):
                     yield FoundPart(study, part, remote.holder, study.study_uid)
-        for node, reason in search.asked.unanswered.items():
-            log_event("holder_did_not_answer", peer=node.short, reason=reason)
-        if TooManyMatches.code in search.asked.unanswered.values():
-            raise TooManyMatches("a holder has more matches than it may tell; ask for less")
-        if not search.seen and search.asked.unanswered:
-            raise PeerUnreachable(f"{len(search.asked.unanswered)} of {len(members)} holders did not answer")
-
-    async def _ask(self, search: PartSearch, node: NodeId, signs: Signs) -> AsyncGenerator[StudyPart, None]:
-        """Ask a node; once again where its link turns out to be dead before it has brought anything."""
-        for is_last in (False, True):
-            link, came = await signs.link(node), False
-            try:
-                async with aclosing(link.find_parts(search.query, user=search.user, limit=MAX_PARTS)) as parts:  # type: ignore[type-var]
-                    async for part in parts:
-                        came = True
-                        yield part
-                return
-            except ChannelClosed:
-                if came or is_last:
-                    raise
 
 
 def _known(search: PartSearch, part: Part) -> Part:

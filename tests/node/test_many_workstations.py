@@ -19,7 +19,7 @@ from idas_p2p.dicom.identifiers import dataset_of
 from idas_p2p.dicom.remote import RemoteAE
 from idas_p2p.dicom.requests import FIND, MOVE
 from idas_p2p.exchange import answer
-from idas_p2p.node import find, find_parts
+from idas_p2p.node import asking, find
 from idas_p2p.store.settings import Workstation
 from tests.dicom.memory_node import MemoryNode, serving
 from tests.node.nodes import STUDY, fill, join, make_config, running, share
@@ -54,9 +54,8 @@ def work(node: RemoteAE) -> dict[str, list[Any]]:
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time for a busy machine: what is looked at is that nothing is lost, not how fast it goes."""
     for module, name in (
-        (find, "NODE_TIMEOUT"),
+        (asking, "NODE_TIMEOUT"),
         (find, "LOOKUP_TIMEOUT"),
-        (find_parts, "NODE_TIMEOUT"),
         (answer, "FIND_TIMEOUT"),
         (server, "ADMIT_TIMEOUT"),
         (deliver, "BUSY_TIMEOUT"),
