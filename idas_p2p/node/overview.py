@@ -9,23 +9,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from idas_p2p.node import views
-from idas_p2p.node.doctor.examination import expiries
-from idas_p2p.node.doctor.running import judge_running
+from idas_p2p.node.doctor.examination import documents, known
 from idas_p2p.node.node import Node
 from idas_p2p.node.recent import RecentEvents
 
 
 def overview(node: Node, recent: RecentEvents) -> Mapping[str, Any]:
     """Answer of `overview`: status, peers, transfers, alerts (as the doctor's findings), log (the latest events)."""
-    status = {**views.status(node), "relays": len(node.whereabouts.relays.offers())}
-    peers = views.peers(node)
-    alerts = judge_running(status, peers, expiries(node), now=node.clock.now())
+    status, peers = documents(node)
     return {
         "status": status,
         **peers,
-        **views.transfers(node),
-        "alerts": [one.document() for one in alerts if one.name],
-        "log": recent.latest(),
+        **pulse(node, recent),
+        "alerts": [one.document() for one in known(node, status, peers) if one.name],
     }
 
 

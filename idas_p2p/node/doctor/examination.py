@@ -68,11 +68,19 @@ async def _examine_node(configured: Configured, *, ask: Ask, clock: Clock) -> li
     return [good("node", "runs and answers"), *map(Finding.of, answer["findings"])]
 
 
+def documents(node: Node) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What a running node says of itself, and of its peers."""
+    return {**views.status(node), "relays": len(node.whereabouts.relays.offers())}, views.peers(node)
+
+
+def known(node: Node, status: Mapping[str, Any], peers: Mapping[str, Any]) -> list[Finding]:
+    """What a running node knows of itself, judged, from its `documents`."""
+    return judge_running(status, peers, _expiries(node), now=node.clock.now())
+
+
 async def examine_running(node: Node) -> list[Finding]:
     """What the running node can find out: what it knows of itself, and its archives and workstations."""
-    status = {**views.status(node), "relays": len(node.whereabouts.relays.offers())}
-    findings = judge_running(status, views.peers(node), expiries(node), now=node.clock.now())
-    return findings + await _examine_lan(
+    return known(node, *documents(node)) + await _examine_lan(
         Configured(node.config, tuple(node.settings.archives()), tuple(node.settings.workstations())),
         node.sources,
         run=node.bridge.run,
@@ -122,7 +130,7 @@ async def _examine_lan(configured: Configured, sources: Sources, *, run: Run, ca
     return [finding for findings in await asyncio.gather(*looks) for finding in findings]
 
 
-def expiries(node: Node) -> list[Expiry]:
+def _expiries(node: Node) -> list[Expiry]:
     """Of the manifests in force, and of what this node says of groups; what it renews by itself is left out."""
     places = [one for one in node.federations.places if one.is_member and one.known is not None]
     manifests = [(f"federation {one.require_member().name}", one.known.first) for one in places if one.known]

@@ -37,7 +37,7 @@ def examine_settings(folder: Path) -> tuple[Configured, list[Finding]]:
     findings = [good(CONFIG_FILE, f"{config.institution} as {config.aet}"), _key(config)]
     configured, database = _database(config)
     findings += [database, _policy(folder, configured.grants)]
-    if config.database_url and not configured.archives:
+    if not configured.archives:
         findings.append(found("archives", "nothing_offered", "none is configured; only what is stored here is offered"))
     if not configured.workstations:
         findings.append(found("workstations", "no_workstation", "none is configured"))
