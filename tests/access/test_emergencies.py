@@ -13,23 +13,10 @@ from idas_p2p.access.policy_file import parse_policy
 from idas_p2p.access.subjects import Requester, parse_subject
 from idas_p2p.errors import BadConfiguration, NoSuchThing
 from idas_p2p.wire.terms import fold
-from tests.access.region import ANNA, BERT
+from tests.access.region import ANNA, BERT, Vault
 
 NOW = 1_000_000.0
 WHO = Requester(node_id=BERT.node_id, institution="Bert Clinic", user="dr-lee")
-
-
-class Shelf:
-    """Keeps values in memory."""
-
-    def __init__(self) -> None:
-        self.values = dict[str, bytes]()
-
-    def value(self, key: str) -> bytes | None:
-        return self.values.get(key)
-
-    def set_value(self, key: str, value: bytes) -> None:
-        self.values[key] = value
 
 
 def about(patient_id: str, issuer: str = "") -> Patient:
@@ -46,7 +33,7 @@ def begin(
 
 
 def test_an_emergency_covers_one_user_of_one_node_and_one_patient_for_an_hour() -> None:
-    state = Emergencies(Shelf())
+    state = Emergencies(Vault())
     begin(state)
     assert state.covers(WHO, about("P1", "ST. ANNA"), now=NOW)
     assert state.covers(WHO, about("P1"), now=NOW + LASTS - 1)
@@ -59,7 +46,7 @@ def test_an_emergency_covers_one_user_of_one_node_and_one_patient_for_an_hour() 
 
 
 def test_an_issuer_that_was_given_must_be_that_of_the_study() -> None:
-    state = Emergencies(Shelf())
+    state = Emergencies(Vault())
     begin(state, issuer="St. Anna")
     assert state.covers(WHO, about("P1", "ST. ANNA"), now=NOW)
     assert not state.covers(WHO, about("P1", "OTHER"), now=NOW)
@@ -67,7 +54,7 @@ def test_an_issuer_that_was_given_must_be_that_of_the_study() -> None:
 
 
 def test_what_a_user_of_ours_takes_elsewhere_opens_nothing_here() -> None:
-    state = Emergencies(Shelf())
+    state = Emergencies(Vault())
     made = begin(state, side=REQUESTER)
     assert not state.covers(WHO, about("P1"), now=NOW)
     with pytest.raises(NoSuchThing):
@@ -75,7 +62,7 @@ def test_what_a_user_of_ours_takes_elsewhere_opens_nothing_here() -> None:
 
 
 def test_it_outlives_a_restart_and_ends_when_the_owner_says_so() -> None:
-    shelf = Shelf()
+    shelf = Vault()
     made = begin(Emergencies(shelf))
     again, version = Emergencies(shelf), Emergencies(shelf).version
     assert again.covers(WHO, about("P1"), now=NOW)
@@ -87,14 +74,14 @@ def test_it_outlives_a_restart_and_ends_when_the_owner_says_so() -> None:
 
 
 def test_a_second_one_about_the_same_patient_takes_the_place_of_the_first() -> None:
-    state = Emergencies(Shelf())
+    state = Emergencies(Vault())
     begin(state)
     second = begin(state, now=NOW + 10)
     assert [one.number for one in state.open_now(now=NOW + 10)] == [second.number]
 
 
 def test_it_is_told_once_that_its_time_is_over_and_forgotten_after_a_month() -> None:
-    state = Emergencies(Shelf())
+    state = Emergencies(Vault())
     made = begin(state)
     assert state.over(now=NOW) == []
     assert [one.number for one in state.over(now=NOW + LASTS)] == [made.number]
@@ -104,7 +91,7 @@ def test_it_is_told_once_that_its_time_is_over_and_forgotten_after_a_month() -> 
 
 
 def test_an_emergency_never_prints_whom_it_is_about() -> None:
-    assert repr(begin(Emergencies(Shelf()))) == "Emergency(1)"
+    assert repr(begin(Emergencies(Vault()))) == "Emergency(1)"
 
 
 RULES = (

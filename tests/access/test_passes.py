@@ -12,34 +12,21 @@ from idas_p2p.access.admission import psk_id
 from idas_p2p.access.invitation import Invitation, PassCode, invitation_psk, pass_psk
 from idas_p2p.access.passes import KEPT_FOR, MAX_PASSES, MAX_USES, Pass, Passes
 from idas_p2p.errors import BadCode, BadConfiguration, NoSuchThing, PassExpired, PassRevoked, PassUsed
-from tests.access.region import ANNA, BERT, CARL
+from tests.access.region import ANNA, BERT, CARL, Vault
 
 NOW = 1_000_000.0
 
 
-class Shelf:
-    """Keeps values in memory."""
-
-    def __init__(self) -> None:
-        self.values = dict[str, bytes]()
-
-    def value(self, key: str) -> bytes | None:
-        return self.values.get(key)
-
-    def set_value(self, key: str, value: bytes) -> None:
-        self.values[key] = value
-
-
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def shelf() -> Vault:
+    return Vault()
 
 
 def make(passes: Passes, *, uses: int = 1, secret: bytes = b"s" * 16, now: float = NOW) -> Pass:
     return passes.make(secret, study_uid="1.2.3", level="full", expires=now + 100, uses=uses, now=now)
 
 
-def test_a_pass_is_found_by_the_key_it_proves_and_by_nothing_else(shelf: Shelf) -> None:
+def test_a_pass_is_found_by_the_key_it_proves_and_by_nothing_else(shelf: Vault) -> None:
     passes = Passes(shelf)
     made = make(passes)
     assert passes.find_psk(psk_id(pass_psk(b"s" * 16))) == pass_psk(b"s" * 16)
@@ -51,7 +38,7 @@ def test_the_key_of_a_pass_is_not_the_key_of_an_invitation_with_the_same_secret(
     assert pass_psk(b"s" * 16) != invitation_psk(b"s" * 16)
 
 
-def test_who_begins_takes_a_use_and_may_go_on_alone_until_it_has_everything(shelf: Shelf) -> None:
+def test_who_begins_takes_a_use_and_may_go_on_alone_until_it_has_everything(shelf: Vault) -> None:
     passes = Passes(shelf)
     made = make(passes)
     passes.begin(made, ANNA.node_id, now=NOW)
@@ -65,13 +52,13 @@ def test_who_begins_takes_a_use_and_may_go_on_alone_until_it_has_everything(shel
     assert passes.all()[0].state(now=NOW + 3) == "used"
 
 
-def test_a_machine_that_never_began_finishes_nothing(shelf: Shelf) -> None:
+def test_a_machine_that_never_began_finishes_nothing(shelf: Vault) -> None:
     passes = Passes(shelf)
     assert not passes.finish(make(passes), CARL.node_id, now=NOW)
     assert passes.all()[0].state(now=NOW) == "open"
 
 
-def test_a_pass_of_two_uses_has_two_receivers(shelf: Shelf) -> None:
+def test_a_pass_of_two_uses_has_two_receivers(shelf: Vault) -> None:
     passes = Passes(shelf)
     made = make(passes, uses=2)
     passes.begin(made, ANNA.node_id, now=NOW)
@@ -81,7 +68,7 @@ def test_a_pass_of_two_uses_has_two_receivers(shelf: Shelf) -> None:
         passes.begin(made, CARL.node_id, now=NOW)
 
 
-def test_what_ended_is_refused_by_its_name(shelf: Shelf) -> None:
+def test_what_ended_is_refused_by_its_name(shelf: Vault) -> None:
     passes = Passes(shelf)
     made, other = make(passes), make(passes, secret=b"t" * 16)
     passes.begin(made, ANNA.node_id, now=NOW)
@@ -97,7 +84,7 @@ def test_what_ended_is_refused_by_its_name(shelf: Shelf) -> None:
         passes.revoke("00000000", now=NOW)
 
 
-def test_passes_and_who_used_them_outlive_a_restart(shelf: Shelf) -> None:
+def test_passes_and_who_used_them_outlive_a_restart(shelf: Vault) -> None:
     passes = Passes(shelf)
     made = make(passes)
     passes.begin(made, ANNA.node_id, now=NOW)
@@ -107,7 +94,7 @@ def test_passes_and_who_used_them_outlive_a_restart(shelf: Shelf) -> None:
         again.begin(made, BERT.node_id, now=NOW)
 
 
-def test_one_that_ended_long_ago_makes_room(shelf: Shelf) -> None:
+def test_one_that_ended_long_ago_makes_room(shelf: Vault) -> None:
     passes = Passes(shelf)
     make(passes)
     make(passes, secret=b"t" * 16, now=NOW + 101 + KEPT_FOR)
@@ -115,12 +102,12 @@ def test_one_that_ended_long_ago_makes_room(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize(("uses", "seconds"), [(0, 1), (MAX_USES + 1, 1), (1, 0), (1, 367 * 86_400)])
-def test_uses_and_times_that_make_no_sense_are_refused(shelf: Shelf, uses: int, seconds: float) -> None:
+def test_uses_and_times_that_make_no_sense_are_refused(shelf: Vault, uses: int, seconds: float) -> None:
     with pytest.raises(BadConfiguration):
         Passes(shelf).make(b"s" * 16, study_uid="1.2", level="full", expires=NOW + seconds, uses=uses, now=NOW)
 
 
-def test_there_are_no_more_than_a_node_keeps(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_no_more_than_a_node_keeps(shelf: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("idas_p2p.access.passes.MAX_PASSES", 2)
     assert MAX_PASSES > 2
     passes = Passes(shelf)
@@ -130,7 +117,7 @@ def test_there_are_no_more_than_a_node_keeps(shelf: Shelf, monkeypatch: pytest.M
         make(passes, secret=b"z" * 16)
 
 
-def test_a_pass_prints_neither_its_secret_nor_its_study(shelf: Shelf) -> None:
+def test_a_pass_prints_neither_its_secret_nor_its_study(shelf: Vault) -> None:
     made = make(Passes(shelf))
     assert repr(made) == f"Pass({made.label})"
     assert made.label not in (b"s" * 16).hex()

@@ -15,7 +15,7 @@ from idas_p2p.node.node import Node
 from idas_p2p.store.database import Database
 from idas_p2p.tasks import TaskOwner
 from tests.directory.network import ManualClock
-from tests.node.nodes import ANYWHERE, join, make_config, running
+from tests.node.nodes import ANYWHERE, fill, join, make_config, running
 
 
 @pytest.fixture
@@ -57,6 +57,14 @@ async def directory(tasks: TaskOwner) -> AsyncIterator[Directory]:
 async def lone(tmp_path: Path) -> AsyncIterator[Node]:
     """A node that belongs to no federation."""
     async with running(make_config(tmp_path, "lone")) as node:
+        yield node
+
+
+@pytest.fixture
+async def holder(tmp_path: Path) -> AsyncIterator[Node]:
+    """A node of no federation with one study of four images."""
+    async with running(make_config(tmp_path, "anna")) as node:
+        await fill(node)
         yield node
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -24,31 +23,15 @@ from idas_p2p.transport.dialer import dial
 from idas_p2p.wire.audit import MAX_RECORD_BYTES, AuditRecord, Event
 from idas_p2p.wire.handshake import Purpose
 from idas_p2p.wire.schema import decode
-from tests.node.nodes import STUDY, fill, make_config, running, until
+from tests.node.nodes import fill, until
+from tests.node.outsiders import nobody_looks, share
 
 CLOCK = SystemClock()
-
-
-def nobody_looks(report: DeliveryReport, seen: Seen) -> None:
-    pass
-
-
-@pytest.fixture
-async def holder(tmp_path: Path) -> AsyncIterator[Node]:
-    """A node of no federation with one study of four images."""
-    async with running(make_config(tmp_path, "anna")) as node:
-        await fill(node)
-        yield node
 
 
 def alerts(node: Node) -> list[Event]:
     bodies = [frame.body for one in segments(node.config.folder / "audit") for frame in one.frames()]
     return [decode(AuditRecord, body, max_size=MAX_RECORD_BYTES).event for body in bodies]
-
-
-async def share(node: Node, *, level: str = "full", lifetime: float = 3_600, uses: int = 1) -> PassCode:
-    made = await node.outsiders.desk.share(STUDY, level, lifetime=lifetime, uses=uses)
-    return PassCode.from_code(made.code)
 
 
 async def test_what_is_under_way_is_cut_when_the_pass_is_revoked_and_goes_on_for_nobody(

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from idas_p2p.access.invitation import PassCode
 from idas_p2p.clock import SystemClock
-from idas_p2p.dicom.retrieve import DeliveryReport
 from idas_p2p.errors import BadConfiguration, PassUsed
-from idas_p2p.node.guest import Seen
 from idas_p2p.node.node import Node
 from idas_p2p.node.visit import WORK_FOLDER, Work, fetch, look
-from tests.node.nodes import STUDY, fill, make_config, running
+from tests.node.nodes import STUDY, fill
+from tests.node.outsiders import nobody_looks, share
 
 CLOCK = SystemClock()
-
-
-def nobody_looks(report: DeliveryReport, seen: Seen) -> None:
-    pass
-
-
-@pytest.fixture
-async def holder(tmp_path: Path) -> AsyncIterator[Node]:
-    """A node of no federation with one study of four images."""
-    async with running(make_config(tmp_path, "anna")) as node:
-        await fill(node)
-        yield node
-
-
-async def share(node: Node, *, level: str = "full", lifetime: float = 3_600, uses: int = 1) -> PassCode:
-    made = await node.outsiders.desk.share(STUDY, level, lifetime=lifetime, uses=uses)
-    return PassCode.from_code(made.code)
 
 
 async def test_a_code_is_all_that_an_outsider_needs_and_serves_once(holder: Node, tmp_path: Path) -> None:
