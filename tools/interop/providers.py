@@ -6,11 +6,12 @@ Belongs here: starting each, and what the node's own commands make of it. Not he
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -64,11 +65,12 @@ def _orthanc(orthanc: Orthanc) -> Provider:
 
 def _of(node: Node, provider: Provider, shown: StudyFiles, stored: StudyFiles) -> Iterator[Cell]:
     name = f"peer{next(_numbers)}"
+    listed = cache(partial(_listed, node, name))
     attempts: dict[str, Callable[[], object]] = {
         "echo": partial(_check, node, name, provider),
         "find study": partial(_harvested, node, name),
-        "find series": partial(_got, node, shown, "move", name, provider),
-        "find image": partial(_got, node, shown, "move", name, provider),
+        "find series": listed,
+        "find image": listed,
         "move": partial(_got, node, shown, "move", name, provider),
         "get": partial(_got, node, shown, "get", name, provider),
         "store": partial(_sent, node, stored, provider),
@@ -97,8 +99,16 @@ def _harvested(node: Node, name: str) -> None:
     wait_until(state, timeout=HARVEST_TIMEOUT, what="a harvest")
 
 
+def _listed(node: Node, name: str) -> None:
+    """Series and images of a study, which the doctor asks an archive for before it has one image sent."""
+    done = node.try_idas("doctor", str(node.folder), "--json")  # status 1: it finds faults elsewhere, and should
+    looked = [one for one in json.loads(done.stdout)["findings"] if one["part"] == f"archive {name}"]
+    if [one["verdict"] for one in looked] != ["good"]:
+        raise Failed("; ".join(one["said"] for one in looked) or "not looked at")
+
+
 def _got(node: Node, shown: StudyFiles, prefer: str, name: str, provider: Provider) -> None:
-    """A study out of the archive, by one way; its series and images are listed on the way."""
+    """A study out of the archive, by one way."""
     _configured(node, name, provider, prefer)
     out = node.folder.parent / f"out{next(_numbers)}"
     told = node.ask("get", shown.study_uid, "--out", str(out))
