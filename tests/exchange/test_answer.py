@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import fields, replace
 from typing import Any
 
@@ -21,29 +20,17 @@ from idas_p2p.errors import (
 )
 from idas_p2p.exchange.answer import (
     MAX_ANSWERS_AT_ONCE,
-    ControlServer,
 )
 from idas_p2p.exchange.batches import HITS_IN_MESSAGE
-from idas_p2p.exchange.meets import Meets
 from idas_p2p.limits import MAX_HITS, MAX_MESSAGE_SIZE
-from idas_p2p.transport.memory import make_pair
-from idas_p2p.wire.address import Address
 from idas_p2p.wire.fetching import FetchEnd, Ticket
-from idas_p2p.wire.ice import OF_HOST, IceCandidate, IceTerms
-from idas_p2p.wire.ids import NodeId
 from idas_p2p.wire.messages import (
     CancelRequest,
-    FindRequest,
-    Hello,
     Hit,
     Hits,
-    IceAnswer,
-    IceRequest,
     JoinRequest,
     ManifestOffer,
     ManifestWanted,
-    MeetOffer,
-    MeetRequest,
     Ping,
     Pong,
     RequestEnd,
@@ -52,60 +39,8 @@ from idas_p2p.wire.messages import (
 from idas_p2p.wire.query import StudyQuery
 from idas_p2p.wire.study import Study
 from tests.directory.virtual import in_virtual_time
-from tests.exchange.ends import BEFORE, CURRENT, Answer, Catalog, Roster, Scripted, hit, some_hits, turns
-
-HELLO = Hello(version=4, epoch=7, state=b"")
-
-
-def ask(number: int = 1, *, limit: int = 100, user: str = "dr.a") -> FindRequest:
-    return FindRequest(number=number, user=user, query=StudyQuery(), limit=limit)
-
-
-@asynccontextmanager
-async def server(
-    *,
-    answer: Answer = some_hits,
-    roster: Roster | None = None,
-    psk_id: bytes = CURRENT,
-    greet: bool = True,
-    **options: Any,
-) -> AsyncIterator[tuple[Scripted, asyncio.Future[list[Any]], Catalog]]:
-    """A scripted peer, the serving of its link, and the catalog it asks."""
-    roster, catalog = roster or Roster(), Catalog(answer)
-    asking, answering = make_pair(psk_id=psk_id)
-    one = ControlServer(answering, membership=roster, source=catalog, requester_of=roster.requester_of, **options)
-    serving = asyncio.gather(one.serve(), return_exceptions=True)
-    peer = Scripted(asking)
-    async with asyncio.timeout(60):
-        if greet:
-            await peer.say(HELLO)
-            assert await peer.hear() == Hello(version=4, epoch=roster.epoch, state=roster.state)
-        yield peer, serving, catalog
-        await asking.close()
-        await serving
-
-
-async def ended_by(serving: asyncio.Future[list[Any]], peer: Scripted) -> BaseException:
-    """Why the server hung up."""
-    (error,) = await serving
-    with suppress(ChannelClosed):
-        while True:
-            await peer.channel.receive()
-    assert isinstance(error, BaseException)
-    return error
-
-
-async def answer_to(peer: Scripted, request: FindRequest) -> tuple[list[str], str]:
-    """Study UIDs and code of one answer."""
-    await peer.say(request)
-    uids = list[str]()
-    while not isinstance(message := await peer.hear(), RequestEnd):
-        assert isinstance(message, Hits)
-        assert message.number == request.number
-        uids += [one.study.study_uid for one in message.hits]
-    assert message.number == request.number
-    return uids, message.code
-
+from tests.exchange.asked import HELLO, answer_to, ask, ended_by, server
+from tests.exchange.ends import BEFORE, Roster, hit, turns
 
 # -- finds
 
@@ -358,60 +293,6 @@ async def test_a_message_that_is_no_question_ends_the_link_and_its_answers(messa
         await peer.say(ask(), message)
         assert isinstance(await ended_by(serving, peer), WireError)
     assert source.running == 0
-
-
-MEETING = (Address("203.0.113.7", 40_000),)
-
-
-async def test_a_current_member_agrees_on_a_meeting_and_is_told_from_where_the_node_connects() -> None:
-    asked: list[tuple[tuple[Address, ...], float]] = []
-
-    def meet(peer: NodeId, places: tuple[Address, ...], round_trip: float) -> tuple[Address, ...]:
-        asked.append((places, round_trip))
-        return MEETING
-
-    async with server(meets=Meets(tcp=meet)) as (peer, _, _):
-        await peer.say(MeetRequest(number=1, places=(), round_trip_ms=85))
-        assert await peer.hear() == MeetOffer(number=1, places=MEETING)
-        assert asked == [((), 0.085)]
-
-
-async def test_a_meeting_is_refused_to_a_former_key_and_where_there_is_no_room() -> None:
-    async with server(psk_id=BEFORE) as (peer, _, _):
-        await peer.say(MeetRequest(number=1, places=MEETING, round_trip_ms=85))
-        assert await peer.hear() == RequestEnd(number=1, code=AccessDenied.code)
-    async with server() as (peer, _, _):
-        await peer.say(MeetRequest(number=1, places=MEETING, round_trip_ms=85))
-        assert await peer.hear() == RequestEnd(number=1, code=Busy.code)
-
-
-TERMS = IceTerms(
-    user="user",
-    password="p" * 22,
-    fingerprint=bytes(32),
-    candidates=(IceCandidate(OF_HOST, Address("192.0.2.1", 4_000)),),
-)
-
-
-async def test_a_current_member_is_told_the_terms_of_a_connection_by_udp_while_other_questions_go_on() -> None:
-    gathered = asyncio.Event()
-
-    async def meet(peer: NodeId, terms: IceTerms) -> IceTerms:
-        await gathered.wait()
-        return replace(terms, user="answer")
-
-    async with server(meets=Meets(udp=meet)) as (peer, _, _):
-        await peer.say(IceRequest(number=1, terms=TERMS), Ping(number=2))
-        assert await peer.hear() == Pong(number=2)
-        gathered.set()
-        assert await peer.hear() == IceAnswer(number=1, terms=replace(TERMS, user="answer"))
-
-
-async def test_a_connection_by_udp_is_refused_to_a_former_key_and_where_there_is_none() -> None:
-    for options, code in (({"psk_id": BEFORE}, AccessDenied.code), ({}, Busy.code)):
-        async with server(**options) as (peer, _, _):
-            await peer.say(IceRequest(number=1, terms=TERMS))
-            assert await peer.hear() == RequestEnd(number=1, code=code)
 
 
 @in_virtual_time
