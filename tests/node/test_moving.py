@@ -107,7 +107,7 @@ async def opened(anna: Node) -> AsyncIterator[None]:
 
 async def test_a_transfer_that_began_on_a_relay_goes_on_directly_and_nothing_is_sent_twice(tmp_path: Path) -> None:
     async with relaying(SLOW) as relay, walled_pair(tmp_path, relay.contact) as (anna, berg):
-        stored = await fill(anna, instances=4, size=2_000_000, is_noise=True)
+        stored = await fill(anna, instances=12, size=2_000_000, is_noise=True)  # 12 s of the relay: three looks
         size = sum(map(len, stored.values()))
         retrieving = asyncio.gather(retrieve(berg))
         await until(lambda: any(one.wire_bytes > 3e5 for one in berg.transfers.running.values()))
